@@ -1,0 +1,74 @@
+"""The exceptions that this project raises on purpose, each with the exit code of its kind.
+
+The command line turns any of them into one short message; anything else is a bug and keeps its
+traceback (exit code 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ShadowMLXError(Exception):
+    """Base of every error raised on purpose. ``exit_code`` is what the process returns."""
+
+    exit_code = 1
+
+
+class InputError(ShadowMLXError):
+    """What the user gave is wrong: a flag, a path, a file's content."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """An option is unknown, out of range, or contradicts another one."""
+
+
+class DataError(InputError):
+    """Training or test data cannot be used as it is."""
+
+
+class ModelError(InputError):
+    """A model folder or id cannot be used as a backbone or as a shadow."""
+
+
+class UnsupportedArchitectureError(ModelError):
+    """The architecture's decoder loop cannot carry a shadow; the message says why."""
+
+
+class CheckpointError(InputError):
+    """An adapter's files do not fit the model or the format.
+
+    Args:
+        where: The file or folder that was read.
+        mismatches: One line per finding: key, what was expected, what was found.
+    """
+
+    def __init__(self, where: object, mismatches: Sequence[str]) -> None:
+        self.mismatches = tuple(mismatches)
+        shown = self.mismatches[:20]
+        lines = [f"{where}:", *(f"  {line}" for line in shown)]
+        if len(self.mismatches) > len(shown):
+            lines.append(f"  … and {len(self.mismatches) - len(shown)} more")
+        super().__init__("\n".join(lines))
+
+
+class SurroundingsError(ShadowMLXError):
+    """The surroundings failed: network, disk, memory, another process holding the folder."""
+
+    exit_code = 3
+
+
+class HubError(SurroundingsError):
+    """The Hugging Face hub could not be reached, or refused."""
+
+
+class NonFiniteError(SurroundingsError):
+    """The loss or a gradient is not a finite number; the last good checkpoint is kept."""
+
+
+class Interrupted(ShadowMLXError):  # noqa: N818 - not an error of anybody's making
+    """The user or the system asked to stop; the state is saved."""
+
+    exit_code = 130

@@ -1,0 +1,185 @@
+"""What a run says while it works: frozen events, and the token that asks it to stop or pause.
+
+Each event is one JSON object on one line of ``run/events.jsonl``; the progress bar, the terminal
+UI and any other viewer draw from the same events.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PhaseName = Literal["loading", "data", "compiling", "training", "validating", "saving"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events. ``time`` is seconds since the epoch."""
+
+    time: float
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The run's shape, known before the first step (also written when a run is resumed)."""
+
+    total_steps: int
+    start_step: int
+    batch_size: int
+    backbone: str
+    trainable_parameters: int
+    backbone_parameters: int
+    train_examples: int
+    valid_examples: int
+    tokens_per_epoch: int
+    supervised_tokens_per_epoch: int
+    truncated_examples: int
+    dropped_examples: int
+    process_id: int
+
+
+@dataclass(frozen=True)
+class PhaseChanged(Event):
+    """What the run is doing now."""
+
+    phase: PhaseName
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Trained(Event):
+    """Averages since the last report, at the end of optimizer step ``step`` (from 1)."""
+
+    step: int
+    loss: float
+    shadow_loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    steps_per_second: float
+    trained_tokens: int
+    peak_memory_bytes: int
+    seconds_left: float
+    epoch: float
+
+
+@dataclass(frozen=True)
+class Validated(Event):
+    """Token-weighted validation losses of the attached and of the detached model."""
+
+    step: int
+    loss: float
+    shadow_loss: float
+    tokens: int
+    seconds: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A complete checkpoint is on disk."""
+
+    step: int
+    path: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Noted(Event):
+    """A remark for the person who runs it (a warning, a fallback that was taken)."""
+
+    level: Literal["info", "warning"]
+    message: str
+
+
+@dataclass(frozen=True)
+class RunEnded(Event):
+    """The last event of a process: why it ended and what it leaves."""
+
+    reason: Literal["done", "stopped", "patience", "failed"]
+    step: int
+    best_step: int | None
+    best_loss: float | None
+    seconds: float
+    message: str = ""
+
+
+Listener = Callable[[Event], None]
+
+_KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (RunStarted, PhaseChanged, Trained, Validated, Saved, Noted, RunEnded)
+}
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON, with the event's class under ``event``; non-finite numbers as null."""
+    fields = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in dataclasses.asdict(event).items()
+    }
+    return json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
+
+
+def from_json(line: str) -> Event | None:
+    """The event of one line, or ``None`` for a kind or a shape that this version does not know."""
+    raw: dict[str, Any] = json.loads(line)
+    kind = _KINDS.get(raw.pop("event", ""))
+    if kind is None:
+        return None
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    values = {
+        name: math.nan if value is None and known[name].type == "float" else value
+        for name, value in raw.items()
+        if name in known
+    }
+    try:
+        return kind(**values)
+    except TypeError:  # a field of this version that the writer did not know
+        return None
+
+
+@dataclass
+class StopToken:
+    """Asks a running job, from another thread or a signal handler, to stop or to pause.
+
+    The job looks at it between steps: a step is never cut in half.
+    """
+
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _resume: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._resume.set()
+
+    def stop(self) -> None:
+        """Ask to save and end. A paused job ends too."""
+        self._stop.set()
+        self._resume.set()
+
+    def pause(self) -> None:
+        """Ask to wait before the next step."""
+        self._resume.clear()
+
+    def resume(self) -> None:
+        """Let a paused job go on."""
+        self._resume.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the job was asked to end."""
+        return self._stop.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job was asked to wait."""
+        return not self._resume.is_set()
+
+    def wait_while_paused(self) -> None:
+        """Block until resumed or stopped; returns at once when not paused."""
+        self._resume.wait()
