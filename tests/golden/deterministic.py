@@ -1,0 +1,100 @@
+"""Weights that follow from their names, and the tiny model folders made of them.
+
+A golden lists the names and shapes of a model's tensors instead of their values: the values are a
+function of the name, so the generator (torch) and the tests (MLX) write the same file and no
+random number generator stands between them. NumPy and safetensors only.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+Shapes = Mapping[str, Sequence[int]]
+
+PATH_PLACEHOLDER = "SHADOW"
+"""What an adapter config holds in a golden where PEFT wrote the path of the explicit shadow."""
+
+_NORM = re.compile(r"(norm|ln_|layernorm)[^.]*(\.norms\.\d+)?\.weight$")
+_BLOCK = re.compile(r"\.(layers|h|blocks)\.\d+\.(?=shadow_)")
+
+
+def uniform(name: str, shape: Sequence[int]) -> np.ndarray:
+    """Numbers in [-1, 1) drawn from the hash of ``name``: float32, the same on every machine."""
+    count = int(np.prod(shape))
+    words = np.frombuffer(hashlib.shake_256(name.encode()).digest(4 * count), "<u4")
+    return (words / 2.0**31 - 1.0).astype(np.float32).reshape(shape)
+
+
+def fill(name: str, shape: Sequence[int]) -> np.ndarray:
+    """The value of the tensor called ``name``: float32.
+
+    Norm weights lie in 1 ± 0.2, other vectors in ±0.1, matrices in ±0.3 (standard deviation 0.17):
+    about what keeps activations near one at the widths the goldens use.
+    """
+    noise = uniform(name, shape)
+    if _NORM.search(name):
+        return np.float32(1.0) + np.float32(0.2) * noise
+    return np.float32(0.1 if len(shape) < 2 else 0.3) * noise
+
+
+def tokens(name: str, shape: Sequence[int], vocab_size: int) -> np.ndarray:
+    """Token ids in ``[0, vocab_size)`` drawn from the hash of ``name``: int64."""
+    return ((uniform(name, shape) + 1.0) / 2.0 * vocab_size).astype(np.int64)
+
+
+def depth_shared(name: str) -> str:
+    """The name under which every block of a depth-shared adapter has the same values."""
+    return _BLOCK.sub(r".\1.*.", name)
+
+
+def adapter_values(shapes: Shapes, sharing: str = "layer") -> dict[str, np.ndarray]:
+    """The tensors of an adapter; with ``sharing="depth"`` every block holds equal copies."""
+    rename = depth_shared if sharing == "depth" else str
+    return {name: fill(rename(name), shape) for name, shape in shapes.items()}
+
+
+def backbone_values(shapes: Shapes) -> dict[str, np.ndarray]:
+    """The tensors of a backbone or of an explicit shadow."""
+    return {name: fill(name, shape) for name, shape in shapes.items()}
+
+
+def write_backbone(folder: Path, config: Mapping[str, Any], shapes: Shapes) -> Path:
+    """Write a Hugging Face model folder (config.json, model.safetensors) and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    save_file(backbone_values(shapes), folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def write_adapter(
+    folder: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    shadow: Path | None = None,
+) -> Path:
+    """Write a PEFT adapter folder and return it.
+
+    ``shadow`` replaces the placeholder that a golden keeps for the explicit shadow's folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = dict(config)
+    if config["shadow_model"] == PATH_PLACEHOLDER:
+        if shadow is None:
+            raise ValueError("this adapter has an explicit shadow: pass its folder as `shadow`")
+        config["shadow_model"] = str(shadow)
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2))
+    save_file(dict(tensors), folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def dump_json(path: Path, value: Any) -> None:
+    """Write JSON with one key a line and innermost lists of plain values on one line."""
+    text = json.dumps(value, indent=1)
+    flat = re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\s*\n\s*", " ", m.group()), text)
+    path.write_text(flat.replace("[ ", "[").replace(" ]", "]") + "\n")
