@@ -317,7 +317,7 @@ class TrainConfig(ShadowConfig):
         "cosine", group="optimizer", help="course of the learning rate after the warm-up"
     )
     warmup: int | None = option(
-        None, group="optimizer", minimum=0, unit="steps", help="warm-up (default: 10%% of the run)"
+        None, group="optimizer", minimum=0, unit="steps", help="warm-up (default: 10% of the run)"
     )
     clip: float = option(
         1.0, group="optimizer", minimum=0.0, help="largest global gradient norm (0: no clipping)"

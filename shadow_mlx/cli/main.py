@@ -1,0 +1,124 @@
+"""The command table, and what an exception becomes: one message and an exit code.
+
+Exit codes: 0 done; 2 what the user gave is wrong; 3 the surroundings failed (network, disk,
+memory); 130 interrupted; 1 a bug, with its traceback; 141 the reader of our output went away.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from shadow_mlx.errors import InputError, ShadowMLXError, SurroundingsError
+from shadow_mlx.terminal import visible
+
+# name → summary. The module ``shadow_mlx.cli.commands.<name>`` is imported only when chosen; it
+# has ``add_arguments(parser)`` and ``run(args) -> exit code``, and imports nothing heavy at its
+# top, so that ``shadow-mlx <name> --help`` answers at once too.
+COMMANDS = {
+    "train": "fine-tune a model with a shadow",
+    "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
+    "generate": "answer one prompt",
+    "data": "check training data, or show what is trained of it",
+    "info": "versions, device, default model, and what an adapter folder holds",
+}
+
+DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+# How MLX's allocators begin the RuntimeError that they raise when memory is exhausted.
+MEMORY_PROBLEMS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; ``None`` takes the process's own.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a narrow encoding shows escapes instead of failing
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Nobody reads on (`| head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except ShadowMLXError as error:
+        return _fail(error)
+    except MemoryError as error:
+        return _fail(_out_of_memory(error))
+    except OSError as error:
+        if error.errno not in DISK_PROBLEMS:
+            raise
+        return _fail(SurroundingsError(f"{error.filename or 'disk'}: {error.strerror}"))
+    except RuntimeError as error:
+        if not str(error).startswith(MEMORY_PROBLEMS):
+            raise
+        return _fail(_out_of_memory(error))
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        if len(argv) > 1 and argv[1] in COMMANDS:  # shadow-mlx help train
+            return _run(argv[1], ["--help"])
+        print(_overview(), file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else InputError.exit_code
+    if argv[0] in ("-V", "--version"):
+        import shadow_mlx
+
+        print(f"shadow-mlx {shadow_mlx.__version__}")
+        return 0
+    name = argv[0]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise InputError(f"unknown command {name!r}{hint}; see shadow-mlx --help")
+    return _run(name, argv[1:])
+
+
+def _run(name: str, argv: list[str]) -> int:
+    from shadow_mlx.cli.options import Parser
+
+    command = importlib.import_module(f"shadow_mlx.cli.commands.{name}")
+    parser = Parser(prog=f"shadow-mlx {name}", description=command.__doc__)
+    command.add_arguments(parser)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as leaving:  # argparse printed the help or the error
+        return int(leaving.code or 0)
+    return int(command.run(args))
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: shadow-mlx <command> …",
+            "",
+            "Fine-tune a language model with a small shadow, and take the shadow along alone.",
+            "",
+            *lines,
+            "",
+            "shadow-mlx <command> --help says more; shadow-mlx --version.",
+        ]
+    )
+
+
+def _out_of_memory(error: BaseException) -> SurroundingsError:
+    return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")
+
+
+def _fail(error: ShadowMLXError) -> int:
+    sys.stdout.flush()
+    print(f"shadow-mlx: {visible(str(error))}", file=sys.stderr)
+    return error.exit_code

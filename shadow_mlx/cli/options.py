@@ -1,0 +1,182 @@
+"""Option dataclasses (:mod:`shadow_mlx.config`) as command-line flags and YAML files.
+
+Values come from three places, each stronger than the one before: the declaration's default, the
+YAML file given with ``-c``, the flags. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import sys
+import typing
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, Field
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from shadow_mlx.config import (
+    Options,
+    choices_of,
+    describe_type,
+    flag_name,
+    option_info,
+    plain_type,
+)
+from shadow_mlx.errors import ConfigError
+from shadow_mlx.terminal import visible
+
+GROUP_TITLES = {
+    "basic": "run",
+    "shadow": "shadow",
+    "data": "data",
+    "optimizer": "optimizer",
+    "memory": "memory",
+    "report": "reports and checkpoints",
+    "start": "start",
+    "sampling": "sampling",
+}
+
+SomeOptions = TypeVar("SomeOptions", bound=Options)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with one-message errors, no abbreviated flags, and a hint for a misspelt one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message, without the usage, and exit with code 2."""
+        print(f"{self.prog}: {visible(message)} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As in argparse; an unknown flag is answered with the nearest known one."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = self._flags_for(parsed)
+            wrong = unknown[0].split("=")[0]
+            close = difflib.get_close_matches(wrong, known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            self.error(f"unknown argument {unknown[0]!r}{hint}")
+        return parsed
+
+    def _flags_for(self, parsed: argparse.Namespace) -> list[str]:
+        """All flags of this parser and of the sub-parser that was chosen."""
+        flags: list[str] = []
+        for action in self._actions:
+            flags += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                chosen = action.choices.get(getattr(parsed, action.dest, None) or "")
+                if isinstance(chosen, Parser):
+                    flags += chosen._flags_for(parsed)
+        return flags
+
+
+def add_options(
+    parser: argparse.ArgumentParser, declared: type[Options], *, skip: Collection[str] = ()
+) -> None:
+    """Add one flag for each field of ``declared`` but those named in ``skip``.
+
+    A flag that is not given leaves nothing in the namespace, so that :func:`build_options` can
+    tell it from one that repeats the default.
+    """
+    hints = typing.get_type_hints(declared)
+    groups: dict[str, Any] = {}
+    for one in dataclasses.fields(declared):
+        if one.name in skip or "option" not in one.metadata:
+            continue
+        name = option_info(one).group
+        if name not in groups:
+            groups[name] = parser.add_argument_group(GROUP_TITLES.get(name, name))
+        _add_flag(groups[name], one, hints[one.name])
+
+
+def add_config_file(parser: argparse.ArgumentParser) -> None:
+    """Add ``-c/--config FILE.yaml``; :func:`build_options` reads it from ``args.config``."""
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE.yaml", help="options from a file; flags win"
+    )
+
+
+def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> SomeOptions:
+    """The options that ``args`` describes: defaults, then ``args.config``, then flags.
+
+    Raises:
+        ConfigError: The file cannot be read, a key is unknown, a value has the wrong type or is
+            out of range, or two options contradict each other; all findings in one message.
+    """
+    path: Path | None = getattr(args, "config", None)
+    values = read_yaml(path) if path is not None else {}
+    for one in dataclasses.fields(declared):  # type: ignore[arg-type]
+        if hasattr(args, one.name):
+            values[one.name] = getattr(args, one.name)
+    return declared.from_mapping(values, where=str(path) if path else "flags")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping, dashes in its keys turned into underscores.
+
+    Raises:
+        ConfigError: The file is missing, is not YAML, or is not a mapping.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"--config {path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {path}: cannot be read as text: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config {path}: not valid YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        kind = type(values).__name__
+        raise ConfigError(f"--config {path}: expected 'option: value' lines, found a {kind}")
+    return {str(key).replace("-", "_"): value for key, value in values.items()}
+
+
+def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:
+    info = option_info(one)
+    names = [info.short, flag_name(one)] if info.short else [flag_name(one)]
+    shared = {
+        "dest": one.name,
+        "default": argparse.SUPPRESS,
+        "help": _help(one).replace("%", "%%"),  # argparse formats help with %
+    }
+    if plain_type(hint) is bool:
+        group.add_argument(*names, action=argparse.BooleanOptionalAction, **shared)
+    elif chosen := choices_of(hint):
+        group.add_argument(*names, choices=chosen, **shared)
+    else:
+        metavar = info.metavar or {int: "N", float: "X", str: "TEXT"}[plain_type(hint)]
+        group.add_argument(*names, type=_converter(hint), metavar=metavar, **shared)
+
+
+def _help(one: Field[Any]) -> str:
+    info = option_info(one)
+    notes = [info.unit] if info.unit else []
+    if one.default is not None and one.default is not MISSING:
+        shown = {True: "yes", False: "no"}.get(one.default, one.default)
+        if isinstance(one.default, (int, float)) and not isinstance(one.default, bool):
+            shown = f"{one.default:g}"
+        notes.append(f"default: {shown}")
+    return f"{info.help} ({', '.join(notes)})" if notes else info.help
+
+
+def _converter(hint: Any) -> Callable[[str], Any]:
+    target = plain_type(hint)
+
+    def convert(text: str) -> Any:
+        try:
+            return target(text)
+        except ValueError:
+            expected = describe_type(hint)
+            raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}") from None
+
+    return convert
