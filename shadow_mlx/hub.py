@@ -1,0 +1,292 @@
+"""Names of models and datasets to folders on this machine; the only network client.
+
+A model's name is a local folder, a hub id (``mlx-community/Qwen3-0.6B-4bit``) or a bundled model
+(``sprout``). What the local hub cache already holds completely is used without asking the hub, so
+that everything works offline after the first use.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
+from shadow_mlx.errors import DataError, HubError, InputError, ModelError
+
+# No Python code, no duplicates of the weights in other formats.
+MODEL_FILES = [
+    "*.json",
+    "model*.safetensors",
+    "*adapter*.safetensors",
+    "tokenizer.model",
+    "*.tiktoken",
+    "merges.txt",
+    "vocab.txt",
+    "*.jinja",
+]
+DATASET_FILES = ["*.jsonl", "README.md"]
+ANSWER_SECONDS = 3.0  # how long the default model's choice waits for the hub
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The backbone's name, and why it is this one.
+
+    ``by_default`` is True when neither the user nor an adapter named it: then a person should be
+    told.
+    """
+
+    name: str
+    reason: str
+    by_default: bool
+
+
+def choose_model(model: str | None = None, adapter_path: str | Path | None = None) -> ModelChoice:
+    """Decide which backbone to use.
+
+    In this order: ``model``; the backbone that the adapter in ``adapter_path`` records;
+    ``SHADOW_MLX_MODEL``; the default hub model if it is in the local cache or the hub answers
+    within three seconds; the bundled ``sprout``.
+    """
+    if model is not None:
+        return ModelChoice(model, "named on the command line", False)
+    if adapter_path is not None and (own := adapter_backbone(adapter_path)):
+        return ModelChoice(own, f"the backbone of {adapter_path}", False)
+    if named := os.environ.get(MODEL_VARIABLE):
+        return ModelChoice(named, f"named by {MODEL_VARIABLE}", True)
+    if _cached(DEFAULT_HUB_MODEL, "model", MODEL_FILES) is not None:
+        return ModelChoice(DEFAULT_HUB_MODEL, "the default; in the local hub cache", True)
+    refusal = _hub_refusal(DEFAULT_HUB_MODEL)
+    if refusal is None:
+        return ModelChoice(DEFAULT_HUB_MODEL, "the default; the hub has it", True)
+    return ModelChoice(
+        BUNDLED_MODEL,
+        f"bundled; the default {DEFAULT_HUB_MODEL} is not in the local hub cache and {refusal}",
+        True,
+    )
+
+
+def adapter_backbone(adapter_path: str | Path) -> str | None:
+    """The backbone that an adapter folder records, or None when it names none."""
+    try:
+        text = (Path(adapter_path) / "adapter_config.json").read_text(encoding="utf-8")
+        config = json.loads(text)
+    except (OSError, ValueError):  # no adapter here, or a broken one: its loader says what is wrong
+        return None
+    name = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(
+        {folder.name for root in _bundle_roots() for folder in root.glob("*/") if _is_model(folder)}
+    )
+
+
+def bundled_model(name: str) -> Path:
+    """The folder of a model that comes with the package (an installed wheel or the repository).
+
+    Raises:
+        ModelError: There is none of that name.
+    """
+    for root in _bundle_roots():
+        if _is_model(root / name):
+            return root / name
+    known = ", ".join(bundled_models()) or "none"
+    raise ModelError(f"no bundled model {name!r} (bundled: {known})")
+
+
+def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
+    """The local folder of a model, downloaded first where necessary.
+
+    ``sprout`` always is the bundled model; a folder of that name is ``./sprout``.
+
+    Raises:
+        ModelError: There is no such folder or id, it holds no usable weights, or it wants to run
+            code of its own and ``trust_remote_code`` is False.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    path = Path(name).expanduser()
+    if name == BUNDLED_MODEL:
+        folder = bundled_model(name)
+    elif path.is_dir():
+        folder = path
+    elif path.exists():
+        raise ModelError(f"--model {name}: a file; expected a model's folder or a hub id")
+    elif not _HUB_ID.fullmatch(name) or "/" not in name:
+        raise ModelError(
+            f"--model {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
+            f"(bundled: {', '.join(bundled_models()) or 'none'})"
+        )
+    else:
+        files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
+        folder = _download(name, "model", files, ModelError)
+    _check_model(folder, name, trust_remote_code)
+    return folder
+
+
+def resolve_dataset(name: str) -> Path:
+    """The local folder of a hub dataset that holds ``train.jsonl``.
+
+    Raises:
+        DataError: There is no such dataset, or it has no ``train.jsonl``.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    if not _HUB_ID.fullmatch(name):
+        raise DataError(f"--data {name}: no such file or folder, and not the id of a hub dataset")
+    folder = _download(name, "dataset", DATASET_FILES, DataError)
+    for candidate in (folder, folder / "data"):
+        if (candidate / "train.jsonl").is_file():
+            return candidate
+    raise DataError(
+        f"--data {name}: the dataset has no train.jsonl; download it, write JSON Lines of chats, "
+        "completions or texts, and give that file"
+    )
+
+
+def _bundle_roots() -> list[Path]:
+    here = Path(__file__).resolve().parent
+    return [here / "models", here.parent / "models"]  # an installed wheel; the repository
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def _check_model(folder: Path, name: str, trust_remote_code: bool) -> None:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = ""
+        if (folder / "adapter_config.json").is_file():
+            hint = "; it holds an adapter: give it as --adapter-path"
+        raise ModelError(f"{name}: no config.json in the model's folder{hint}") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ModelError(f"{name}: config.json is not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"{name}: config.json: expected an object")
+    if config.get("model_file") and not trust_remote_code:
+        raise ModelError(
+            f"{name}: the model wants to run code of its own ({config['model_file']}); read it, "
+            "and give --trust-remote-code if you trust it"
+        )
+    if not any(folder.glob("model*.safetensors")):
+        other = next((p.name for p in folder.iterdir() if p.suffix in (".bin", ".gguf", ".pt")), "")
+        found = f" (found {other})" if other else ""
+        raise ModelError(
+            f"{name}: no model*.safetensors in the model's folder{found}; "
+            "mlx_lm.convert makes a folder that can be used"
+        )
+
+
+def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
+    """The folder of a complete snapshot in the local hub cache, without asking the hub."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            snapshot_download(
+                name, repo_type=kind, local_files_only=True, allow_patterns=list(patterns)
+            )
+        )
+    except LocalEntryNotFoundError:
+        return None
+    return folder if kind == "dataset" or _complete(folder) else None
+
+
+def _complete(folder: Path) -> bool:
+    """Whether an interrupted download left all the weights that the index names."""
+    index = folder / "model.safetensors.index.json"
+    if not _is_model(folder):
+        return False
+    if not index.is_file():
+        return any(folder.glob("model*.safetensors"))
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
+    return all((folder / name).is_file() for name in names)
+
+
+def _download(
+    name: str, kind: str, patterns: list[str], wrong: Callable[[str], InputError]
+) -> Path:
+    """A snapshot's folder, from the cache or the hub; ``wrong`` makes the error of a bad id."""
+    from huggingface_hub import errors, snapshot_download
+
+    cached = _cached(name, kind, patterns)
+    if cached is not None:
+        return cached
+    # huggingface_hub's http client is httpx or httpx2, depending on its version.
+    http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+    try:
+        return Path(snapshot_download(name, repo_type=kind, allow_patterns=list(patterns)))
+    except errors.GatedRepoError:
+        raise HubError(
+            f"{name}: the {kind} is gated; accept its terms on https://huggingface.co/{name}, "
+            "then log in with: hf auth login"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise wrong(
+            f"{name}: no such {kind} on the hub (or it is private: hf auth login)"
+        ) from None
+    except errors.LocalEntryNotFoundError as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, errors.OfflineModeIsEnabled):
+            cause = None
+        raise HubError(_unreachable(name, cause)) from None
+    except (http_error, errors.HfHubHTTPError) as error:
+        raise HubError(_unreachable(name, error)) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HubError(f"{name}: the disk is full; free some space, then try again") from None
+        raise HubError(f"{name}: could not be downloaded: {error}") from None
+
+
+def _unreachable(name: str, cause: BaseException | None) -> str:
+    why = "HF_HUB_OFFLINE is set" if cause is None else _first_line(cause)
+    return (
+        f"{name}: not in the local hub cache, and the hub cannot be reached ({why}); "
+        "check the connection, or give a local folder"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0].rstrip(".:") if text else type(error).__name__
+
+
+def _hub_refusal(name: str) -> str | None:
+    """None when the hub says within :data:`ANSWER_SECONDS` that it has the model; else why not."""
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    answers: list[str | None] = []
+
+    def ask() -> None:
+        from huggingface_hub import errors
+
+        http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+        try:
+            HfApi().model_info(name, timeout=ANSWER_SECONDS)
+        except (http_error, OSError, ValueError) as error:
+            answers.append(f"the hub did not provide it ({_first_line(error)})")
+        else:
+            answers.append(None)
+
+    # In a thread of its own, because resolving a host's name knows no timeout.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER_SECONDS)
+    return answers[0] if answers else f"the hub did not answer within {ANSWER_SECONDS:g} seconds"
