@@ -1,0 +1,24 @@
+"""What every test stands on: no network, no cache of the person's own, a fast BLAS, a tiny model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before anything imports huggingface_hub, which reads these once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="shadow-mlx-hub-")
+os.environ.pop("SHADOW_MLX_MODEL", None)
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pytest
+
+import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
+from tests.tiny import write_tiny_backbone
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random Qwen3 (width 32, 3 blocks) with a byte-level tokenizer and ChatML."""
+    return write_tiny_backbone(tmp_path_factory.mktemp("tiny-backbone"))
