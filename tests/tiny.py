@@ -41,15 +41,13 @@ def write_tiny_backbone(
         **changes,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2))
-    before = mx.random.state[0]
-    mx.random.seed(seed)
-    model = Model(ModelArgs.from_dict(config))
+    named = tree_flatten(Model(ModelArgs.from_dict(config)).parameters())
+    keys = mx.random.split(mx.random.key(seed), len(named))
     weights = {
-        name: mx.random.normal(w.shape) * 0.2 if w.ndim > 1 else w
-        for name, w in tree_flatten(model.parameters())
+        name: mx.random.normal(w.shape, key=key) * 0.2 if w.ndim > 1 else w
+        for (name, w), key in zip(named, keys, strict=True)
     }
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "pt"})
-    mx.random.state[0] = before
     return folder
 
 
