@@ -57,9 +57,7 @@ def option(
     metavar: str | None = None,
 ) -> Any:
     """Declare one option as a dataclass field; see :class:`OptionInfo` for the arguments."""
-    info = OptionInfo(
-        help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar
-    )
+    info = OptionInfo(help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar)
     if default is MISSING:
         return field(metadata={"option": info})
     return field(default=default, metadata={"option": info})

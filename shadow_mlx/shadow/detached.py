@@ -1,0 +1,52 @@
+"""The shadow alone: a small standalone model with the backbone's embeddings and head.
+
+Shapes: token ids ``[B, T]``, ``s⁰`` ``[B, T, D]``, logits ``[B, T, V]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from shadow_mlx.shadow.backbone import ShadowBackbone
+from shadow_mlx.shadow.decoder import Decoder
+
+
+class DetachedModel(nn.Module):
+    """``logits = head(P · ShadowBackbone(embed(x)))``, with the call surface of an mlx-lm model.
+
+    The final norm is the shadow backbone's own. Embeddings and head are the backbone's; its blocks
+    are not part of this model.
+
+    Args:
+        shadow: The shadow backbone.
+        decoder: The backbone's decoder, for its embeddings and its head.
+    """
+
+    def __init__(self, shadow: ShadowBackbone, decoder: Decoder) -> None:
+        super().__init__()
+        self.shadow = shadow
+        self.embedding = decoder.embedding
+        self.head_view = decoder.head()
+        self.args = decoder.model.args
+        self.model_type = str(decoder.model.model_type)
+
+    def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
+        """Logits ``[B, T, V]`` of token ids ``[B, T]``."""
+        return self.head(self.shadow(inputs, cache))
+
+    def head(self, hidden: mx.array) -> mx.array:
+        """The backbone's own head: ``[..., D]`` to logits ``[..., V]``."""
+        logits: mx.array = self.head_view(hidden)
+        return logits
+
+    def make_cache(self, max_kv_size: int | None = None) -> list[Any]:
+        """Fresh caches of the shadow's layers."""
+        return self.shadow.make_cache(max_kv_size)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The shadow's decoder blocks."""
+        return self.shadow.layers

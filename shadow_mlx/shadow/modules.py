@@ -1,0 +1,82 @@
+"""The trained inject/update module of equations 2 to 7.
+
+Shapes: ``h`` and ``s`` are ``[B, T, D]``; ``r`` rank, ``u`` update width.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import mlx.core as mx
+import mlx.nn as nn
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+class Reference(Generic[ModuleT]):
+    """Points at a module that is registered elsewhere in the tree.
+
+    A module that stands at two paths of an MLX tree is two sets of parameters: each path gets its
+    own gradient, its own update and its own count. A plain object hides the second path.
+    """
+
+    def __init__(self, module: ModuleT) -> None:
+        self.module = module
+
+
+class UpdateMLP(nn.Module):
+    """``D → u → D`` with an exact (erf) GELU between and biases: ``T`` and ``G``."""
+
+    def __init__(self, hidden_size: int, update_hidden_size: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(hidden_size, update_hidden_size)
+        self.second = nn.Linear(update_hidden_size, hidden_size)
+
+    def __call__(self, h: mx.array) -> mx.array:
+        return self.second(nn.gelu(self.first(h)))
+
+
+class ShadowLayer(nn.Module):
+    """Injects the shadow state into a block's input and advances it from the block's output.
+
+    Weights train in float32; inputs of another dtype are cast around the products and the results
+    are cast back, so that the residual stream keeps the backbone's dtype.
+
+    Args:
+        hidden_size: ``D``, the backbone's width.
+        rank: ``r`` of the low-rank injection.
+        update_hidden_size: ``u`` of T and G.
+        alpha: Strength of the correction.
+        dropout: Probability of dropping an element of ``h − s``; active in training mode only.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        rank: int,
+        update_hidden_size: int,
+        alpha: float,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.down = nn.Linear(hidden_size, rank, bias=False)
+        self.up = nn.Linear(rank, hidden_size, bias=False)
+        self.up.weight = mx.zeros_like(self.up.weight)  # an untrained shadow changes nothing
+        self.transform = UpdateMLP(hidden_size, update_hidden_size)
+        self.gate = UpdateMLP(hidden_size, update_hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        self.alpha = alpha
+
+    def inject(self, h: mx.array, s: mx.array) -> mx.array:
+        """The block's input ``hˡ`` from ``h_outˡ⁻¹`` and ``sˡ⁻¹``, in the dtype of ``h``."""
+        delta = (h - s).astype(self.down.weight.dtype)  # (2)
+        correction = self.up(self.down(self.dropout(delta)))  # (3)
+        return h + (self.alpha * correction).astype(h.dtype)  # (4)
+
+    def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
+        """The next state ``sˡ`` from the block's output, in the dtype of ``s``."""
+        h_wide = h_out.astype(self.down.weight.dtype)
+        candidate = self.transform(h_wide)  # (5)
+        gate = mx.sigmoid(self.gate(h_wide))  # (6)
+        mixed = (1 - gate) * s.astype(gate.dtype) + gate * candidate  # (7)
+        return mixed.astype(s.dtype)
