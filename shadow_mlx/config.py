@@ -254,6 +254,7 @@ class ShadowConfig(Options):
     )
 
     def cross_checks(self) -> list[str]:
+        """An explicit shadow brings its own architecture."""
         if self.shadow == "mirror":
             return []
         return [
@@ -356,6 +357,7 @@ class TrainConfig(ShadowConfig):
     )
 
     def cross_checks(self) -> list[str]:
+        """Two lengths of a run, and patience without anything to wait for."""
         problems = super().cross_checks()
         if self.iters is not None and self.epochs is not None:
             problems.append("--iters and --epochs: give one of them, not both")

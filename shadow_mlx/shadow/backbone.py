@@ -46,6 +46,7 @@ class SharedEmbedding(nn.Module):
             self.projection = projection
 
     def __call__(self, inputs: mx.array) -> mx.array:
+        """``[B, T, D_s]`` for token ids ``[B, T]``."""
         embedded: mx.array = self.table.module(inputs).astype(self.compute_dtype)
         return self.projection(embedded) if "projection" in self else embedded
 
@@ -275,7 +276,8 @@ def _value(part: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from a stream of our own, and leave the caller's where it was."""
-    high, low = mx.random.state[0].tolist()
+    key: mx.array = mx.random.state[0]  # type: ignore[index]  # its stub says plain object
+    high, low = key.tolist()
     mx.random.seed(seed)
     try:
         yield

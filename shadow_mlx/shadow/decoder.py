@@ -179,6 +179,7 @@ class ShadowBlock(nn.Module):
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The block's own arguments, the hidden state first; a :class:`Pair` in, a pair out."""
         if not args:  # a few loops pass the hidden state by name
             first = next(iter(inspect.signature(self.block.__call__).parameters))
             args = (kwargs.pop(first),)
@@ -281,7 +282,7 @@ class _HandThrough(nn.Module):
 
 
 def _shallow_copy(module: nn.Module) -> nn.Module:
-    clone = type(module).__new__(type(module))
+    clone: nn.Module = dict.__new__(type(module))  # an nn.Module is a dict with attributes
     clone.__dict__.update(module.__dict__)
     dict.update(clone, module)
     return clone

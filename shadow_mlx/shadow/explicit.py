@@ -58,7 +58,9 @@ def _load_projected(folder: Path, model_config: Mapping[str, Any]) -> ShadowNetw
     decoder = _build(inner_config)
     weights: dict[str, mx.array] = {}
     for file in sorted(folder.glob("model*.safetensors")):
-        weights.update(mx.load(str(file)))
+        loaded = mx.load(str(file))
+        assert isinstance(loaded, dict)  # what a safetensors file gives
+        weights.update(loaded)
     projection = weights.get("shadow_hidden_projection.weight")
     if projection is None:
         raise CheckpointError(

@@ -33,6 +33,7 @@ class UpdateMLP(nn.Module):
         self.second = nn.Linear(update_hidden_size, hidden_size)
 
     def __call__(self, h: mx.array) -> mx.array:
+        """``[..., D]`` to ``[..., D]``."""
         return self.second(nn.gelu(self.first(h)))
 
 
