@@ -1,0 +1,147 @@
+"""Decoding with mlx-lm's engine, and what it took.
+
+The models are mlx-lm's, an attached or a detached one; all are called the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_lm.generate import stream_generate
+from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.sample_utils import make_logits_processors, make_sampler
+
+from shadow_mlx.config import SamplingConfig
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.detached import DetachedModel
+
+FinishReason = Literal["stop", "length", "interrupted"]
+OnText = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One generated text and its cost.
+
+    Attributes:
+        text: The answer, as decoded.
+        tokens: Its token ids, the end-of-turn token included.
+        prompt_tokens: Prompt tokens that were computed (not those that a cache held already).
+        cached_tokens: Prompt tokens that a cache held already.
+        prompt_tps: Prompt tokens a second.
+        generation_tps: Generated tokens a second.
+        memory_bytes: What this model needs by itself: its weights, its cache, and the most that
+            computing took beside them.
+        finish_reason: ``stop`` (the model ended its turn), ``length`` or ``interrupted``.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    cached_tokens: int
+    prompt_tps: float
+    generation_tps: float
+    memory_bytes: int
+    finish_reason: FinishReason
+
+
+def decode(
+    model: Any,
+    tokenizer: Any,
+    prompt: Sequence[int],
+    sampling: SamplingConfig,
+    *,
+    cache: list[Any] | None = None,
+    cached_tokens: int = 0,
+    on_text: OnText | None = None,
+) -> Answer:
+    """Generate an answer to ``prompt``; Ctrl-C ends it early and keeps what there is.
+
+    Args:
+        model: Anything with mlx-lm's call surface.
+        tokenizer: As mlx-lm loads it.
+        prompt: Token ids, at least one; with a ``cache``, those that it does not hold yet.
+        sampling: How tokens are chosen, and how many.
+        cache: The caches to go on with; fresh ones by default.
+        cached_tokens: How many prompt tokens ``cache`` holds.
+        on_text: Called with each piece of text as it comes.
+    """
+    cache = cache if cache is not None else new_cache(model, sampling.max_kv_size)
+    own_bytes = weight_bytes(model) + sum(entry.nbytes for entry in cache)
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    texts: list[str] = []
+    tokens: list[int] = []
+    prompt_tps = generation_tps = 0.0
+    reason: FinishReason = "interrupted"
+    try:
+        for response in stream_generate(
+            model,
+            tokenizer,
+            list(prompt),
+            max_tokens=sampling.max_tokens,
+            sampler=_sampler(sampling, tokenizer),
+            logits_processors=make_logits_processors(
+                repetition_penalty=sampling.repetition_penalty
+            ),
+            prompt_cache=cache,
+        ):
+            texts.append(response.text)
+            tokens.append(response.token)
+            prompt_tps, generation_tps = response.prompt_tps, response.generation_tps
+            if response.finish_reason is not None:
+                reason = response.finish_reason
+            if on_text is not None and response.text:
+                on_text(response.text)
+    except KeyboardInterrupt:
+        pass  # the reason says so
+    return Answer(
+        text="".join(texts),
+        tokens=tuple(tokens),
+        prompt_tokens=len(prompt),
+        cached_tokens=cached_tokens,
+        prompt_tps=prompt_tps,
+        generation_tps=generation_tps,
+        memory_bytes=own_bytes + max(0, mx.get_peak_memory() - before),
+        finish_reason=reason,
+    )
+
+
+def new_cache(model: Any, max_kv_size: int | None = None) -> list[Any]:
+    """Fresh caches of any of the three kinds of model, as one flat list."""
+    if isinstance(model, AttachedModel | DetachedModel):
+        return model.make_cache(max_kv_size)
+    caches: list[Any] = make_prompt_cache(model, max_kv_size)
+    return caches
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes of a model's weights, an array that stands in two places counted once."""
+    arrays = {id(array): array for _, array in tree_flatten(model.parameters())}
+    return sum(array.nbytes for array in arrays.values())
+
+
+def seed_sampling(sampling: SamplingConfig) -> None:
+    """Make sampled text repeatable, when the options name a seed."""
+    if sampling.seed is not None:
+        mx.random.seed(sampling.seed)
+
+
+def _sampler(sampling: SamplingConfig, tokenizer: Any) -> Callable[[mx.array], mx.array]:
+    sampler: Callable[[mx.array], mx.array] = make_sampler(
+        sampling.temp,
+        sampling.top_p,
+        sampling.min_p,
+        top_k=sampling.top_k,
+        xtc_probability=sampling.xtc_probability,
+        xtc_threshold=sampling.xtc_threshold,
+        xtc_special_tokens=[
+            *tokenizer.encode("\n", add_special_tokens=False),
+            *tokenizer.eos_token_ids,
+        ],
+    )
+    return sampler
