@@ -115,7 +115,7 @@ class Options:
 
     def to_mapping(self) -> dict[str, Any]:
         """A plain mapping that :meth:`from_mapping` reads back to an equal object."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
 
 
 def _suggestion(key: str, known: Mapping[str, Any]) -> str:

@@ -276,7 +276,7 @@ def _value(part: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from a stream of our own, and leave the caller's where it was."""
-    key: mx.array = mx.random.state[0]  # type: ignore[index]  # its stub says plain object
+    key: Any = mx.random.state[0]  # type: ignore[index]  # its stub says plain object
     high, low = key.tolist()
     mx.random.seed(seed)
     try:
