@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shadow_mlx.jobs import train
     from shadow_mlx.loading import load, load_model
 
+__version__ = "0.1.0"
+
 __all__ = [
     "SamplingConfig",
     "ShadowConfig",
@@ -44,10 +46,6 @@ blas.install()
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "__version__":
-        import importlib.metadata
-
-        return importlib.metadata.version("shadow-mlx")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,47 @@
+"""Talk with the tuned model, its shadow alone, or the untuned backbone; /help lists commands."""
+
+from __future__ import annotations
+
+import argparse
+
+from shadow_mlx.cli.models import add_model_arguments, json_object, load_model, utf8
+from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.config import SamplingConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
+    parser.add_argument(
+        "--chat-template-config",
+        type=json_object,
+        metavar="JSON",
+        help="variables of the chat template, such as '{\"enable_thinking\": false}'",
+    )
+    add_model_arguments(parser)
+    add_options(parser, SamplingConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Talk until the input ends or the person leaves."""
+    sampling = build_options(SamplingConfig, args)
+    system = utf8(args.system_prompt, "--system-prompt") if args.system_prompt else None
+    loaded = load_model(args, switchable=True)
+
+    from shadow_mlx.cli.conversation import Conversation
+    from shadow_mlx.generation.decode import seed_sampling
+    from shadow_mlx.generation.prompts import chat_prompt
+    from shadow_mlx.generation.session import ChatSession, modes_of
+
+    # Once before the first prompt, so that a missing chat template is said now.
+    chat_prompt(loaded.tokenizer, [{"role": "user", "content": ""}], args.chat_template_config)
+    seed_sampling(sampling)
+    session = ChatSession(
+        modes_of(loaded.model),
+        loaded.tokenizer,
+        sampling,
+        mode=loaded.mode,
+        system=system,
+        template_options=args.chat_template_config,
+    )
+    return Conversation(session, loaded.backbone, loaded.adapter).run()

@@ -1,0 +1,92 @@
+"""Answer one prompt with the tuned model, its shadow alone, or the untuned backbone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from shadow_mlx.cli.models import add_model_arguments, cost, describe, json_object, load_model, utf8
+from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.config import SamplingConfig
+from shadow_mlx.errors import InputError
+from shadow_mlx.terminal import visible
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument(
+        "-p", "--prompt", required=True, metavar="TEXT", help="the prompt; - reads it from stdin"
+    )
+    parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
+    parser.add_argument(
+        "--ignore-chat-template", action="store_true", help="continue the prompt as plain text"
+    )
+    parser.add_argument(
+        "--chat-template-config",
+        type=json_object,
+        metavar="JSON",
+        help="variables of the chat template, such as '{\"enable_thinking\": false}'",
+    )
+    parser.add_argument("--json", action="store_true", help="text and figures as JSON on stdout")
+    add_model_arguments(parser)
+    add_options(parser, SamplingConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate; the text goes to stdout, everything else to stderr."""
+    sampling = build_options(SamplingConfig, args)
+    text = _stdin_text() if args.prompt == "-" else utf8(args.prompt, "--prompt")
+    if args.ignore_chat_template and args.system_prompt is not None:
+        raise InputError("--system-prompt needs the chat template; leave one of the two out")
+    loaded = load_model(args)
+
+    from shadow_mlx.generation.decode import decode, seed_sampling
+    from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
+
+    seed_sampling(sampling)
+    if args.ignore_chat_template or not loaded.tokenizer.has_chat_template:
+        if not args.ignore_chat_template:
+            print("note: no chat template; the prompt is continued as text", file=sys.stderr)
+        prompt = plain_prompt(loaded.tokenizer, text)
+    else:
+        messages = [{"role": "user", "content": text}]
+        if args.system_prompt is not None:
+            system = utf8(args.system_prompt, "--system-prompt")
+            messages.insert(0, {"role": "system", "content": system})
+        prompt = chat_prompt(loaded.tokenizer, messages, args.chat_template_config)
+    answer = decode(
+        loaded.model, loaded.tokenizer, prompt, sampling, on_text=None if args.json else _show
+    )
+    if args.json:
+        figures = {
+            "text": answer.text,
+            "mode": loaded.mode,
+            "model": loaded.backbone,
+            "adapter": loaded.adapter,
+            "prompt_tokens": answer.prompt_tokens,
+            "generation_tokens": len(answer.tokens),
+            "prompt_tps": answer.prompt_tps,
+            "generation_tps": answer.generation_tps,
+            "memory_bytes": answer.memory_bytes,
+            "finish_reason": answer.finish_reason,
+        }
+        print(json.dumps(figures, indent=2))
+    else:
+        print(flush=True)
+        which = describe(loaded.backbone, loaded.adapter, loaded.mode)
+        print(f"[{which} · {cost(answer)}]", file=sys.stderr)
+    if answer.finish_reason == "interrupted":
+        raise KeyboardInterrupt
+    return 0
+
+
+def _show(text: str) -> None:
+    print(visible(text), end="", flush=True)
+
+
+def _stdin_text() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError:
+        raise InputError("--prompt -: stdin is not UTF-8 text") from None

@@ -1,0 +1,165 @@
+"""The conversation at a terminal or through a pipe: lines in, streamed answers out.
+
+Answers go to stdout; which weights answer, figures, help and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from shadow_mlx.cli.models import cost, describe
+from shadow_mlx.config import Mode
+from shadow_mlx.errors import InputError, ShadowMLXError
+from shadow_mlx.generation.decode import Answer, OnText
+from shadow_mlx.generation.session import ChatSession
+from shadow_mlx.generation.transcript import load_transcript, save_transcript
+from shadow_mlx.terminal import visible
+
+HELP = """\
+/attached         backbone and shadow answer from now on
+/detached         the shadow alone answers
+/base             the untuned backbone answers
+/compare [TEXT]   all of them answer TEXT, or the last message again; MB is what each needs alone
+/system [TEXT]    set the system message, or show it; /system - removes it
+/reset            forget the conversation
+/save FILE        write the conversation, one line of chat data
+/load FILE        go on with a conversation from a file
+/help             this list
+/exit             leave (Ctrl-D does too)
+Ctrl-C stops an answer and keeps what there is of it."""
+
+
+class Conversation:
+    """Reads lines, answers them in the session's mode, and obeys the slash commands.
+
+    Args:
+        session: The conversation.
+        backbone: The backbone's name.
+        adapter: The adapter's folder, or None.
+    """
+
+    def __init__(self, session: ChatSession, backbone: str, adapter: str | None) -> None:
+        self._session = session
+        self._backbone = backbone
+        self._adapter = adapter
+        self._own_files: set[Path] = set()  # written here, so /save may replace them
+        self._commands: dict[str, Callable[[str], None]] = {
+            "attached": lambda _: self._switch("attached"),
+            "detached": lambda _: self._switch("detached"),
+            "base": lambda _: self._switch("base"),
+            "compare": self._compare,
+            "system": self._system,
+            "reset": self._reset,
+            "save": self._save,
+            "load": self._load,
+            "help": lambda _: _note(HELP),
+        }
+
+    def run(self) -> int:
+        """Talk until the input ends or ``/exit``; returns the exit code."""
+        self._say_who()
+        _note("/help lists the commands")
+        for line in self._lines():
+            text = line.strip()
+            if text in ("/exit", "/quit"):
+                break
+            try:
+                if text.startswith("/"):
+                    self._obey(text)
+                elif text:
+                    self._answer(text)
+            except ShadowMLXError as error:  # a mistake in one line does not end the conversation
+                _note(str(error))
+        return 0
+
+    def _lines(self) -> Iterator[str]:
+        interactive = sys.stdin.isatty()
+        if interactive:
+            import readline  # noqa: F401 - editing and history of input()
+        while True:
+            try:
+                if interactive:
+                    yield input(f"{self._session.mode}> ")
+                elif line := sys.stdin.readline():
+                    yield line
+                else:
+                    return
+            except EOFError:
+                print()
+                return
+            except UnicodeDecodeError:
+                _note("that line is not UTF-8 text")
+            except KeyboardInterrupt:
+                if not interactive:
+                    raise
+                print()
+                _note("Ctrl-D or /exit leaves")
+
+    def _obey(self, text: str) -> None:
+        name, _, rest = text[1:].partition(" ")
+        if name not in self._commands:
+            raise InputError(f"unknown command /{name}; /help lists them")
+        self._commands[name](rest.strip())
+
+    def _answer(self, text: str) -> None:
+        answer = self._session.reply(text, _show)
+        print(flush=True)
+        if answer.finish_reason != "stop":
+            _note(cost(answer))
+
+    def _compare(self, text: str) -> None:
+        def begin(mode: Mode) -> OnText:
+            print(f"[{mode}] ", end="", flush=True)
+            return _show
+
+        def end(mode: Mode, answer: Answer) -> None:
+            print(flush=True)
+            _note(f"{mode}: {cost(answer)}")
+
+        self._session.compare(text or None, begin, end)
+
+    def _switch(self, mode: Mode) -> None:
+        self._session.switch(mode)
+        self._say_who()
+
+    def _system(self, text: str) -> None:
+        if text:
+            self._session.system = None if text == "-" else text
+        _note(f"system message: {self._session.system or 'none'}")
+
+    def _reset(self, _: str) -> None:
+        self._session.reset()
+        _note("the conversation is forgotten")
+
+    def _save(self, name: str) -> None:
+        path = _path(name, "/save")
+        if path.exists() and path not in self._own_files:
+            raise InputError(f"{path} exists already; choose another name")
+        save_transcript(path, self._session.messages)
+        self._own_files.add(path)
+        _note(f"{path}: {len(self._session.messages)} messages saved")
+
+    def _load(self, name: str) -> None:
+        path = _path(name, "/load")
+        self._session.restore(load_transcript(path))
+        _note(f"{path}: {len(self._session.messages)} messages loaded")
+
+    def _say_who(self) -> None:
+        _note(describe(self._backbone, self._adapter, self._session.mode))
+
+
+def _path(name: str, command: str) -> Path:
+    if not name:
+        raise InputError(f"{command} needs a file's name")
+    return Path(name).expanduser()
+
+
+def _show(text: str) -> None:
+    print(visible(text), end="", flush=True)
+
+
+def _note(text: str) -> None:
+    sys.stdout.flush()
+    print(visible(text), file=sys.stderr, flush=True)

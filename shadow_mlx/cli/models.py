@@ -1,0 +1,140 @@
+"""Which model and mode a command that generates text works with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.config import BUNDLED_MODEL, Mode
+from shadow_mlx.errors import InputError
+from shadow_mlx.terminal import visible
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to answer in ``mode``.
+
+    Attributes:
+        backbone: The backbone's name, as given or recorded.
+        adapter: The adapter's folder, or None for a backbone alone.
+    """
+
+    model: Any
+    tokenizer: Any
+    mode: Mode
+    backbone: str
+    adapter: str | None
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--model``, ``--adapter-path``, ``--detached`` or ``--base``, ``--trust-remote-code``."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        metavar=f"PATH|HUB_ID|{BUNDLED_MODEL}",
+        help="backbone (default: the one that the adapter records)",
+    )
+    group.add_argument(
+        "--adapter-path", default="adapters", metavar="DIR", help="adapter (default: adapters)"
+    )
+    mode = group.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--detached",
+        dest="mode",
+        action="store_const",
+        const="detached",
+        help="the shadow alone; the backbone's blocks are not loaded",
+    )
+    mode.add_argument(
+        "--base",
+        dest="mode",
+        action="store_const",
+        const="base",
+        help="the untuned backbone (default: attached, backbone and shadow)",
+    )
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="allow a model's own Python code to run (a risk: read it first)",
+    )
+    parser.set_defaults(mode="attached")
+
+
+def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
+    """Load what ``args`` names; says on stderr when the backbone was chosen by default.
+
+    Args:
+        args: From :func:`add_model_arguments`.
+        switchable: With ``--base``, load the adapter too where there is one, so that the mode can
+            change later.
+
+    Raises:
+        InputError: There is no adapter, and the mode needs one.
+        ShadowMLXError: The model or the adapter cannot be loaded.
+    """
+    mode: Mode = args.mode
+    has_adapter = (Path(args.adapter_path) / "adapter_config.json").is_file()
+    if mode != "base" and not has_adapter:
+        raise InputError(
+            f"no adapter in {args.adapter_path}: train one first (shadow-mlx train --data FILE), "
+            "name its folder with --adapter-path, or talk to the untuned backbone with --base"
+        )
+    from shadow_mlx.hub import choose_model
+    from shadow_mlx.loading import load
+
+    choice = choose_model(args.model, args.adapter_path if has_adapter else None)
+    if choice.by_default:
+        print(f"model: {choice.name} ({choice.reason})", file=sys.stderr)
+    attach = has_adapter and (mode != "base" or (switchable and args.model is None))
+    model, tokenizer = load(
+        choice.name,
+        args.adapter_path if attach else None,
+        "attached" if mode == "base" and attach else mode,
+        trust_remote_code=args.trust_remote_code,
+    )
+    return Loaded(model, tokenizer, mode, choice.name, args.adapter_path if attach else None)
+
+
+def describe(backbone: str, adapter: str | None, mode: Mode) -> str:
+    """Which weights answer, in a few words."""
+    if mode == "base":
+        return visible(f"base: {backbone} as it came")
+    if mode == "detached":
+        return visible(f"detached: the shadow of {adapter} alone")
+    return visible(f"attached: {backbone} with the shadow of {adapter}")
+
+
+def utf8(text: str, what: str) -> str:
+    """``text``, once it is known to be valid Unicode (an argument may hold any bytes)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what}: not valid UTF-8 text") from None
+    return text
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An argparse type: a JSON object."""
+    import json
+
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object, found {text!r}")
+    return value
+
+
+def cost(answer: Any) -> str:
+    """One answer's cost, in a line for stderr."""
+    return (
+        f"{answer.generation_tps:.1f} tokens/s · {len(answer.tokens)} tokens"
+        f" · {answer.memory_bytes / 1e6:,.0f} MB"
+        + {"length": " · cut at --max-tokens", "interrupted": " · interrupted"}.get(
+            answer.finish_reason, ""
+        )
+    )
