@@ -1,4 +1,4 @@
-"""What every test stands on: no network, no cache of the person's own, a fast BLAS, a tiny model."""
+"""What every test stands on: no network, no shared cache, a fast BLAS, a tiny model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="shadow-mlx-hub-")
 os.environ.pop("SHADOW_MLX_MODEL", None)
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the cores already
 
 import pytest
 
