@@ -241,10 +241,9 @@ def _download(
             f"{name}: no such {kind} on the hub (or it is private: hf auth login)"
         ) from None
     except errors.LocalEntryNotFoundError as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, errors.OfflineModeIsEnabled):
-            cause = None
-        raise HubError(_unreachable(name, cause)) from None
+        cause = error.__cause__
+        offline = isinstance(cause, errors.OfflineModeIsEnabled)
+        raise HubError(_unreachable(name, None if offline else cause or error)) from None
     except (http_error, errors.HfHubHTTPError) as error:
         raise HubError(_unreachable(name, error)) from None
     except OSError as error:

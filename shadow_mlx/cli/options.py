@@ -86,7 +86,7 @@ def add_options(
     """
     hints = typing.get_type_hints(declared)
     groups: dict[str, Any] = {}
-    for one in dataclasses.fields(declared):
+    for one in dataclasses.fields(declared):  # type: ignore[arg-type]
         if one.name in skip or "option" not in one.metadata:
             continue
         name = option_info(one).group
