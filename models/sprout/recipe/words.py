@@ -80,6 +80,31 @@ OPPOSITES = (
     ("strong", "weak"),
 )  # fmt: skip
 
+#: Everyday words that the skills copy, count and move about, so that each has a trained
+#: embedding although no skill gives it a meaning.
+COMMON_WORDS = (
+    "able", "action", "add", "again", "alarm", "all", "and", "answer", "away", "back", "bad",
+    "because", "before", "best", "body", "both", "bring", "but", "buy", "call", "car", "carry",
+    "change", "check", "child", "choose", "city", "clean", "clear", "close", "color", "come",
+    "command", "cook", "count", "date", "device", "do", "down", "drive", "drop", "each", "easy",
+    "email", "end", "even", "event", "family", "far", "fetch", "find", "fix", "follow", "forget",
+    "free", "from", "game", "get", "give", "go", "good", "group", "guess", "hand", "has", "head",
+    "heavy", "help", "here", "home", "hour", "house", "idea", "if", "in", "intent", "is", "item",
+    "keep", "kind", "know", "label", "last", "later", "learn", "leave", "level", "line", "list",
+    "listen", "look", "lost", "love", "make", "mark", "meal", "mean", "message", "minute",
+    "minutes", "model", "money", "month", "more", "move", "music", "name", "need", "never",
+    "next", "none", "note", "object", "off", "office", "on", "only", "open", "order", "outside",
+    "page", "paper", "part", "pay", "person", "place", "plan", "play", "point", "put", "rain",
+    "read", "reason", "refuse", "rest", "result", "right", "room", "rule", "run", "safe", "same",
+    "save", "school", "see", "sell", "send", "set", "show", "side", "sing", "sit", "skip", "sleep",
+    "slot", "some", "song", "sound", "start", "state", "status", "stay", "step", "still", "stop",
+    "store", "story", "sun", "switch", "system", "take", "talk", "task", "teach", "tell", "text",
+    "then", "thing", "think", "this", "time", "timer", "to", "today", "tool", "topic", "try",
+    "turn", "type", "under", "unknown", "unsafe", "use", "user", "value", "very", "visit", "wait",
+    "walk", "want", "wash", "watch", "way", "week", "where", "who", "why", "with", "word", "work",
+    "world", "write", "wrong", "year", "yes", "you", "zone",
+)  # fmt: skip
+
 
 def article(noun: str) -> str:
     """``noun`` with ``a`` or ``an`` before it."""

@@ -5,12 +5,30 @@ from __future__ import annotations
 from random import Random
 
 from ..words import (
-    ANIMALS, COLORS, DRINKS, FOODS, FURNITURE, ITEMS, NOUNS, NUMBERS, OPPOSITES, ORDINALS,
-    PEOPLE, PLACES, article, comma_list,
+    ANIMALS,
+    COLORS,
+    COMMON_WORDS,
+    DRINKS,
+    FOODS,
+    FURNITURE,
+    ITEMS,
+    NOUNS,
+    NUMBERS,
+    OPPOSITES,
+    ORDINALS,
+    PEOPLE,
+    PLACES,
+    article,
+    comma_list,
 )  # fmt: skip
 from .registry import Turn, skill
 
-ANY_WORD = (*NOUNS, *NOUNS.values(), *COLORS, *PLACES, *PEOPLE, *FURNITURE, *FOODS, *DRINKS)
+ANY_WORD = tuple(
+    dict.fromkeys(
+        (*NOUNS, *NOUNS.values(), *COLORS, *PLACES, *PEOPLE, *FURNITURE, *FOODS, *DRINKS)
+        + COMMON_WORDS
+    )
+)
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "animal": tuple(ANIMALS),
     "color": COLORS,
@@ -37,7 +55,7 @@ def repeat_words(rng: Random) -> Turn:
     return ask.format(text), text
 
 
-@skill(1.5)
+@skill(2.5)
 def quote_words(rng: Random) -> Turn:
     words = some_words(rng, 1, 4)
     text = ",".join(f'"{word}"' for word in words)

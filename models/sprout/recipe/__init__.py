@@ -1,0 +1,1 @@
+"""How sprout was made: its text, its tokenizer, its pretraining and its example data."""
