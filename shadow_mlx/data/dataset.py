@@ -1,0 +1,136 @@
+"""Encoded examples in two flat arrays: 4 bytes and 1 bit a token, whatever the lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Tokens = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """``tokens`` int32[n]; ``supervised`` bool[n]: token t is predicted from t−1 and trained.
+
+    ``supervised[0]`` is always False: nothing comes before it. ``truncated`` tells that the end
+    was cut off.
+    """
+
+    tokens: Tokens
+    supervised: Mask
+    truncated: bool = False
+
+
+@dataclass
+class EncodingCounts:
+    """What became of the records. All numbers are examples unless they say otherwise."""
+
+    records: int = 0
+    examples: int = 0
+    truncated: int = 0
+    dropped_too_long: int = 0
+    dropped_unsupervised: int = 0
+    split_records: int = 0
+    probed: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Examples that are not trained on at all."""
+        return self.dropped_too_long + self.dropped_unsupervised
+
+    def notes(self) -> list[str]:
+        """What a person should know before the first step, one sentence each."""
+        notes = []
+        if self.truncated:
+            notes.append(f"{self.truncated:,} examples are cut at --max-seq-length")
+        if self.dropped_too_long:
+            notes.append(f"{self.dropped_too_long:,} examples are longer than --max-seq-length")
+        if self.dropped_unsupervised:
+            notes.append(
+                f"{self.dropped_unsupervised:,} examples are dropped: no trained token is left "
+                "within --max-seq-length"
+            )
+        if self.split_records:
+            notes.append(
+                f"{self.split_records:,} chats become several examples: the chat template shows "
+                "earlier answers otherwise than the answer being given"
+            )
+        if self.probed:
+            notes.append(
+                f"{self.probed:,} examples: the chat template shows the prompt otherwise once it "
+                "is answered; where the answer begins was found by a probe"
+            )
+        return notes
+
+
+class EncodedDataset:
+    """All examples of a split.
+
+    Attributes:
+        lengths: int64[n], tokens of each example.
+        record_of: int64[n], the record that each example comes from.
+        counts: What was truncated, dropped, split.
+    """
+
+    def __init__(
+        self, examples: list[tuple[int, Example]], counts: EncodingCounts | None = None
+    ) -> None:
+        kept = [example for _, example in examples]
+        self.counts = counts or EncodingCounts(records=len(kept), examples=len(kept))
+        self.record_of = np.array([record for record, _ in examples], np.int64)
+        self.lengths = np.array([len(example.tokens) for example in kept], np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        empty_tokens, empty_mask = np.zeros(0, np.int32), np.zeros(0, np.bool_)
+        self._tokens = np.concatenate([empty_tokens, *(example.tokens for example in kept)])
+        mask = np.concatenate([empty_mask, *(example.supervised for example in kept)])
+        self._mask = np.packbits(mask)
+        self._truncated = np.array([example.truncated for example in kept], np.bool_)
+        bounds = np.concatenate([[0], np.cumsum(mask)])
+        self.supervised_lengths = bounds[self._offsets[1:]] - bounds[self._offsets[:-1]]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, i: int) -> Example:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        start, end = int(self._offsets[i]), int(self._offsets[i + 1])
+        first = start // 8
+        bits = np.unpackbits(self._mask[first : -(-end // 8)])[start - 8 * first :]
+        mask = bits[: end - start].astype(np.bool_)
+        return Example(self._tokens[start:end], mask, bool(self._truncated[i]))
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the tokens and masks take."""
+        return self._tokens.nbytes + self._mask.nbytes
+
+
+def histogram(lengths: npt.NDArray[np.int64], bins: int = 12) -> list[tuple[int, int, int]]:
+    """Token lengths in round, equal steps: ``(from, to, examples)``, both ends included."""
+    if not len(lengths):
+        return []
+    low, high = int(lengths.min()), int(lengths.max())
+    step = _round_step(max(1, -(-(high - low + 1) // bins)))
+    start = low // step * step
+    counts = np.bincount((lengths - start) // step)
+    return [(start + i * step, start + (i + 1) * step - 1, int(n)) for i, n in enumerate(counts)]
+
+
+def _round_step(least: int) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50 … that is at least ``least``."""
+    scale = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * scale >= least:
+                return factor * scale
+        scale *= 10
