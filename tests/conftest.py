@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 # Before anything imports huggingface_hub, which reads these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -16,10 +17,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the core
 import pytest
 
 import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
-from tests.tiny import write_tiny_backbone
+from tests.tiny import tiny_attached_model, write_tiny_backbone
+
+if TYPE_CHECKING:
+    from shadow_mlx.shadow.attached import AttachedModel
 
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a random Qwen3 (width 32, 3 blocks) with a byte-level tokenizer and ChatML."""
     return write_tiny_backbone(tmp_path_factory.mktemp("tiny-backbone"))
+
+
+@pytest.fixture(scope="session")
+def tiny_attached(tiny_backbone: Path) -> tuple[AttachedModel, Any]:
+    """The tiny backbone with a random (not zero) shadow, and its tokenizer; do not train it."""
+    return tiny_attached_model(tiny_backbone)

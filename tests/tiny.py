@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shadow_mlx.shadow.attached import AttachedModel
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -49,6 +52,28 @@ def write_tiny_backbone(
     }
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "pt"})
     return folder
+
+
+def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
+    """A shadow that is random everywhere on the backbone in ``folder``, and the tokenizer."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten, tree_unflatten
+    from mlx_lm.utils import load, load_config
+
+    from shadow_mlx.config import ShadowConfig
+    from shadow_mlx.shadow.attached import attach
+
+    backbone, tokenizer = load(str(folder))
+    model = attach(backbone, load_config(folder), ShadowConfig(rank=4), seed=3)
+    named = tree_flatten(model.shadow.trainable_parameters())
+    keys = mx.random.split(mx.random.key(7), len(named))
+    noisy = [
+        (name, w + 0.3 * mx.random.normal(w.shape, key=key))
+        for (name, w), key in zip(named, keys, strict=True)
+    ]
+    model.shadow.update(tree_unflatten(noisy))
+    model.eval()
+    return model, tokenizer
 
 
 def write_tokenizer(folder: Path, chat_template: str | None = CHATML) -> int:

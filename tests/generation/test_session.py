@@ -1,51 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 import pytest
-from mlx.utils import tree_flatten, tree_unflatten
-from mlx_lm.utils import load, load_config
 
-from shadow_mlx.config import SamplingConfig, ShadowConfig
+from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation import session as session_module
 from shadow_mlx.generation.session import ChatSession, modes_of
-from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.shadow.attached import AttachedModel
 
 SAMPLING = SamplingConfig(max_tokens=12)
 
 
-@pytest.fixture(scope="module")
-def loaded(tiny_backbone: Path) -> tuple[AttachedModel, Any]:
-    """A tiny backbone with a random (not zero) shadow, so that the three modes differ."""
-    backbone, tokenizer = load(str(tiny_backbone))
-    model = attach(backbone, load_config(tiny_backbone), ShadowConfig(rank=4), seed=3)
-    shadow = tree_flatten(model.shadow.trainable_parameters())
-    keys = mx.random.split(mx.random.key(7), len(shadow))
-    model.shadow.update(
-        tree_unflatten(
-            [
-                (name, w + 0.3 * mx.random.normal(w.shape, key=key))
-                for (name, w), key in zip(shadow, keys, strict=True)
-            ]
-        )
-    )
-    model.eval()
-    return model, tokenizer
-
-
 def new_session(
-    loaded: tuple[AttachedModel, Any], mode: Any = "attached", **kwargs: Any
+    tiny_attached: tuple[AttachedModel, Any], mode: Any = "attached", **kwargs: Any
 ) -> ChatSession:
-    model, tokenizer = loaded
+    model, tokenizer = tiny_attached
     return ChatSession(modes_of(model), tokenizer, SAMPLING, mode=mode, **kwargs)
 
 
-def test_modes_share_one_model(loaded: tuple[AttachedModel, Any]) -> None:
-    model, _ = loaded
+def test_modes_share_one_model(tiny_attached: tuple[AttachedModel, Any]) -> None:
+    model, _ = tiny_attached
     modes = modes_of(model)
     assert set(modes) == {"attached", "detached", "base"}
     assert modes["base"] is model.backbone
@@ -53,20 +30,21 @@ def test_modes_share_one_model(loaded: tuple[AttachedModel, Any]) -> None:
     assert set(modes_of(model.backbone)) == {"base"}
 
 
-def test_the_three_modes_answer_differently(loaded: tuple[AttachedModel, Any]) -> None:
+def test_the_three_modes_answer_differently(tiny_attached: tuple[AttachedModel, Any]) -> None:
     answers = {
-        m: new_session(loaded, m).reply("hello").text for m in ("attached", "detached", "base")
+        m: new_session(tiny_attached, m).reply("hello").text
+        for m in ("attached", "detached", "base")
     }
     assert len(set(answers.values())) == 3
 
 
 @pytest.mark.parametrize("mode", ["attached", "detached", "base"])
 def test_a_reused_cache_gives_the_same_answers_as_a_fresh_one(
-    loaded: tuple[AttachedModel, Any], mode: Any
+    tiny_attached: tuple[AttachedModel, Any], mode: Any
 ) -> None:
-    kept = new_session(loaded, mode, system="be brief")
+    kept = new_session(tiny_attached, mode, system="be brief")
     for turn, text in enumerate(["hello", "and then?", "so"]):
-        fresh = new_session(loaded, mode, system="be brief")
+        fresh = new_session(tiny_attached, mode, system="be brief")
         fresh.turns = list(kept.turns)
         expected = fresh.reply(text)
         answer = kept.reply(text)
@@ -77,31 +55,35 @@ def test_a_reused_cache_gives_the_same_answers_as_a_fresh_one(
         assert answer.prompt_tokens + answer.cached_tokens == total
 
 
-def test_the_mode_can_change_within_a_conversation(loaded: tuple[AttachedModel, Any]) -> None:
-    moving = new_session(loaded)
+def test_the_mode_can_change_within_a_conversation(
+    tiny_attached: tuple[AttachedModel, Any],
+) -> None:
+    moving = new_session(tiny_attached)
     moving.reply("hello")
     moving.switch("detached")
     moving.reply("again")
     moving.switch("attached")
-    fresh = new_session(loaded)
+    fresh = new_session(tiny_attached)
     fresh.turns = list(moving.turns)
     assert moving.reply("more").text == fresh.reply("more").text
     assert len(moving.messages) == 6
 
 
 def test_caches_that_cannot_be_trimmed_are_made_anew(
-    loaded: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
+    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shadow_mlx.generation.reuse.can_trim_prompt_cache", lambda cache: False)
-    chat = new_session(loaded)
+    chat = new_session(tiny_attached)
     first = chat.reply("hello")
     chat.reset()
     again = chat.reply("hello")  # diverges from what the cache holds
     assert (again.cached_tokens, again.text) == (0, first.text)
 
 
-def test_a_rotating_cache_that_has_wrapped_is_made_anew(loaded: tuple[AttachedModel, Any]) -> None:
-    model, tokenizer = loaded
+def test_a_rotating_cache_that_has_wrapped_is_made_anew(
+    tiny_attached: tuple[AttachedModel, Any],
+) -> None:
+    model, tokenizer = tiny_attached
     sampling = SamplingConfig(max_tokens=12, max_kv_size=16)
     chat = ChatSession(modes_of(model), tokenizer, sampling, mode="attached")
     chat.reply("a message of more than sixteen tokens")
@@ -110,9 +92,9 @@ def test_a_rotating_cache_that_has_wrapped_is_made_anew(loaded: tuple[AttachedMo
     assert chat.reply("short").text == other.reply("short").text
 
 
-def test_answers_tell_their_cost(loaded: tuple[AttachedModel, Any]) -> None:
+def test_answers_tell_their_cost(tiny_attached: tuple[AttachedModel, Any]) -> None:
     pieces: list[str] = []
-    chat = new_session(loaded)
+    chat = new_session(tiny_attached)
     answer = chat.reply("hello", pieces.append)
     assert "".join(pieces) == answer.text
     assert answer.finish_reason in ("stop", "length")
@@ -137,15 +119,15 @@ def interrupting(after: int) -> Any:
 
 
 def test_an_interrupted_answer_is_kept_and_its_cache_is_not(
-    loaded: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
+    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chat = new_session(loaded)
+    chat = new_session(tiny_attached)
     with monkeypatch.context() as patched:
         patched.setattr("shadow_mlx.generation.decode.stream_generate", interrupting(4))
         answer = chat.reply("hello")
     assert answer.finish_reason == "interrupted"
     assert chat.turns[-1] == {"role": "assistant", "content": answer.text}
-    fresh = new_session(loaded)
+    fresh = new_session(tiny_attached)
     fresh.turns = list(chat.turns)
     following = chat.reply("go on")
     assert following.cached_tokens == 0
@@ -153,17 +135,17 @@ def test_an_interrupted_answer_is_kept_and_its_cache_is_not(
 
 
 def test_interrupted_before_the_first_word_nothing_joins_the_conversation(
-    loaded: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
+    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shadow_mlx.generation.decode.stream_generate", interrupting(0))
-    chat = new_session(loaded)
+    chat = new_session(tiny_attached)
     chat.reply("hello")
     assert chat.turns == []
 
 
-def test_compare_answers_in_every_mode(loaded: tuple[AttachedModel, Any]) -> None:
-    chat = new_session(loaded, "detached")
-    alone = {m: new_session(loaded, m).reply("hello").text for m in chat.modes}
+def test_compare_answers_in_every_mode(tiny_attached: tuple[AttachedModel, Any]) -> None:
+    chat = new_session(tiny_attached, "detached")
+    alone = {m: new_session(tiny_attached, m).reply("hello").text for m in chat.modes}
     shown: dict[str, str] = {}
 
     def compare(text: str | None) -> dict[str, str]:
@@ -182,26 +164,26 @@ def test_compare_answers_in_every_mode(loaded: tuple[AttachedModel, Any]) -> Non
     assert chat.turns == before
 
 
-def test_comparing_nothing_is_refused(loaded: tuple[AttachedModel, Any]) -> None:
+def test_comparing_nothing_is_refused(tiny_attached: tuple[AttachedModel, Any]) -> None:
     with pytest.raises(InputError, match="nothing to compare"):
-        new_session(loaded).compare(None, lambda mode: print, lambda mode, answer: None)
+        new_session(tiny_attached).compare(None, lambda mode: print, lambda mode, answer: None)
 
 
-def test_a_mode_that_is_not_loaded_is_refused(loaded: tuple[AttachedModel, Any]) -> None:
-    model, tokenizer = loaded
+def test_a_mode_that_is_not_loaded_is_refused(tiny_attached: tuple[AttachedModel, Any]) -> None:
+    model, tokenizer = tiny_attached
     chat = ChatSession(modes_of(model.detached()), tokenizer, SAMPLING, mode="detached")
     with pytest.raises(InputError, match=r"attached is not loaded \(loaded: detached\)"):
         chat.switch("attached")
 
 
-def test_system_message_reset_and_restore(loaded: tuple[AttachedModel, Any]) -> None:
-    chat = new_session(loaded, system="be brief")
+def test_system_message_reset_and_restore(tiny_attached: tuple[AttachedModel, Any]) -> None:
+    chat = new_session(tiny_attached, system="be brief")
     chat.reply("hello")
     saved = chat.messages
     assert [m["role"] for m in saved] == ["system", "user", "assistant"]
     chat.reset()
     assert [m["role"] for m in chat.messages] == ["system"]
-    other = new_session(loaded)
+    other = new_session(tiny_attached)
     other.restore(saved)
     assert other.messages == saved
     assert session_module.MODES == ("attached", "detached", "base")
