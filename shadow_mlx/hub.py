@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shadow_mlx.bundled import bundled_model, bundled_models, is_model
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.errors import DataError, HubError, InputError, ModelError
 
@@ -85,26 +86,6 @@ def adapter_backbone(adapter_path: str | Path) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def bundled_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(
-        {folder.name for root in _bundle_roots() for folder in root.glob("*/") if _is_model(folder)}
-    )
-
-
-def bundled_model(name: str) -> Path:
-    """The folder of a model that comes with the package (an installed wheel or the repository).
-
-    Raises:
-        ModelError: There is none of that name.
-    """
-    for root in _bundle_roots():
-        if _is_model(root / name):
-            return root / name
-    known = ", ".join(bundled_models()) or "none"
-    raise ModelError(f"no bundled model {name!r} (bundled: {known})")
-
-
 def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     """The local folder of a model, downloaded first where necessary.
 
@@ -153,15 +134,6 @@ def resolve_dataset(name: str) -> Path:
     )
 
 
-def _bundle_roots() -> list[Path]:
-    here = Path(__file__).resolve().parent
-    return [here / "models", here.parent / "models"]  # an installed wheel; the repository
-
-
-def _is_model(folder: Path) -> bool:
-    return (folder / "config.json").is_file()
-
-
 def _check_model(folder: Path, name: str, trust_remote_code: bool) -> None:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -207,7 +179,7 @@ def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
 def _complete(folder: Path) -> bool:
     """Whether an interrupted download left all the weights that the index names."""
     index = folder / "model.safetensors.index.json"
-    if not _is_model(folder):
+    if not is_model(folder):
         return False
     if not index.is_file():
         return any(folder.glob("model*.safetensors"))

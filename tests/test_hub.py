@@ -258,20 +258,3 @@ def test_trusted_code_is_let_through(tiny_backbone: Path, tmp_path: Path) -> Non
 def test_names_that_are_neither_folder_nor_id(name: str) -> None:
     with pytest.raises((ModelError, DataError)):
         hub.resolve_model(name)
-
-
-def test_bundled_models_are_found_in_a_wheel_and_in_the_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "site" / "shadow_mlx"
-    (package / "models" / "sprout").mkdir(parents=True)
-    (package / "models" / "sprout" / "config.json").write_text("{}")
-    monkeypatch.setattr(hub, "__file__", str(package / "hub.py"))
-    assert hub.bundled_model("sprout") == package / "models" / "sprout"
-    assert hub.bundled_models() == ["sprout"]
-    with pytest.raises(ModelError, match=r"no bundled model 'oak' \(bundled: sprout\)"):
-        hub.bundled_model("oak")
-    (package / "models" / "sprout" / "config.json").unlink()
-    (tmp_path / "site" / "models" / "sprout").mkdir(parents=True)
-    (tmp_path / "site" / "models" / "sprout" / "config.json").write_text("{}")
-    assert hub.bundled_model("sprout") == tmp_path / "site" / "models" / "sprout"
