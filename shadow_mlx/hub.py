@@ -31,7 +31,12 @@ MODEL_FILES = [
     "vocab.txt",
     "*.jinja",
 ]
-DATASET_FILES = ["*.jsonl", "README.md"]
+DATASET_FILES = [
+    f"{folder}{split}.{suffix}"
+    for folder in ("", "data/")
+    for split in ("train", "valid", "validation", "val", "dev", "test")
+    for suffix in ("jsonl", "json")
+]
 ANSWER_SECONDS = 3.0  # how long the default model's choice waits for the hub
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -126,7 +131,7 @@ def resolve_dataset(name: str) -> Path:
         raise DataError(f"--data {name}: no such file or folder, and not the id of a hub dataset")
     folder = _download(name, "dataset", DATASET_FILES, DataError)
     for candidate in (folder, folder / "data"):
-        if (candidate / "train.jsonl").is_file():
+        if any((candidate / f"train.{suffix}").is_file() for suffix in ("jsonl", "json")):
             return candidate
     raise DataError(
         f"--data {name}: the dataset has no train.jsonl; download it, write JSON Lines of chats, "
