@@ -23,6 +23,7 @@ OptimizerName = Literal["adamw", "adam", "sgd", "adafactor", "lion", "muon"]
 ScheduleName = Literal["cosine", "linear", "constant"]
 LengthPolicy = Literal["truncate", "drop"]
 
+MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 BUNDLED_MODEL = "sprout"
 DEFAULT_HUB_MODEL = "mlx-community/Qwen3-0.6B-4bit"
 MODEL_VARIABLE = "SHADOW_MLX_MODEL"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shadow_mlx.config import Mode, SamplingConfig
+from shadow_mlx.config import MODES, Mode, SamplingConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.decode import Answer, OnText, decode
 from shadow_mlx.generation.prompts import Message, chat_prompt
 from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
-
-MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 
 
 def modes_of(model: Any) -> dict[Mode, Any]:

@@ -1,0 +1,1 @@
+"""Measured answers: how good, how fast and how large base, attached and detached are."""

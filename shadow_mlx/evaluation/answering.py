@@ -1,0 +1,102 @@
+"""Many questions to one model: batched greedy answers, and the speed of a single one."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlx_lm.generate import BatchGenerator
+
+from shadow_mlx.config import SamplingConfig
+from shadow_mlx.errors import Interrupted
+from shadow_mlx.evaluation.questions import Question
+from shadow_mlx.events import StopToken
+from shadow_mlx.generation.decode import decode
+
+OnProgress = Callable[[int], None]
+
+
+def answer_all(
+    model: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    *,
+    max_tokens: int,
+    batch_size: int = 32,
+    on_progress: OnProgress = lambda done: None,
+    stop: StopToken | None = None,
+) -> list[str]:
+    """The model's greedy answers, in the order of the questions.
+
+    Args:
+        model: Anything with mlx-lm's call surface.
+        tokenizer: As mlx-lm loads it.
+        questions: What is asked.
+        max_tokens: Longest answer.
+        batch_size: Answers that are generated together.
+        on_progress: Called with the number of finished answers.
+        stop: Looked at between tokens.
+
+    Raises:
+        Interrupted: ``stop`` asked for it.
+    """
+    generator = BatchGenerator(
+        model,
+        max_tokens=max_tokens,
+        stop_tokens=[[token] for token in tokenizer.eos_token_ids],
+        completion_batch_size=batch_size,
+    )
+    try:
+        numbers = generator.insert([list(question.prompt) for question in questions])
+        tokens: dict[int, list[int]] = {number: [] for number in numbers}
+        done = 0
+        while responses := generator.next_generated():
+            if stop is not None and stop.stopping:
+                raise Interrupted(f"stopped after {done} of {len(questions)} answers")
+            for response in responses:
+                if response.finish_reason != "stop":
+                    tokens[response.uid].append(response.token)
+                if response.finish_reason is not None:
+                    done += 1
+                    on_progress(done)
+    finally:
+        generator.close()
+    return [tokenizer.decode(tokens[number]) for number in numbers]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Medians over a few questions, asked one at a time.
+
+    Attributes:
+        prompt_tps: Prompt tokens a second.
+        decode_tps: Generated tokens a second.
+        first_token_seconds: From the question to its first token.
+        memory_bytes: Weights, cache, and the most that computing took beside them.
+    """
+
+    prompt_tps: float
+    decode_tps: float
+    first_token_seconds: float
+    memory_bytes: int
+
+
+def measure_speed(
+    model: Any, tokenizer: Any, questions: Sequence[Question], *, max_tokens: int, trials: int = 5
+) -> Speed:
+    """Ask the first few questions one at a time, after one that warms up."""
+    sampling = SamplingConfig(max_tokens=max_tokens)
+    decode(model, tokenizer, questions[0].prompt, sampling)
+    answers = [
+        decode(model, tokenizer, question.prompt, sampling) for question in questions[:trials]
+    ]
+    return Speed(
+        prompt_tps=statistics.median(answer.prompt_tps for answer in answers),
+        decode_tps=statistics.median(answer.generation_tps for answer in answers),
+        first_token_seconds=statistics.median(
+            answer.prompt_tokens / answer.prompt_tps for answer in answers if answer.prompt_tps
+        ),
+        memory_bytes=max(answer.memory_bytes for answer in answers),
+    )

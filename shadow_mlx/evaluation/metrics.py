@@ -1,0 +1,78 @@
+"""How close an answer is to the expected one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Field = tuple[str, str]
+
+
+def exact_match(answer: str, expected: str) -> bool:
+    """Whether both are the same text, white space at the ends aside."""
+    return answer.strip() == expected.strip()
+
+
+def json_fields(text: str) -> Counter[Field] | None:
+    """The leaves of a JSON object or array as ``(path, value)``, or ``None`` for other text.
+
+    Items of an array share one path, so their order does not matter.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(value, (dict, list)):
+        return None
+    return Counter(_leaves(value, ""))
+
+
+def _leaves(value: Any, path: str) -> Iterator[Field]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}")
+        if not value:
+            yield path, "{}"
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, f"{path}[]")
+        if not value:
+            yield path, "[]"
+    else:
+        yield path, json.dumps(value)
+
+
+@dataclass(frozen=True)
+class FieldCounts:
+    """Counts behind a micro-averaged F1 over the fields of many JSON answers."""
+
+    right: int = 0
+    answered: int = 0
+    expected: int = 0
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; ``None`` where nothing was expected."""
+        if not self.expected:
+            return None
+        return 2 * self.right / (self.answered + self.expected)
+
+
+def count_fields(pairs: Iterable[tuple[str, str]]) -> FieldCounts:
+    """Sum the field counts of ``(answer, expected)`` pairs whose expected answer is JSON.
+
+    An answer that is no JSON answers no field.
+    """
+    right = answered = wanted = 0
+    for answer, expected in pairs:
+        expected_fields = json_fields(expected)
+        if expected_fields is None:
+            continue
+        fields = json_fields(answer) or Counter()
+        right += (fields & expected_fields).total()
+        answered += fields.total()
+        wanted += expected_fields.total()
+    return FieldCounts(right, answered, wanted)

@@ -1,0 +1,38 @@
+"""Exact match and field F1 against hand-counted cases."""
+
+import pytest
+from shadow_mlx.evaluation.metrics import FieldCounts, count_fields, exact_match, json_fields
+
+
+def test_exact_match_forgives_only_white_space_at_the_ends() -> None:
+    assert exact_match(' {"a":1}\n', '{"a":1}')
+    assert not exact_match('{"a": 1}', '{"a":1}')
+
+
+def test_fields_are_the_leaves_with_their_paths() -> None:
+    assert json_fields('{"a":{"b":1,"c":[2,2]},"d":[]}') == {
+        (".a.b", "1"): 1,
+        (".a.c[]", "2"): 2,
+        (".d", "[]"): 1,
+    }
+
+
+@pytest.mark.parametrize("text", ["no json", "3", '"text"', '{"cut": '])
+def test_what_is_no_object_has_no_fields(text: str) -> None:
+    assert json_fields(text) is None
+
+
+def test_f1_is_micro_averaged_over_json_answers_only() -> None:
+    counts = count_fields(
+        [
+            ('{"a":1,"b":2}', '{"a":1,"b":3}'),  # one right of two and two
+            ("gibberish", '{"a":1}'),  # none of one
+            ("anything", "plain text"),  # not counted
+        ]
+    )
+    assert counts == FieldCounts(right=1, answered=2, expected=3)
+    assert counts.f1 == pytest.approx(2 / 5)
+
+
+def test_without_json_there_is_no_f1() -> None:
+    assert count_fields([("a", "b")]).f1 is None
