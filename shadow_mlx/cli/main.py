@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "fine-tune a model with a shadow",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
+    "compare": "measure base, attached and detached side by side on a test file",
     "data": "check training data, or show what is trained of it",
     "info": "versions, device, default model, and what an adapter folder holds",
 }

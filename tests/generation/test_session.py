@@ -7,7 +7,6 @@ import pytest
 
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.generation import session as session_module
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -186,4 +185,3 @@ def test_system_message_reset_and_restore(tiny_attached: tuple[AttachedModel, An
     other = new_session(tiny_attached)
     other.restore(saved)
     assert other.messages == saved
-    assert session_module.MODES == ("attached", "detached", "base")
