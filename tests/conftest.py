@@ -33,3 +33,19 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_attached(tiny_backbone: Path) -> tuple[AttachedModel, Any]:
     """The tiny backbone with a random (not zero) shadow, and its tokenizer; do not train it."""
     return tiny_attached_model(tiny_backbone)
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(
+    tiny_backbone: Path,
+    tiny_attached: tuple[AttachedModel, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """An adapter folder with the shadow of ``tiny_attached``, on ``tiny_backbone``."""
+    from shadow_mlx.checkpoints.peft import save_adapter
+
+    folder = tmp_path_factory.mktemp("tiny-adapter")
+    save_adapter(
+        folder, tiny_attached[0], backbone_id=str(tiny_backbone), training_summary={"steps": 3}
+    )
+    return folder
