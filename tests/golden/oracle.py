@@ -5,6 +5,7 @@ The torch half of the generators: everything passes through folders on disk, as 
 
 import json
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def describe_backbone(
     ``legacy`` holds the older top-level config keys that mlx-lm reads and transformers 5 no longer
     writes.
     """
-    config = transformers.AutoConfig.for_model(model_type, **options)
+    config = transformers.AutoConfig.for_model(model_type, **deepcopy(options))
     model = transformers.AutoModelForCausalLM.from_config(config)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
