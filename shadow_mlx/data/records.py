@@ -133,6 +133,10 @@ def check_file(path: str | Path) -> CheckReport:
         report.add(error.problems[0])
         return report
     report.file_bytes = source.path.stat().st_size
+    if source.lines.length(0) <= 2 and source.lines.read(0) in (b"[", b"{"):
+        found = "one JSON document spread over lines"
+        report.add(Problem(source.path, source.line_number(0), found, "one JSON object a line"))
+        return report
     first_line: dict[Kind, int] = {}
     for i in range(len(source)):
         try:

@@ -68,7 +68,9 @@ def parse(raw: bytes, line: int) -> Record:
 
 def _read_json(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        return _DECODER.decode(raw.decode("utf-8"))
+    except InvalidLineError:
+        raise
     except UnicodeDecodeError as error:
         byte = raw[error.start]
         found = f"the byte 0x{byte:02x} at position {error.start + 1}, which is not UTF-8"
@@ -84,6 +86,9 @@ def _read_json(raw: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidLineError([(f"{name}, which JSON does not have", "a number, text or null")])
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _read_record(value: dict[str, Any], line: int, findings: list[Finding]) -> Record | None:
@@ -197,7 +202,7 @@ def _read_arguments(value: Any, where: str, findings: list[Finding]) -> Any:
     parsed = value
     if isinstance(value, str):
         try:
-            parsed = json.loads(value, parse_constant=_refuse_constant)
+            parsed = _DECODER.decode(value)
         except ValueError:
             parsed = None
     if not isinstance(parsed, dict):

@@ -10,6 +10,7 @@ conversation becomes several texts: each is exactly what the model sees when it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,17 @@ Render = Callable[[Sequence[Message], bool], str]
 
 _SENTINEL = "\ue000\ue001\ue000"
 """Stands for an answer when a template is probed; no template and no text begins with it."""
+
+
+_TEMPLATE_FAULTS = (
+    jinja2.TemplateError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a template, or Python code in its place, raises on a conversation that it does not take."""
 
 
 class TemplateError(ValueError):
@@ -45,25 +57,50 @@ class Rendered:
 
 
 class Ending:
-    """How a turn ends, told from the tokenizer's stop tokens and all its special tokens (text)."""
+    """How a turn ends, told from the tokenizer's tokens as text.
 
-    def __init__(self, stop: Iterable[str], special: Iterable[str]) -> None:
+    Args:
+        stop: Tokens that end a turn.
+        special: All special tokens.
+        default: The stop token for a template that ends its last answer with none.
+    """
+
+    def __init__(self, stop: Iterable[str], special: Iterable[str], default: str) -> None:
         self._stop = tuple(sorted({t for t in stop if t}, key=len, reverse=True))
         self._all = tuple({t for t in special if t} | set(self._stop))
+        self.default = default
 
-    def find(self, text: str, start: int) -> int:
-        """Where the turn that begins at ``start`` ends: behind its stop token.
+    def find(self, text: str, start: int) -> tuple[int, bool]:
+        """Where the turn that begins at ``start`` ends, and whether a stop token ends it.
 
         What may follow a stop token (a newline, another special token) is the template's, not the
         model's. Without a stop token the turn ends with its last visible character.
         """
         last = end = max(start, len(text.rstrip()))
+        stopped = False
         while text.endswith(self._all, start, end):
             if text.endswith(self._stop, start, end):
-                last = end
+                last, stopped = end, True
             token = next(t for t in self._all if text.endswith(t, start, end))
             end = start + len(text[start : end - len(token)].rstrip())
-        return last
+        return last, stopped
+
+    def stop_at(self, text: str, place: int) -> int:
+        """Length of the stop token that begins at ``place``, or 0.
+
+        GLM's answers end with nothing; the next turn's role token is what stops them.
+        """
+        return next((len(t) for t in self._stop if text.startswith(t, place)), 0)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The text up to the end of a turn that begins at ``start``."""
+
+    text: str
+    start: int
+    stopped: bool
+    probed: bool
 
 
 def render_chat(render: Render, messages: Sequence[Message], ending: Ending) -> list[Rendered]:
@@ -79,17 +116,18 @@ def render_chat(render: Render, messages: Sequence[Message], ending: Ending) -> 
         if messages[k]["role"] != "assistant" or messages[k].get("weight") == 0:
             continue
         turn = _render_turn(render, messages[: k + 1], ending)
-        later = texts[-1] if texts else None
-        if later is not None and later.text.startswith(turn.text):
-            spans, probed = turn.spans + later.spans, turn.probed or later.probed
-            texts[-1] = Rendered(later.text, spans, probed)
+        if texts and texts[-1].text.startswith(turn.text):
+            later, end = texts[-1], len(turn.text)
+            end += 0 if turn.stopped else ending.stop_at(later.text, end)
+            spans = ((turn.start, end), *later.spans)
+            texts[-1] = Rendered(later.text, spans, turn.probed or later.probed)
         else:
-            texts.append(turn)
+            text = turn.text if turn.stopped else turn.text + ending.default
+            texts.append(Rendered(text, ((turn.start, len(text)),), turn.probed))
     return texts[::-1]
 
 
-def _render_turn(render: Render, messages: Sequence[Message], ending: Ending) -> Rendered:
-    """The text up to the end of the last message's turn; its one span is that turn."""
+def _render_turn(render: Render, messages: Sequence[Message], ending: Ending) -> _Turn:
     text = render(messages, False)
     prompt = _prompt_of(render, messages[:-1])
     probed = prompt is None or not text.startswith(prompt)
@@ -97,8 +135,8 @@ def _render_turn(render: Render, messages: Sequence[Message], ending: Ending) ->
         text, start = _probe(render, messages, text, prompt)
     else:
         start = len(prompt or "")
-    end = ending.find(text, start)
-    return Rendered(text[:end], ((start, end),), probed)
+    end, stopped = ending.find(text, start)
+    return _Turn(text[:end], start, stopped, probed)
 
 
 def _prompt_of(render: Render, messages: Sequence[Message]) -> str | None:
@@ -121,18 +159,30 @@ def _probe(
     start = _shared(text, probe)
     if prompt is None:
         return text, start
-    head = text[:start].rstrip()
-    last = str(messages[-2]["content"]).strip()
-    shared = head[len(head) - _shared(head[::-1], prompt.rstrip()[::-1]) :]
-    if not last or last not in shared:
-        return text, start  # e.g. a reasoning tag that only the prompt has: train the answer alone
-    # The same question stands differently in both, such as a system prompt that Mistral's template
-    # shows only in the last user turn. The model answers after the prompt, so learn that.
-    answer = text[len(head) :]
-    blank = prompt[len(prompt.rstrip()) :]
-    if answer.startswith(blank):
-        return prompt + answer[len(blank) :], len(prompt)
-    return prompt + text[start:], len(prompt)
+    content = str(messages[-1]["content"])
+    opening = prompt.removeprefix(text[:start])
+    if opening != prompt and content.startswith(opening.strip()):
+        # DeepSeek's prompt opens the reasoning, and its history leaves all reasoning out: the
+        # model answers with the content as it stands.
+        rest = content[len(opening.strip()) :].lstrip()
+        return prompt + rest + probe[probe.index(_SENTINEL) + len(_SENTINEL) :], len(prompt)
+    return _graft(text, start, prompt, str(messages[-2]["content"]).strip())
+
+
+def _graft(text: str, start: int, prompt: str, question: str) -> tuple[str, int]:
+    """Put the answer that begins at ``start`` behind the prompt if both end with the question.
+
+    Mistral's templates show the system prompt in the last user turn only, and only while it is
+    not answered. The model answers after the prompt, so that is what it must learn. Where the two
+    differ otherwise (a reasoning tag that the prompt alone has), the answer alone is trained.
+    """
+    head, bare = text[:start].rstrip(), prompt.rstrip()
+    shared = head[len(head) - _shared(head[::-1], bare[::-1]) :]
+    if not question or question not in shared:
+        return text, start
+    answer, blank = text[len(head) :], prompt[len(bare) :]
+    answer = answer[len(blank) :] if answer.startswith(blank) else text[start:]
+    return prompt + answer, len(prompt)
 
 
 def _shared(a: str, b: str) -> int:
@@ -148,12 +198,29 @@ def _shared(a: str, b: str) -> int:
 
 
 def guarded(render: Render) -> Render:
-    """Turn what a template raises into :class:`TemplateError`."""
+    """Turn what a template raises into :class:`TemplateError`.
+
+    The arguments of tool calls are objects in our records, as most templates want them; those few
+    that want text get a second try.
+    """
 
     def safe(messages: Sequence[Message], add_generation_prompt: bool) -> str:
         try:
-            return render(messages, add_generation_prompt)
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+            try:
+                return render(messages, add_generation_prompt)
+            except TypeError:
+                if not any(message.get("tool_calls") for message in messages):
+                    raise
+                return render([_with_text_arguments(m) for m in messages], add_generation_prompt)
+        except _TEMPLATE_FAULTS as error:
             raise TemplateError(str(error) or type(error).__name__) from error
 
     return safe
+
+
+def _with_text_arguments(message: Message) -> Message:
+    calls = [
+        {**c, "function": {**c["function"], "arguments": json.dumps(c["function"]["arguments"])}}
+        for c in message.get("tool_calls") or []
+    ]
+    return {**message, "tool_calls": calls} if calls else message

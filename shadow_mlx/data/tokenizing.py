@@ -28,6 +28,10 @@ class Tokenizing:
         """The stop tokens as text."""
         return [str(self.plain.convert_ids_to_tokens(i)) for i in sorted(self.stop)]
 
+    def end_word(self) -> str:
+        """The token that ends an answer when the template has none; empty without any."""
+        return str(self.plain.eos_token or next(iter(self.stop_words()), ""))
+
     def special_words(self) -> list[str]:
         """All special tokens as text, the stop tokens among them."""
         added = self.plain.added_tokens_decoder.values()

@@ -46,7 +46,8 @@ class Encoder:
         self.mask_prompt = mask_prompt
         self.too_long = too_long
         self._tokenizing = Tokenizing(tokenizer)
-        self._ending = Ending(self._tokenizing.stop_words(), self._tokenizing.special_words())
+        words = self._tokenizing
+        self._ending = Ending(words.stop_words(), words.special_words(), words.end_word())
         self._marked = has_markers(tokenizer)
 
     def encode(self, record: Record) -> list[Example]:
@@ -105,10 +106,11 @@ class Encoder:
             return str(text)
 
         render = guarded(apply)
-        whole = render(messages, False)
         if not self.mask_prompt:
+            whole = render(messages, False)
             return [Rendered(whole, ((0, len(whole)),))]
         if self._marked:
+            render(messages, False)  # so that a refusal is a TemplateError
             marked = encode_marked(self.tokenizer, self._tokenizing, messages, shown)
             if marked is not None:
                 return [marked]
