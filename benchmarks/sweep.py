@@ -1,0 +1,101 @@
+"""The sweep behind the default options: one row a setting, on robot-intents.
+
+    python -m benchmarks.sweep [--folder FOLDER] [--only TEXT]
+
+Each row changes some options of the program's defaults. Rows that are in the folder already are
+not run again, so a sweep can be stopped and continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.loading import load
+
+from benchmarks.processes import measured
+from benchmarks.robot_intents import data, score
+from shadow_mlx.generation.session import modes_of
+
+SETTINGS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"learning_rate": 1e-3},
+    {"learning_rate": 5e-3},
+    {"alpha": 0.5},
+    {"alpha": 2.0},
+    {"rank": 8},
+    {"rank": 32},
+    {"aux_weight": 0.05},
+    {"aux_weight": 0.1},
+    {"aux_weight": 1.0},
+    {"dropout": 0.1},
+    {"shadow_layers": 2},
+    {"shadow_hidden_size": 96, "shadow_heads": 2},
+    {"batch_size": 8},
+    {"schedule": "constant"},
+    {"warmup": 0},
+    {"sharing": "layer"},
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what is missing, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("sweep-runs"))
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows whose name holds TEXT")
+    args = parser.parse_args(argv)
+    print("| setting | attached | detached | loss | detached loss | seconds |")
+    print("|---|---|---|---|---|---|")
+    for setting in SETTINGS:
+        name = name_of(setting)
+        if args.only in name:
+            print(row(name, outcome(args.folder / name.replace(" ", "_"), setting)), flush=True)
+    return 0
+
+
+def name_of(setting: Mapping[str, Any]) -> str:
+    """``rank 8``, or ``defaults``."""
+    return ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+                     for key, value in setting.items()) or "defaults"  # fmt: skip
+
+
+def outcome(adapter: Path, setting: Mapping[str, Any]) -> dict[str, float]:
+    """Train and score, or read what was measured before."""
+    record = adapter.with_suffix(".json")
+    if record.exists():
+        stored: dict[str, float] = json.loads(record.read_text(encoding="utf-8"))
+        return stored
+    command = ["shadow_mlx", "train", "--overwrite", "--model", "sprout", "--data", str(data())]
+    command += ["--adapter-path", str(adapter)]
+    for key, value in setting.items():
+        command += ["--" + key.replace("_", "-"), str(value)]
+    cost = measured(command, adapter.with_suffix(".log"))
+    model, tokenizer = load(None, str(adapter), "attached")
+    contenders = modes_of(model)
+    attached, loss = score(contenders["attached"], tokenizer)
+    detached, detached_loss = score(contenders["detached"], tokenizer)
+    figures = {
+        "attached": attached,
+        "detached": detached,
+        "loss": loss,
+        "detached_loss": detached_loss,
+        "seconds": cost.seconds,
+    }
+    record.write_text(json.dumps(figures), encoding="utf-8")
+    return figures
+
+
+def row(name: str, figures: Mapping[str, float]) -> str:
+    """One line of the table."""
+    return (
+        f"| {name} | {figures['attached']:.1%} | {figures['detached']:.1%} "
+        f"| {figures['loss']:.4f} | {figures['detached_loss']:.4f} | {figures['seconds']:.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
