@@ -5,6 +5,7 @@ Shapes: token ids ``[B, T]``, hidden states and shadow states ``[B, T, D]``, log
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,18 @@ import mlx.nn as nn
 from mlx_lm.models.cache import make_prompt_cache
 
 from shadow_mlx.config import ShadowConfig
-from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.shadow.backbone import (
     ShadowBackbone,
     ShadowNetwork,
-    build_mirror,
-    mirror_model_config,
+    embedding_width,
     seeded,
 )
-from shadow_mlx.shadow.decoder import Decoder, Pair, entering, find_decoder, wrap_blocks
+from shadow_mlx.shadow.blocks import check_loop, entering, wrap_blocks
+from shadow_mlx.shadow.decoder import Decoder, find_decoder
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.explicit import build_explicit, load_explicit
+from shadow_mlx.shadow.head import HeadView
+from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import Reference, ShadowLayer
 
 
@@ -62,9 +64,8 @@ class AttachedModel(nn.Module):
         self.config = config
         self.decoder = decoder
         self.wrapping = wrap_blocks(decoder, shadow.layers)
-        self.head_view = Reference(decoder.head())
+        self.head_view = Reference(HeadView(decoder))
         self.backbone_caches = len(make_prompt_cache(self.backbone))
-        _probe(self)
 
     def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
         """Logits ``[B, T, V]`` of token ids ``[B, T]``; ``cache`` is of :meth:`make_cache`."""
@@ -99,7 +100,7 @@ class AttachedModel(nn.Module):
     @property
     def args(self) -> Any:
         """The backbone's mlx-lm arguments."""
-        return self.backbone.args
+        return getattr(self.backbone, "args", None)  # a few models keep none
 
     @property
     def model_type(self) -> str:
@@ -123,6 +124,8 @@ def attach(
     *,
     seed: int = 0,
     shadow_model_config: Mapping[str, Any] | None = None,
+    own_table: bool = False,
+    projected: bool = False,
 ) -> AttachedModel:
     """Put a fresh shadow on a loaded mlx-lm model.
 
@@ -133,6 +136,8 @@ def attach(
         seed: Seed of the random start.
         shadow_model_config: Recorded configuration of the shadow network, when an adapter is
             about to be loaded into it; without it the options decide.
+        own_table: A mirror keeps token embeddings of its own, frozen, instead of the backbone's.
+        projected: An explicit shadow is projected even where the widths are equal.
 
     Raises:
         ConfigError: The options do not fit the backbone.
@@ -142,7 +147,12 @@ def attach(
     embedded: mx.array = decoder.embedding(mx.zeros((1, 1), dtype=mx.int32))  # never evaluated
     width = int(embedded.shape[-1])
     with seeded(seed):
+        check_loop(decoder, width, embedded.dtype)
+    with seeded(seed):
         network = _network(decoder, backbone_config, config, shadow_model_config)
+        if projected and network.projection is None:
+            blank = mx.zeros((width, embedding_width(network.decoder)))
+            network = dataclasses.replace(network, projection=blank)
         layers = [
             ShadowLayer(
                 width,
@@ -155,10 +165,9 @@ def attach(
         ]
         shadow_backbone = ShadowBackbone(
             network,
-            shares_embedding=config.shadow == "mirror",
+            shares_embedding=config.shadow == "mirror" and not own_table,
             table=decoder.embedding,
             backbone_width=width,
-            backbone_layers=len(decoder.blocks),
             dtype=embedded.dtype,
         )
     return AttachedModel(decoder, Shadow(shadow_backbone, layers), config)
@@ -172,27 +181,6 @@ def _network(
 ) -> ShadowNetwork:
     if config.shadow != "mirror":
         return build_explicit(recorded) if recorded else load_explicit(Path(config.shadow))
-    mirrored = dict(recorded) if recorded else mirror_model_config(backbone_config, config)
-    return build_mirror(decoder, mirrored, config.shadow_layers or 1)
-
-
-def _probe(model: AttachedModel) -> None:
-    """Trace (never evaluate) a two-token call, so that what cannot work fails now, with a reason.
-
-    Raises:
-        UnsupportedArchitectureError: The decoder loop does not hand the pair from block to block.
-    """
-    try:
-        hidden, _ = model.hidden(mx.zeros((1, 2), dtype=mx.int32))
-        if isinstance(hidden, Pair) or hidden.ndim != 3:
-            raise UnsupportedArchitectureError("its loop ends before the last decoder block")
-        model.head(hidden)
-    except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-        raise UnsupportedArchitectureError(
-            f"{model.decoder.name} cannot carry a shadow: its decoder loop does more with the "
-            f"hidden state than hand it from block to block ({error})"
-        ) from error
-    except UnsupportedArchitectureError as error:
-        raise UnsupportedArchitectureError(
-            f"{model.decoder.name} cannot carry a shadow: {error}"
-        ) from error
+    if recorded:
+        return build_mirror(decoder, recorded, config.shadow_layers or 1)
+    return new_mirror(decoder, backbone_config, config)

@@ -6,8 +6,7 @@ Shapes: token ids ``[B, T]``; embeddings ``[B, T, D]``; the shadow's hidden stat
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +16,9 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.models.cache import make_prompt_cache
 
-from shadow_mlx.config import ShadowConfig
-from shadow_mlx.errors import ConfigError, ModelError
-from shadow_mlx.shadow.decoder import Decoder, find_decoder
+from shadow_mlx.errors import ModelError
+from shadow_mlx.shadow.decoder import Decoder
 from shadow_mlx.shadow.modules import Reference
-
-_LAYER_COUNT = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
-_HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "dim")
-_INTERMEDIATE_SIZE = ("intermediate_size", "ffn_dim", "n_inner", "mlp_hidden_size")
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-_KV_HEADS = ("num_key_value_heads", "n_kv_heads", "num_kv_heads")
-_HEAD_DIM = ("head_dim",)
 
 
 class SharedEmbedding(nn.Module):
@@ -58,11 +49,13 @@ class ShadowNetwork:
     Attributes:
         decoder: Its decoder; only ``decoder.inner`` is used, the head is the backbone's.
         model_config: The mlx-lm configuration that it was built from.
+        caches: Number of caches that its own layers take.
         projection: Weights ``[D, D_s]`` that came with a published projected shadow, or ``None``.
     """
 
     decoder: Decoder
     model_config: dict[str, Any]
+    caches: int
     projection: mx.array | None = None
 
 
@@ -75,8 +68,6 @@ class ShadowBackbone(nn.Module):
             its own table, frozen (an explicit shadow).
         table: The backbone's embedding module.
         backbone_width: ``D``.
-        backbone_layers: ``L``: some architectures read the cache at a fixed layer's index to
-            build their masks, so the cache list is padded to that length.
         dtype: Dtype of the state that is handed to the backbone.
 
     Raises:
@@ -90,14 +81,17 @@ class ShadowBackbone(nn.Module):
         shares_embedding: bool,
         table: nn.Module,
         backbone_width: int,
-        backbone_layers: int,
         dtype: mx.Dtype,
     ) -> None:
         super().__init__()
         self.decoder = network.decoder
         self.model_config = network.model_config
         self.state_dtype = dtype
-        self.padding = max(backbone_layers, len(self.decoder.blocks))
+        self.own_caches = network.caches
+        # Some architectures read the cache at a fixed layer's index to build their masks: what the
+        # blocks that hand through would take stays empty (a tuple, so that it is in no tree).
+        self.unused_caches = tuple(make_prompt_cache(self.decoder.model)[network.caches :])
+        self.decoder.drop_own_head()
         width = embedding_width(self.decoder)
         if shares_embedding:
             narrowing = nn.Linear(backbone_width, width, bias=False)
@@ -115,8 +109,7 @@ class ShadowBackbone(nn.Module):
 
     def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
         """The initial state ``s⁰`` ``[B, T, D]`` for token ids ``[B, T]``."""
-        caches = list(cache or [])
-        caches += [None] * (self.padding - len(caches))
+        caches = None if cache is None else [*cache, *self.unused_caches]
         state = self.decoder.final_hidden(inputs, caches)
         if "projection" in self:
             state = self.projection(state)
@@ -125,11 +118,11 @@ class ShadowBackbone(nn.Module):
     def make_cache(self, max_kv_size: int | None = None) -> list[Any]:
         """Fresh caches of the shadow's own layers."""
         caches: list[Any] = make_prompt_cache(self.decoder.model, max_kv_size)
-        return caches[: len(self.decoder.blocks)]
+        return caches[: self.own_caches]
 
     def cast(self, dtype: mx.Dtype) -> None:
         """Compute in ``dtype``: float32 to train, the backbone's dtype to save time and cache."""
-        self.apply(lambda value: value.astype(dtype))
+        self.apply(lambda x: x.astype(dtype) if mx.issubdtype(x.dtype, mx.floating) else x)
         if isinstance(self.decoder.embedding, SharedEmbedding):
             self.decoder.embedding.compute_dtype = dtype
 
@@ -137,103 +130,6 @@ class ShadowBackbone(nn.Module):
     def layers(self) -> list[nn.Module]:
         """The shadow's own decoder blocks."""
         return self.decoder.blocks
-
-
-def mirror_model_config(backbone_config: Mapping[str, Any], config: ShadowConfig) -> dict[str, Any]:
-    """The backbone's configuration with the mirror's widths, at the backbone's full depth.
-
-    The mirror is the first ``--shadow-layers`` blocks of a fresh model built from this, so every
-    per-layer rule of the architecture (layer types, sliding-window patterns, the first layers that
-    are dense in a mixture of experts) holds for it without being known here.
-
-    Raises:
-        ConfigError: A width cannot be set for this architecture, or the widths do not fit.
-    """
-    mirrored = copy.deepcopy(dict(backbone_config))
-    mirrored.pop("quantization", None)
-    mirrored.pop("quantization_config", None)
-    part = mirrored.get("text_config", mirrored)
-    wanted = {
-        "--shadow-hidden-size": (_HIDDEN_SIZE, config.shadow_hidden_size),
-        "--shadow-intermediate-size": (_INTERMEDIATE_SIZE, config.shadow_intermediate_size),
-        "--shadow-heads": (_HEADS, config.shadow_heads),
-        "--shadow-kv-heads": (_KV_HEADS, config.shadow_kv_heads),
-        "--shadow-head-dim": (_HEAD_DIM, config.shadow_head_dim),
-    }
-    model_type = backbone_config.get("model_type", "this architecture")
-    problems = []
-    for flag, (names, value) in wanted.items():
-        if value is None:
-            continue
-        key = next((name for name in names if name in part), None)
-        if key is None and names is _HEAD_DIM:
-            key = "head_dim"  # optional in most configurations
-        if key is None:
-            problems.append(f"{flag}: {model_type} has no such setting ({' or '.join(names)})")
-        else:
-            part[key] = value
-    problems += _fit_heads(part, config)
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return mirrored
-
-
-def _fit_heads(part: dict[str, Any], config: ShadowConfig) -> list[str]:
-    """Shrink the KV heads with the heads unless told otherwise; name what does not divide."""
-    heads, kv_heads = _value(part, _HEADS), _value(part, _KV_HEADS)
-    problems = []
-    if heads and kv_heads and heads % kv_heads:
-        if config.shadow_kv_heads is not None or config.shadow_heads is None:
-            problems.append(
-                f"--shadow-heads {heads} is not a multiple of the {kv_heads} key/value heads"
-            )
-        else:
-            fitting = max(n for n in range(1, kv_heads + 1) if heads % n == 0)
-            part[next(name for name in _KV_HEADS if name in part)] = fitting
-    hidden = _value(part, _HIDDEN_SIZE)
-    if hidden and heads and not part.get("head_dim") and hidden % heads:
-        problems.append(
-            f"the shadow's width {hidden} is not a multiple of its {heads} heads; "
-            "set --shadow-heads or --shadow-head-dim"
-        )
-    return problems
-
-
-def build_mirror(backbone: Decoder, model_config: Mapping[str, Any], layers: int) -> ShadowNetwork:
-    """The first ``layers`` blocks of a fresh model of the backbone's own class.
-
-    Raises:
-        ConfigError: More layers than the backbone has, or the class refuses the configuration.
-    """
-    if layers > len(backbone.blocks):
-        raise ConfigError(
-            f"--shadow-layers {layers}: the mirror cannot be deeper than its backbone "
-            f"({len(backbone.blocks)} layers)"
-        )
-    model_class = type(backbone.model)
-    args_class = type(backbone.model.args)
-    try:
-        model = model_class(args_class.from_dict(dict(model_config)))
-    except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
-        raise ConfigError(
-            f"the mirror of {backbone.name} cannot be built with these settings: {error}"
-        ) from error
-    decoder = find_decoder(model)
-    decoder.replace_blocks(decoder.blocks[:layers])
-    part = model_config.get("text_config", model_config)
-    _initialize(decoder.inner, float(part.get("initializer_range") or 0.02))
-    return ShadowNetwork(decoder, dict(model_config))
-
-
-def _initialize(inner: nn.Module, scale: float) -> None:
-    """Matrices from N(0, scale²), biases zero; what is neither keeps its class's own start."""
-    for _, module in inner.named_modules():
-        weight = module.get("weight")
-        if weight is None or weight.ndim < 2:  # norms keep their ones
-            continue
-        module.weight = mx.random.normal(weight.shape, scale=scale)
-        if "bias" in module:
-            module.bias = mx.zeros_like(module.bias)
 
 
 def embedding_width(decoder: Decoder) -> int:
@@ -267,10 +163,6 @@ def in_float32(network: ShadowNetwork) -> ShadowNetwork:
         )
     inner.update(tree_unflatten([(name, value.astype(mx.float32)) for name, value in weights]))
     return network
-
-
-def _value(part: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    return next((part[name] for name in names if part.get(name)), None)
 
 
 @contextmanager

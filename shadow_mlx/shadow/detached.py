@@ -12,6 +12,7 @@ import mlx.nn as nn
 
 from shadow_mlx.shadow.backbone import ShadowBackbone
 from shadow_mlx.shadow.decoder import Decoder
+from shadow_mlx.shadow.head import HeadView
 
 
 class DetachedModel(nn.Module):
@@ -29,8 +30,8 @@ class DetachedModel(nn.Module):
         super().__init__()
         self.shadow = shadow
         self.embedding = decoder.embedding
-        self.head_view = decoder.head()
-        self.args = decoder.model.args
+        self.head_view = HeadView(decoder)
+        self.args = getattr(decoder.model, "args", None)  # a few models keep none
         self.model_type = str(decoder.model.model_type)
 
     def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:

@@ -9,6 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 from mlx_lm.utils import load_model as load_mlx_model
 
@@ -35,12 +36,19 @@ def load_explicit(folder: Path) -> ShadowNetwork:
         model, loaded_config = load_mlx_model(folder)
     except (ValueError, FileNotFoundError, KeyError, TypeError) as error:
         raise ModelError(f"--shadow {folder}: not a model that mlx-lm loads: {error}") from error
-    return in_float32(ShadowNetwork(find_decoder(model), loaded_config))
+    return in_float32(_network(find_decoder(model), loaded_config))
 
 
 def build_explicit(model_config: Mapping[str, Any]) -> ShadowNetwork:
     """The same network without its weights, from the configuration that an adapter recorded."""
-    return ShadowNetwork(_build(model_config), dict(model_config))
+    return _network(_build(model_config), model_config)
+
+
+def _network(
+    decoder: Decoder, model_config: Mapping[str, Any], projection: mx.array | None = None
+) -> ShadowNetwork:
+    caches = len(make_prompt_cache(decoder.model))
+    return ShadowNetwork(decoder, dict(model_config), caches, projection)
 
 
 def _build(model_config: Mapping[str, Any]) -> Decoder:
@@ -85,4 +93,4 @@ def _load_projected(folder: Path, model_config: Mapping[str, Any]) -> ShadowNetw
         decoder.inner.load_weights(list(inner.items()))
     except ValueError as error:
         raise CheckpointError(folder, str(error).splitlines()) from error
-    return in_float32(ShadowNetwork(decoder, inner_config, projection))
+    return in_float32(_network(decoder, inner_config, projection))
