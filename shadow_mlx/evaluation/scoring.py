@@ -18,6 +18,7 @@ from shadow_mlx.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.decoder import find_decoder
 from shadow_mlx.shadow.detached import DetachedModel
+from shadow_mlx.shadow.head import HeadView
 from shadow_mlx.training.losses import Head, gather, head_loss, supervised
 
 Hidden = Callable[[mx.array], mx.array]
@@ -58,4 +59,4 @@ def _parts(model: Any) -> tuple[Hidden, Head]:
     if isinstance(model, DetachedModel):
         return model.shadow, model.head
     decoder = find_decoder(model)
-    return decoder.final_hidden, decoder.head()
+    return decoder.final_hidden, HeadView(decoder)
