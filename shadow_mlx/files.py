@@ -125,6 +125,15 @@ def save_safetensors(
         mx.save_safetensors(file, dict(arrays), dict(metadata or {}))
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that no reader sees half of it: it is renamed away first."""
+    if path.exists():
+        with disk_errors(path, "remove it"):
+            aside = _beside(path, ".old")
+            path.rename(aside)
+            _discard(aside)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed writers left in ``folder``; only under a lock on it."""
     if folder.is_dir():

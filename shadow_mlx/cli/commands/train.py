@@ -1,0 +1,127 @@
+"""Fine-tune a model with a shadow on your own data; the backbone stays frozen."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shadow_mlx.cli.options import add_config_file, add_options, build_options, read_yaml
+from shadow_mlx.config import ShadowConfig, TrainConfig
+from shadow_mlx.errors import Interrupted
+
+if TYPE_CHECKING:
+    from shadow_mlx.training.finetune import RunSummary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    add_config_file(parser)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --adapter-path, exactly"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="give up the run or adapter in --adapter-path"
+    )
+    parser.add_argument("--json", action="store_true", help="print the run's figures as JSON")
+    add_options(parser, TrainConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; progress goes to stderr, figures to stdout.
+
+    Raises:
+        Interrupted: After Ctrl-C or SIGTERM, when the state is saved.
+    """
+    if args.resume:
+        _fill_in(args, _saved_options(args))
+    config = build_options(TrainConfig, args)
+    if config.init_adapter and not args.resume:
+        _fill_in(args, _adapter_options(config.init_adapter))
+        config = build_options(TrainConfig, args)
+
+    from shadow_mlx.cli.progress import ProgressDisplay
+    from shadow_mlx.cli.signals import stopping_on_signals
+    from shadow_mlx.events import StopToken
+    from shadow_mlx.jobs import train
+
+    stop = StopToken()
+    with stopping_on_signals(stop), ProgressDisplay() as display:
+        summary = train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
+    if _first_process():
+        if args.json:
+            print(json.dumps(_figures(summary), indent=2))
+        _say_how_it_ended(summary)
+    if summary.reason == "stopped":
+        raise Interrupted(_how_to_resume(summary))
+    return 0
+
+
+def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
+    """Give ``args`` the values that neither a flag nor the ``-c`` file gives."""
+    given = read_yaml(args.config) if args.config else {}
+    given.update(vars(args))
+    for pair in ({"iters", "epochs"},):  # one of them given replaces the other
+        if pair & given.keys():
+            values = {name: value for name, value in values.items() if name not in pair}
+    for name, value in values.items():
+        if name not in given:
+            setattr(args, name, value)
+
+
+def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
+    from shadow_mlx.run_folder import RunFolder
+    from shadow_mlx.training.starting import load_config
+
+    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path).expanduser())
+    return {**load_config(folder).to_mapping(), "adapter_path": str(folder.path)}
+
+
+def _adapter_options(adapter: str) -> dict[str, Any]:
+    """The shadow's shape, as the adapter to start from has it."""
+    from shadow_mlx.checkpoints.record import read_record
+    from shadow_mlx.training.model import FREE_AT_START
+
+    config: ShadowConfig = read_record(Path(adapter)).config
+    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(ShadowConfig)}
+    return {name: value for name, value in own.items() if name not in FREE_AT_START}
+
+
+def _first_process() -> bool:
+    import mlx.core as mx
+
+    return bool(mx.distributed.init().rank() == 0)
+
+
+def _figures(summary: RunSummary) -> dict[str, Any]:
+    return {**dataclasses.asdict(summary), "adapter_path": str(summary.adapter_path)}
+
+
+def _say_how_it_ended(summary: RunSummary) -> None:
+    from shadow_mlx.cli.progress import duration
+
+    if summary.reason == "stopped":
+        return
+    why = " (no better validation for a while)" if summary.reason == "patience" else ""
+    best = ""
+    if summary.best_step is not None:
+        best = (
+            f"; the adapter is that of step {summary.best_step}, validation loss "
+            f"{summary.best_loss:.3f} attached, {summary.best_shadow_loss:.3f} detached"
+        )
+    print(
+        f"done{why}: {summary.step} steps in {duration(summary.seconds)}{best}\n"
+        f"adapter: {summary.adapter_path}\n"
+        f"try it:  shadow-mlx chat --adapter-path {summary.adapter_path} [--detached]",
+        file=sys.stderr,
+    )
+
+
+def _how_to_resume(summary: RunSummary) -> str:
+    return (
+        f"stopped after step {summary.step} of {summary.total_steps}; the state is saved. Go on "
+        f"with: shadow-mlx train --resume --adapter-path {summary.adapter_path}"
+    )

@@ -1,0 +1,148 @@
+"""Shows a run's events on stderr: a bar on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from shadow_mlx.events import (
+    Event,
+    Noted,
+    PhaseChanged,
+    RunEnded,
+    RunStarted,
+    Saved,
+    Trained,
+    Validated,
+)
+from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+
+
+class ProgressDisplay:
+    """A listener that draws. Close it (or leave its ``with`` block) before printing more.
+
+    Args:
+        stream: Where to; a bar is drawn if it is a terminal.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._on_terminal = self._stream.isatty()
+        self._bar: tqdm[Any] | None = None
+        self._total = 0
+
+    def __enter__(self) -> ProgressDisplay:
+        return self
+
+    def __exit__(self, *ending: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it is and go to a new line."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, RunStarted):
+            self._start(event)
+        elif isinstance(event, PhaseChanged):
+            self._phase(event)
+        elif isinstance(event, Trained):
+            self._trained(event)
+        elif isinstance(event, Validated):
+            self._print(validation_line(event))
+        elif isinstance(event, Saved) and not self._on_terminal:
+            self._print(f"step {event.step}: saved")
+        elif isinstance(event, Noted):
+            self._print(f"{'note' if event.level == 'info' else event.level}: {event.message}")
+        elif isinstance(event, RunEnded):
+            self.close()
+
+    def _start(self, event: RunStarted) -> None:
+        self._total = event.total_steps
+        for line in start_lines(event):
+            self._print(line)
+        if self._on_terminal:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=event.total_steps,
+                initial=event.start_step,
+                file=self._stream,
+                bar_format=_BAR,
+                dynamic_ncols=True,
+                leave=True,
+            )
+
+    def _phase(self, event: PhaseChanged) -> None:
+        words = f"{event.phase} {event.detail}".strip()
+        if self._bar is not None:
+            self._bar.set_description_str(visible(words))
+        elif event.phase in ("loading", "data"):
+            self._print(words)
+
+    def _trained(self, event: Trained) -> None:
+        if self._bar is None:
+            self._print(f"step {event.step}/{self._total}: {training_figures(event)}")
+        else:
+            self._bar.set_postfix_str(training_figures(event), refresh=False)
+            self._bar.update(event.step - self._bar.n)
+
+    def _print(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(visible(line), file=self._stream)
+        else:
+            print(visible(line), file=self._stream, flush=True)
+
+
+def start_lines(event: RunStarted) -> list[str]:
+    """What a person should know before the first step."""
+    share = event.trainable_parameters / max(event.backbone_parameters, 1)
+    begins = f", from step {event.start_step}" if event.start_step else ""
+    return [
+        f"backbone {event.backbone}: {count(event.backbone_parameters)} parameters, frozen; "
+        f"shadow: {count(event.trainable_parameters)} trained ({share:.1%})",
+        f"{event.train_examples:,} examples to train on, {event.valid_examples:,} to validate; "
+        f"{event.supervised_tokens_per_epoch:,} of {event.tokens_per_epoch:,} tokens are trained",
+        f"{event.total_steps:,} steps of {event.batch_size} examples{begins}",
+    ]
+
+
+def training_figures(event: Trained) -> str:
+    """Loss, speed, memory and the time left, short enough for one line."""
+    shadow = f" (shadow {event.shadow_loss:.3f})" if event.shadow_loss == event.shadow_loss else ""
+    return (
+        f"loss {event.loss:.3f}{shadow}, {event.tokens_per_second:,.0f} tok/s, "
+        f"{event.peak_memory_bytes / 1e9:.2f} GB, {duration(event.seconds_left)} left"
+    )
+
+
+def validation_line(event: Validated) -> str:
+    """One line for one validation."""
+    mark = ", best so far" if event.best else ""
+    return (
+        f"step {event.step}: validation loss {event.loss:.3f} attached, "
+        f"{event.shadow_loss:.3f} detached{mark}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03`` or ``2:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int) -> str:
+    """``1.3M`` and the like."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return str(number)

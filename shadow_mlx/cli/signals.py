@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM ask a job to stop, once; the second time they end the process."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from shadow_mlx.events import StopToken
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopping_on_signals(stop: StopToken) -> Iterator[None]:
+    """Within the block a first signal calls ``stop.stop()``; a second one kills at once.
+
+    For the main thread only.
+    """
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        for name in SIGNALS:
+            signal.signal(name, signal.SIG_DFL)
+        stop.stop()
+        print(
+            "\nstopping: this step is finished and the state is saved (once more: end at once)",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    before = {name: signal.signal(name, ask) for name in SIGNALS}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

@@ -1,0 +1,1 @@
+"""Training: losses, optimizers, the compiled step, the loop, and what assembles a run."""

@@ -1,0 +1,33 @@
+"""Bounds on what MLX keeps of the machine's memory while it trains."""
+
+from __future__ import annotations
+
+import os
+
+import mlx.core as mx
+from mlx_lm.utils import maybe_set_recommended_wired_limit
+
+CACHE_SHARE = 0.125
+LEAST_CACHE = 512 * 2**20
+MOST_CACHE = 8 * 2**30
+
+
+def cache_limit(memory_bytes: int) -> int:
+    """Freed memory that MLX may keep for reuse, in bytes, on a machine of so much memory.
+
+    Without a bound it grows with every new batch shape, and does not show in the peak.
+    """
+    return max(LEAST_CACHE, min(MOST_CACHE, int(CACHE_SHARE * memory_bytes)))
+
+
+def memory_size() -> int:
+    """Memory of the device that trains, in bytes."""
+    size = mx.device_info().get("memory_size")
+    return int(size) if size else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def prepare_device() -> None:
+    """Set the bounds and count the peak from here."""
+    maybe_set_recommended_wired_limit()
+    mx.set_cache_limit(cache_limit(memory_size()))
+    mx.reset_peak_memory()

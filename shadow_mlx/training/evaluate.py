@@ -1,0 +1,89 @@
+"""Validation: token-weighted mean losses of the attached and of the detached model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import mlx.core as mx
+
+from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.losses import Supervised, both_losses, supervised
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean cross entropy a supervised token, in nats."""
+
+    loss: float
+    shadow_loss: float
+    tokens: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether both losses are numbers."""
+        return math.isfinite(self.loss) and math.isfinite(self.shadow_loss)
+
+
+class Validator:
+    """Scores a model on the same batches every time.
+
+    Args:
+        model: Scored in evaluation mode, and left in the mode that it was in.
+        plan: The validation batches.
+        batches: How many of them; -1 for all.
+        group: Processes that share the batches.
+    """
+
+    def __init__(
+        self,
+        model: AttachedModel,
+        plan: BatchPlan,
+        batches: int,
+        group: mx.distributed.Group | None = None,
+    ) -> None:
+        self.model = model
+        self.plan = plan
+        self.batches = plan.batches_per_epoch if batches < 0 else batches
+        self.group = group or mx.distributed.init()
+        self._losses: Callable[[tuple[mx.array, ...]], mx.array] = mx.compile(
+            self._score, inputs=[model.state]
+        )
+
+    def __call__(self, abandoned: Callable[[], bool] = lambda: False) -> Scores | None:
+        """Run the validation.
+
+        Args:
+            abandoned: Asked between batches whether to give up (``None`` is returned then).
+                Several processes cannot give up: they would have to do so together.
+        """
+        training = self.model.training
+        self.model.eval()
+        try:
+            return self._run(abandoned)
+        finally:
+            self.model.train(training)
+
+    def _run(self, abandoned: Callable[[], bool]) -> Scores | None:
+        alone = self.group.size() == 1
+        sums, tokens = mx.zeros(2), 0
+        for batch in islice(self.plan.iterate(epochs=1), self.batches):
+            if alone and abandoned():
+                return None
+            sums = sums + self._losses(supervised(batch).arrays())
+            tokens += batch.global_tokens
+            mx.eval(sums)
+        if not alone:
+            sums = mx.distributed.all_sum(sums, group=self.group)
+        loss, shadow_loss = sums.tolist()
+        return Scores(loss / tokens, shadow_loss / tokens, tokens)
+
+    def _score(self, arrays: tuple[mx.array, ...]) -> mx.array:
+        losses: Any = both_losses(
+            self.model, Supervised(*arrays), with_shadow=True, differentiable=False
+        )
+        return mx.stack(losses)

@@ -1,0 +1,231 @@
+"""The training loop: step, report, validate, save, until done, stopped or out of patience.
+
+Everything that a resumed run must know is in :class:`Progress`; the loop looks at nothing else
+that a kill could lose. With several processes each runs this loop, and all of them read the same
+sums, so that they take the same decisions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import mlx.core as mx
+
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.data.batches import Batch, BatchPlan
+from shadow_mlx.errors import NonFiniteError
+from shadow_mlx.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
+from shadow_mlx.training.evaluate import Validator
+from shadow_mlx.training.length import RunLength
+from shadow_mlx.training.losses import Supervised, supervised
+from shadow_mlx.training.progress import Clock, Progress, Tally
+from shadow_mlx.training.step import TrainingStep
+
+Emit = Callable[[Event], None]
+Save = Callable[[Progress], None]
+Outcome = Literal["done", "stopped", "patience"]
+
+
+@dataclass
+class Window:
+    """The batches of one optimizer step, ready for the device."""
+
+    batches: list[Supervised]
+    tokens: int
+    input_tokens: int
+    cursor: dict[str, int]
+
+
+class Loop:
+    """Runs the steps of one training.
+
+    Args:
+        config: Intervals, λ, patience.
+        length: How many steps, of how many batches.
+        step: The compiled step; it owns model and optimizer.
+        plan: The training batches.
+        validator: ``None`` without validation.
+        progress: Where to begin; updated in place.
+        emit: Takes events.
+        save: Writes a complete checkpoint; looks at ``progress.best`` to see whether it is best.
+        stop: Asks the loop to stop or to pause.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        length: RunLength,
+        step: TrainingStep,
+        plan: BatchPlan,
+        validator: Validator | None,
+        progress: Progress,
+        emit: Emit,
+        save: Save,
+        stop: StopToken,
+    ) -> None:
+        self.config = config
+        self.length = length
+        self.step = step
+        self.plan = plan
+        self.validator = validator
+        self.progress = progress
+        self.emit = emit
+        self.save = save
+        self.stop = stop
+        self.stopping = False
+        self._saved_step = progress.step
+        self._improved = False
+        self._phase_name: PhaseName | None = None
+        self._clock = Clock()
+
+    def run(self) -> Outcome:
+        """Train until the end, and leave a checkpoint of the last step.
+
+        Raises:
+            NonFiniteError: The loss or the gradient is not a number. The model is left as it was
+                before that step.
+        """
+        step, progress = self.step, self.progress
+        step.model.train()
+        self._phase("compiling")
+        batches = self.plan.iterate(progress.cursor)
+        window = self._next_window(batches, progress.step)
+        self._validate_if_due()
+        if self._improved:  # the validation that an interruption had cut short
+            self._save()
+        while window is not None and not self._ended():
+            self.stop.wait_while_paused()
+            began = time.perf_counter()
+            pending = step.start(
+                progress.step + 1,
+                window.batches,
+                window.tokens,
+                [float(self.stop.stopping), window.input_tokens],
+            )
+            following = self._next_window(batches, progress.step + 1)  # while the device computes
+            self._finish_step(pending, window, began)
+            self._phase("training")
+            window = following
+            self._report_if_due()
+            self._validate_if_due()
+            self._save_if_due()
+        if self.progress.step > self._saved_step:
+            self._save()
+        if self.progress.step >= self.length.steps:
+            return "done"
+        return "stopped" if self.stopping else "patience"
+
+    def _ended(self) -> bool:
+        alone = self.step.group.size() == 1
+        self.stopping = self.stopping or (alone and self.stop.stopping)
+        patience = self.config.patience
+        return self.stopping or bool(patience and self.progress.stale_validations >= patience)
+
+    def _next_window(self, batches: Iterator[Batch], step: int) -> Window | None:
+        if step >= self.length.steps:
+            return None
+        drawn = list(islice(batches, self.length.window(step)))
+        widths = self.plan.dataset.lengths - 1  # input tokens; the last token is only predicted
+        return Window(
+            [supervised(batch) for batch in drawn],
+            sum(batch.global_tokens for batch in drawn),
+            sum(int(widths[batch.examples].sum()) for batch in drawn),
+            drawn[-1].cursor,
+        )
+
+    def _finish_step(self, pending: mx.array, window: Window, began: float) -> None:
+        progress = self.progress
+        result = self.step.finish(pending)
+        if not result.finite:
+            raise NonFiniteError(
+                f"step {progress.step + 1}: the loss ({result.loss_sum / window.tokens:g}) or the "
+                f"gradient norm ({result.gradient_norm:g}) is not a finite number. "
+                "A lower --learning-rate or a longer --warmup usually helps."
+            )
+        progress.step += 1
+        progress.cursor = window.cursor
+        progress.supervised_tokens += window.tokens
+        progress.tally.add(result, window.tokens)
+        seconds = time.perf_counter() - began
+        progress.seconds += seconds
+        self._clock.add(seconds, result.input_tokens)
+        self.stopping = result.stop_requests > 0
+
+    def _report_if_due(self) -> None:
+        progress, tally, clock = self.progress, self.progress.tally, self._clock
+        last = progress.step == self.length.steps
+        if not last and progress.step % self.config.steps_per_report:
+            return
+        self._emit_trained(tally, clock.steps / clock.seconds)
+        progress.tally = Tally()
+        self._clock = Clock()
+
+    def _emit_trained(self, tally: Tally, rate: float) -> None:
+        progress, clock = self.progress, self._clock
+        shadow_loss = tally.shadow_loss / tally.tokens if self.step.aux_weight else float("nan")
+        self.emit(
+            Trained(
+                time.time(),
+                step=progress.step,
+                loss=tally.loss / tally.tokens,
+                shadow_loss=shadow_loss,
+                learning_rate=self.step.optimizer.learning_rate.item(),
+                gradient_norm=tally.gradient_norm / tally.steps,
+                tokens_per_second=clock.tokens / clock.seconds,
+                steps_per_second=rate,
+                trained_tokens=progress.supervised_tokens,
+                peak_memory_bytes=mx.get_peak_memory(),
+                seconds_left=(self.length.steps - progress.step) / rate,
+                epoch=progress.step * self.length.accumulation / self.plan.batches_per_epoch,
+            )
+        )
+
+    def _validate_if_due(self) -> None:
+        progress, every = self.progress, self.config.steps_per_eval
+        due = progress.step % every == 0 or progress.step == self.length.steps
+        if self.validator is None or not due or progress.validated_step == progress.step:
+            return
+        began = time.perf_counter()
+        self._phase("validating")
+        scores = self.validator(lambda: self.stop.stopping)
+        if scores is None:  # interrupted; a resumed run begins with this validation
+            return
+        if not scores.finite:
+            raise NonFiniteError(
+                f"step {progress.step}: the validation loss is not a finite number "
+                f"(attached {scores.loss:g}, detached {scores.shadow_loss:g}). "
+                "A lower --learning-rate usually helps."
+            )
+        self._improved = progress.note_validation(scores, self.step.aux_weight)
+        seconds = time.perf_counter() - began
+        progress.seconds += seconds
+        self.emit(
+            Validated(
+                time.time(),
+                progress.step,
+                scores.loss,
+                scores.shadow_loss,
+                scores.tokens,
+                seconds,
+                best=self._improved,
+            )
+        )
+
+    def _save_if_due(self) -> None:
+        if self._improved or self.progress.step % self.config.save_every == 0:
+            self._save()
+
+    def _save(self) -> None:
+        self._phase("saving")
+        self.save(self.progress)
+        self._saved_step = self.progress.step
+        self._improved = False
+
+    def _phase(self, name: PhaseName) -> None:
+        if name != self._phase_name:
+            self._phase_name = name
+            self.emit(PhaseChanged(time.time(), name))

@@ -1,0 +1,153 @@
+"""Cross entropy on supervised positions alone, never holding all their logits at once.
+
+B batch · T tokens · D hidden size · V vocabulary · N supervised positions, padded to a bucket
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mlx.core as mx
+import numpy as np
+
+from shadow_mlx.data.batches import Batch
+from shadow_mlx.shadow.attached import AttachedModel
+
+Head = Callable[[mx.array], mx.array]
+
+LOGITS_BYTES = 64 * 2**20
+"""Float32 logits that are alive at once, in bytes."""
+
+SIZES_PER_OCTAVE = 4
+SMALLEST_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """One batch as the compiled step takes it: every array an input, every shape from a bucket.
+
+    Attributes:
+        inputs: int32[B, T] token ids.
+        positions: int32[N] indices into the flattened ``[B * T]``, padded with 0.
+        targets: int32[N] the tokens to predict there.
+        weights: float32[N], 1 for a supervised position and 0 for padding.
+    """
+
+    inputs: mx.array
+    positions: mx.array
+    targets: mx.array
+    weights: mx.array
+
+    def arrays(self) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+        """The four arrays, in the order of the attributes."""
+        return self.inputs, self.positions, self.targets, self.weights
+
+
+def bucket_size(count: int) -> int:
+    """The smallest of a few sizes (four to an octave, so at most a quarter more) ≥ ``count``."""
+    if count <= SMALLEST_SIZE:
+        return SMALLEST_SIZE
+    step = 1 << max((count - 1).bit_length() - SIZES_PER_OCTAVE.bit_length(), 0)
+    return -(-count // step) * step
+
+
+def supervised(batch: Batch) -> Supervised:
+    """Keep the positions of a batch that are trained."""
+    weights = batch.weights.reshape(-1)
+    chosen = np.flatnonzero(weights)
+    pad = (0, bucket_size(len(chosen)) - len(chosen))
+    return Supervised(
+        mx.array(batch.inputs),
+        mx.array(np.pad(chosen.astype(np.int32), pad)),
+        mx.array(np.pad(batch.targets.reshape(-1)[chosen], pad)),
+        mx.array(np.pad(weights[chosen].astype(np.float32), pad)),
+    )
+
+
+def both_losses(
+    model: AttachedModel, batch: Supervised, *, with_shadow: bool, differentiable: bool
+) -> tuple[mx.array, mx.array]:
+    """Summed cross entropy of the attached and of the detached model (equations 8 and 9).
+
+    Args:
+        model: The attached model; its head runs on the supervised positions only.
+        batch: What to score.
+        with_shadow: Whether to score the detached model too; its loss is 0 otherwise.
+        differentiable: Whether gradients will be asked for.
+
+    Returns:
+        Two float32 scalars: *sums* over supervised positions, not means.
+    """
+    h, s0 = model.hidden(batch.inputs)
+    loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
+    if not with_shadow:
+        return loss, mx.zeros_like(loss)
+    return loss, head_loss(model.head, gather(s0, batch.positions), batch, differentiable)
+
+
+def gather(hidden: mx.array, positions: mx.array) -> mx.array:
+    """``[B, T, D]`` to ``[N, D]``."""
+    return hidden.reshape(-1, hidden.shape[-1])[positions]
+
+
+def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: bool) -> mx.array:
+    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets.
+
+    The head is frozen, so each chunk's gradient by its hidden states is taken together with its
+    loss: the logits are computed once, are forgotten at once, and are not needed again in the
+    backward pass. ``mx.depends`` lets one chunk wait for the one before it.
+    """
+    rows = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
+    total = mx.array(0.0)
+    gradients: list[mx.array] = []
+    done: list[mx.array] = []
+    for start in range(0, hidden.shape[0], rows):
+        chunk = mx.stop_gradient(hidden[start : start + rows])
+        if done:
+            chunk = mx.depends([chunk], done)[0]
+        targets = batch.targets[start : start + rows]
+        weights = batch.weights[start : start + rows]
+        if differentiable:
+            loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(
+                head, chunk, targets, weights
+            )
+            gradients.append(gradient)
+            total = total + loss
+            done = [total, gradient]
+        else:
+            total = total + _chunk_loss(head, chunk, targets, weights)
+            done = [total]
+    if not differentiable:
+        return total
+    return _known_gradient(total, hidden, mx.concatenate(gradients))
+
+
+def chunk_rows(vocabulary: int) -> int:
+    """Hidden states whose float32 logits fit in :data:`LOGITS_BYTES`."""
+    return max(1, LOGITS_BYTES // (4 * vocabulary))
+
+
+def _chunk_loss(head: Head, hidden: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
+    logits = head(hidden)
+    if mx.default_device().type == mx.DeviceType.cpu:
+        logits = logits.astype(mx.float32)  # the GPU kernels accumulate in float32 by themselves
+    return (mx.fast.cross_entropy(logits, targets) * weights).sum()
+
+
+@mx.custom_function
+def _known_gradient(value: mx.array, hidden: mx.array, gradient: mx.array) -> mx.array:
+    """``value``, whose gradient by ``hidden`` is ``gradient``."""
+    return value
+
+
+@_known_gradient.vjp
+def _known_gradient_vjp(
+    primals: tuple[mx.array, mx.array, mx.array], cotangent: mx.array, output: mx.array
+) -> tuple[mx.array, mx.array, mx.array]:
+    value, hidden, gradient = primals
+    return (
+        mx.zeros_like(value),
+        cotangent.astype(hidden.dtype) * gradient,
+        mx.zeros_like(gradient),
+    )

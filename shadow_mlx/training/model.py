@@ -1,0 +1,61 @@
+"""The model to train: a fresh shadow on the backbone, or one that starts from another adapter."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from shadow_mlx import hub
+from shadow_mlx.checkpoints.peft import load_adapter
+from shadow_mlx.config import ShadowConfig, TrainConfig, flag_name
+from shadow_mlx.errors import ConfigError
+from shadow_mlx.shadow.attached import AttachedModel, attach
+
+FREE_AT_START = frozenset({"alpha", "dropout", "aux_weight"})
+"""Options of the shadow that no tensor's shape depends on."""
+
+
+def prepare_model(
+    backbone: nn.Module, backbone_config: Mapping[str, Any], config: TrainConfig
+) -> AttachedModel:
+    """Attach the shadow that ``config`` describes, in training mode, its weights evaluated.
+
+    Raises:
+        ConfigError: The options do not fit the backbone or the adapter of ``--init-adapter``.
+        CheckpointError: That adapter cannot be read.
+    """
+    wanted = config.shadow_config
+    if config.init_adapter:
+        model = load_adapter(config.init_adapter, backbone, backbone_config)
+        _check_shape(model.config, wanted, config.init_adapter)
+        for layer in model.shadow.layers:
+            layer.alpha = wanted.alpha
+            layer.dropout = nn.Dropout(wanted.dropout)
+    else:
+        local = wanted
+        if wanted.shadow != "mirror":
+            folder = hub.resolve_model(wanted.shadow)
+            local = dataclasses.replace(wanted, shadow=str(folder))
+        model = attach(backbone, backbone_config, local, seed=config.seed)
+    model.config = wanted
+    model.recompute_activations(config.grad_checkpoint)
+    model.train()
+    mx.eval(model.trainable_parameters())
+    return model
+
+
+def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: str) -> None:
+    differing = [
+        f"  {flag_name(f)}: the adapter has {getattr(found, f.name)}, "
+        f"asked for is {getattr(wanted, f.name)}"
+        for f in dataclasses.fields(ShadowConfig)
+        if f.name not in FREE_AT_START and getattr(found, f.name) != getattr(wanted, f.name)
+    ]
+    if differing:
+        raise ConfigError(
+            f"--init-adapter {where}: its weights have another shape:\n" + "\n".join(differing)
+        )

@@ -1,0 +1,131 @@
+"""May a run begin in this folder, and with which options: fresh, resumed, or refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import yaml
+
+from shadow_mlx.config import TrainConfig, flag_name
+from shadow_mlx.errors import ConfigError, InputError
+from shadow_mlx.files import disk_errors, remove_folder, write_text
+from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+
+MAY_CHANGE = frozenset(
+    {
+        "iters",
+        "epochs",
+        "patience",
+        "grad_checkpoint",
+        "steps_per_report",
+        "steps_per_eval",
+        "val_batches",
+        "save_every",
+        "report_to",
+        "project_name",
+        "adapter_path",
+        "init_adapter",
+        "trust_remote_code",
+    }
+)
+"""Options that a resumed run may be given anew: none of them changes what a step computes."""
+
+
+def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
+    """The effective configuration: the backbone named, and local paths good from any folder."""
+    return dataclasses.replace(
+        config,
+        model=_absolute(model),
+        data=_absolute(config.data),
+        shadow=config.shadow if config.shadow == "mirror" else _absolute(config.shadow),
+        init_adapter=_absolute(config.init_adapter),
+        adapter_path=str(Path(config.adapter_path).expanduser().absolute()),
+    )
+
+
+def _absolute(name: str | None) -> str | None:
+    """``name`` as an absolute path if it is one at all (not a hub id, not a bundled model)."""
+    if name is None or ("/" not in name and not Path(name).suffix and not Path(name).is_dir()):
+        return name
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.exists() else name
+
+
+def save_config(folder: RunFolder, config: TrainConfig) -> None:
+    """Write ``run/config.yaml``, which ``--config`` reads back to the same run."""
+    text = yaml.safe_dump(config.to_mapping(), sort_keys=False, allow_unicode=True)
+    write_text(folder.config, text)
+
+
+def load_config(folder: RunFolder) -> TrainConfig:
+    """The configuration of the run in this folder.
+
+    Raises:
+        ConfigError: There is no run, or its file cannot be read.
+    """
+    try:
+        values = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"--resume: there is no run in {folder.path} (no {folder.config.name} in "
+            f"{folder.run}). Leave --resume out to start one, or name another --adapter-path."
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder.config}: cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{folder.config}: expected 'option: value' lines")
+    return TrainConfig.from_mapping(values, where=str(folder.config))
+
+
+def check_resumable(config: TrainConfig, saved: TrainConfig) -> None:
+    """Refuse to resume with options that would make it another run.
+
+    Raises:
+        ConfigError: Names every option that differs.
+    """
+    differing = [
+        f"  {flag_name(f)}: the run has {_shown(getattr(saved, f.name))}, "
+        f"given is {_shown(getattr(config, f.name))}"
+        for f in dataclasses.fields(TrainConfig)
+        if f.name not in MAY_CHANGE and getattr(saved, f.name) != getattr(config, f.name)
+    ]
+    if differing:
+        raise ConfigError(
+            "--resume continues the run as it was begun; these options contradict it:\n"
+            + "\n".join(differing)
+            + "\nLeave them out, or start a new run in another --adapter-path."
+        )
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def check_unoccupied(folder: RunFolder) -> None:
+    """Refuse to start where another run's adapter or checkpoints would be lost.
+
+    Raises:
+        InputError: With what lies there and the ways out.
+    """
+    if folder.path.exists() and not folder.path.is_dir():
+        raise InputError(f"--adapter-path {folder.path}: is a file, expected a folder")
+    steps = folder.saved_steps()
+    if not steps and not folder.has_adapter:
+        return
+    holds = f"a run saved at step {steps[-1]}" if steps else "a trained adapter"
+    resume = "continue it with --resume, " if steps else ""
+    raise InputError(
+        f"{folder.path} already holds {holds}: {resume}start over with --overwrite, "
+        "or choose another folder with --adapter-path."
+    )
+
+
+def clear(folder: RunFolder) -> None:
+    """Remove the earlier run that ``--overwrite`` gives up; the caller holds the lock."""
+    with disk_errors(folder.path, "remove the earlier run"):
+        for name in ADAPTER_FILES:
+            (folder.path / name).unlink(missing_ok=True)
+        folder.config.unlink(missing_ok=True)
+        folder.events.unlink(missing_ok=True)
+    remove_folder(folder.checkpoints)

@@ -1,0 +1,173 @@
+"""One optimizer step, compiled: losses, gradients, clipping, update, and a guard around it.
+
+Everything that changes from call to call enters as an array; a Python number would be a new trace.
+Sums run over supervised tokens and are divided once, at the end, by their number: over batches of
+a window (accumulation) and over processes alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx.optimizers as optim
+import numpy as np
+from mlx.utils import tree_map
+
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.losses import Supervised, both_losses
+
+Sums = tuple[Any, mx.array]
+"""Gradients of the summed loss, and ``[loss, shadow loss]``, float32[2], summed over tokens."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step says of itself; sums over the tokens of all processes.
+
+    ``stop_requests`` counts the processes that were asked to stop: all of them read the same
+    number, so they stop together.
+    """
+
+    loss_sum: float
+    shadow_loss_sum: float
+    gradient_norm: float
+    finite: bool
+    stop_requests: int
+    input_tokens: int
+
+
+class TrainingStep:
+    """The compiled step of one model and one optimizer.
+
+    Args:
+        model: Its trainable parameters are updated in place.
+        optimizer: Initialised here.
+        aux_weight: λ. With 0 the head does not run on the shadow at all.
+        clip: Largest global gradient norm; 0 for none.
+        seed: With the number of the step and of the process, it seeds dropout.
+        group: Processes that share the batch.
+
+    Attributes:
+        traces: How often a function was traced for new shapes.
+    """
+
+    def __init__(
+        self,
+        model: AttachedModel,
+        optimizer: optim.MultiOptimizer,
+        *,
+        aux_weight: float,
+        clip: float = 0.0,
+        seed: int = 0,
+        group: mx.distributed.Group | None = None,
+    ) -> None:
+        optimizer.init(model.trainable_parameters())
+        self.model = model
+        self.optimizer = optimizer
+        self.aux_weight = aux_weight
+        self.clip = clip or math.inf
+        self.seed = seed
+        self.group = group or mx.distributed.init()
+        self.traces = 0
+        self._gradients = nn.value_and_grad(model, self._loss)
+        rest = [optimizer.state, mx.random.state]
+        self._changing = [model.shadow.state, *rest]
+        compiled: Callable[..., Any] = partial(
+            mx.compile, inputs=[model.state, *rest], outputs=self._changing
+        )
+        self._one_batch = compiled(self._sum_and_update)
+        self._first_batch = compiled(self._sum)
+        self._next_batch = compiled(self._add)
+        self._update_after = compiled(self._update)
+
+    def start(
+        self, step: int, batches: Sequence[Supervised], tokens: int, said: Sequence[float]
+    ) -> mx.array:
+        """Begin optimizer step ``step`` and return at once; :meth:`finish` waits for it.
+
+        Args:
+            step: From 1; dropout depends on it and on nothing before it.
+            batches: The window to accumulate over.
+            tokens: Supervised tokens of the window, over all processes.
+            said: This process's stop request (0 or 1) and number of input tokens.
+        """
+        mx.random.seed(step_seed(self.seed, step, self.group.rank()))
+        divisor, told = mx.array(float(tokens)), mx.array(list(said), mx.float32)
+        if len(batches) == 1:
+            result = self._one_batch(batches[0].arrays(), divisor, told)
+        else:
+            sums = self._first_batch(batches[0].arrays())
+            for batch in batches[1:]:
+                mx.async_eval(sums)
+                sums = self._next_batch(sums, batch.arrays())
+            result = self._update_after(sums, divisor, told)
+        mx.async_eval(result, self._changing)
+        return result
+
+    def finish(self, result: mx.array) -> StepResult:
+        """Wait for a step and read its numbers."""
+        loss, shadow_loss, norm, finite, stops, tokens = result.tolist()
+        return StepResult(loss, shadow_loss, norm, bool(finite), int(stops), int(tokens))
+
+    def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
+        loss, shadow_loss = both_losses(
+            self.model,
+            Supervised(*arrays),
+            with_shadow=self.aux_weight > 0,
+            differentiable=True,
+        )
+        return loss + self.aux_weight * shadow_loss, mx.stack([loss, shadow_loss])  # (8) + λ (9)
+
+    def _sum(self, arrays: tuple[mx.array, ...]) -> Sums:
+        self.traces += 1
+        (_, losses), gradients = self._gradients(arrays)
+        return gradients, losses
+
+    def _add(self, sums: Sums, arrays: tuple[mx.array, ...]) -> Sums:
+        return tree_map(mx.add, sums, self._sum(arrays))  # type: ignore[no-any-return]
+
+    def _sum_and_update(
+        self, arrays: tuple[mx.array, ...], divisor: mx.array, told: mx.array
+    ) -> mx.array:
+        return self._update(self._sum(arrays), divisor, told)
+
+    def _update(self, sums: Sums, divisor: mx.array, told: mx.array) -> mx.array:
+        gradients, losses = sums
+        if (world := self.group.size()) > 1:
+            losses = mx.distributed.all_sum(losses, group=self.group)
+            told = mx.distributed.all_sum(told, group=self.group)
+            gradients = nn.average_gradients(gradients, self.group)
+            divisor = divisor / world
+        gradients = tree_map(lambda g: g / divisor, gradients)
+        gradients, norm = optim.clip_grad_norm(gradients, self.clip)
+        finite = mx.isfinite(norm) & mx.isfinite(losses).all()
+        self._apply(gradients, finite)
+        return mx.concatenate([losses, mx.stack([norm, finite.astype(mx.float32)]), told])
+
+    def _apply(self, gradients: Any, finite: mx.array) -> None:
+        """Update model and optimizer, or leave both exactly as they are when not ``finite``."""
+        weights = self.model.trainable_parameters()
+        moments = tree_map(lambda x: x, self.optimizer.state)
+        updated = self.optimizer.apply_gradients(gradients, weights)
+        self.model.update(tree_map(partial(mx.where, finite), updated, weights))
+        _keep_unless(finite, self.optimizer.state, moments)
+
+
+def _keep_unless(finite: mx.array, new: Any, old: Any) -> None:
+    """In place (compiled functions hold on to the containers): ``new`` if finite, else ``old``."""
+    for key, value in new.items() if isinstance(new, dict) else enumerate(new):
+        if isinstance(value, mx.array):
+            new[key] = mx.where(finite, value, old[key])
+        else:
+            _keep_unless(finite, value, old[key])
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A 64-bit seed of one step on one process; a resumed run needs no saved generator."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
