@@ -50,6 +50,22 @@ class Rename:
 
 
 @dataclass(frozen=True)
+class Restem:
+    """The beginning of the name that differs."""
+
+    ours: str
+    theirs: str
+
+    def outward(self, tensors: Tensors) -> dict[str, mx.array]:
+        """``ours`` becomes ``theirs``."""
+        return {re.sub(f"^{re.escape(self.ours)}", self.theirs, k): v for k, v in tensors.items()}
+
+    def inward(self, tensors: Tensors) -> dict[str, mx.array]:
+        """``theirs`` becomes ``ours``."""
+        return {re.sub(f"^{re.escape(self.theirs)}", self.ours, k): v for k, v in tensors.items()}
+
+
+@dataclass(frozen=True)
 class SwapAxes:
     """Tensors whose last two axes are the other way round: GPT-2's ``Conv1D``, convolutions."""
 
@@ -211,6 +227,7 @@ FAMILIES: dict[str, Family] = {
     "gpt2": Family("transformer.h", (SwapAxes(r"\.(c_attn|c_proj|c_fc)\.weight$"),)),
     "gpt_bigcode": Family("transformer.h"),
     "gptj": Family("transformer.h"),
+    "gpt_neox": Family("gpt_neox.layers", (Restem("h.", "layers."),)),
     "mixtral": Family(rules=(JoinedExperts(), Rename(".block_sparse_moe.", ".mlp."))),
     "granitemoe": Family(rules=(JoinedExperts(), Rename(".router.layer.", ".router."))),
     "gpt_oss": Family(rules=(InterleavedExperts(),)),

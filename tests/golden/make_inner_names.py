@@ -70,6 +70,7 @@ ARCHITECTURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "starcoder2": ({}, ROPE),
     "gpt2": (GPT2, {"n_ctx": 64}),
     "gpt_bigcode": (GPT2, {"n_inner": 128}),
+    "gpt_neox": ({"intermediate_size": 128}, {"rotary_emb_base": 10000, "rotary_pct": 0.25}),
     "gptj": ({**GPT2, "rotary_dim": 4}, {}),
     "cohere": ({}, {}),
     "cohere2": (WINDOW, {}),

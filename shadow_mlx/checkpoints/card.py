@@ -1,0 +1,101 @@
+"""The model card (``README.md``) of an adapter folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.checkpoints.record import AdapterRecord
+
+_WITH_PEFT = """\
+## With PEFT
+
+```python
+import peft, transformers
+
+backbone = transformers.AutoModelForCausalLM.from_pretrained({backbone})
+model = peft.PeftModel.from_pretrained(backbone, "path/to/this/folder")  # attached
+shadow = model.base_model.unload_shadow()                               # detached
+```
+
+PEFT {version} or later computes the same function.{depth_note}
+"""
+_DEPTH_NOTE = (
+    " The one inject/update module is stored as equal copies for every block; PEFT reads them as\n"
+    "separate modules, so training on in PEFT makes the copies differ."
+)
+
+
+def model_card(record: AdapterRecord, parameters: int) -> str:
+    """Markdown: what the folder holds, how it is used, how it was trained.
+
+    Args:
+        record: The adapter's configuration.
+        parameters: How many numbers are trained.
+    """
+    config, backbone = record.config, _shown_name(record)
+    shared = "one inject/update module reused at every block"
+    each = "an inject/update module for each block"
+    mirror = config.shadow == "mirror"
+    kind = "a small mirror of the backbone" if mirror else f"`{Path(config.shadow).name}`"
+    sections = [
+        _front_matter(record),
+        f"# A shadow for {backbone}\n",
+        f"A ShadowPEFT adapter ({parameters:,} trained parameters): {kind} as shadow backbone, "
+        f"{shared if config.sharing == 'depth' else each}, rank {config.rank}, "
+        f"α {config.alpha:g}, λ {config.aux_weight:g}.\n",
+        "It works in two ways: **attached** to its backbone for the best quality, and "
+        "**detached**, the shadow alone with the backbone's embeddings and head, as a much "
+        "smaller model.\n",
+        _with_shadow_mlx(),
+        _with_peft(record),
+    ]
+    if record.training:
+        sections.append(_training(record.training))
+    return "\n".join(sections)
+
+
+def _shown_name(record: AdapterRecord) -> str:
+    """The backbone's hub id, or the name of its folder without the way to it."""
+    name = record.backbone_name or "the backbone"
+    return Path(name).name if Path(name).is_absolute() else name
+
+
+def _front_matter(record: AdapterRecord) -> str:
+    lines = ["---", "library_name: peft", "pipeline_tag: text-generation"]
+    name = record.backbone_name
+    if name and name.count("/") == 1 and not Path(name).is_absolute():
+        lines.append(f"base_model: {name}")
+    return "\n".join([*lines, "tags:", "- shadow-peft", "- shadow-mlx", "- mlx", "---\n"])
+
+
+def _with_shadow_mlx() -> str:
+    return (
+        "## With shadow-mlx\n\n"
+        "```shell\n"
+        "shadow-mlx chat --adapter-path path/to/this/folder             # attached\n"
+        "shadow-mlx chat --adapter-path path/to/this/folder --detached  # the shadow alone\n"
+        "```\n"
+    )
+
+
+def _with_peft(record: AdapterRecord) -> str:
+    if record.not_for_peft:
+        return f"## With PEFT\n\nPEFT cannot open this adapter: {record.not_for_peft}.\n"
+    depth = record.config.sharing == "depth"
+    return _WITH_PEFT.format(
+        backbone=json.dumps(_shown_name(record)),
+        version="0.21",
+        depth_note=_DEPTH_NOTE if depth else "",
+    )
+
+
+def _training(summary: dict[str, Any]) -> str:
+    rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in summary.items()]
+    return "\n".join(["## Training\n", "| | |", "|---|---|", *rows, ""])
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text.replace("_", " ").replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,103 @@
+"""The mirror that PEFT builds for a backbone, and whether ours is the same network.
+
+PEFT's configuration can set the mirror's depth, width, MLP width and heads; its key/value heads
+and, in most architectures, its head width remain the backbone's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shadow_mlx.checkpoints.keys import Family, family_of
+from shadow_mlx.config import ShadowConfig
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.decoder import Decoder
+from shadow_mlx.shadow.mirror import mirror_model_config
+
+
+@dataclass(frozen=True)
+class AttentionSizes:
+    """Sizes that a decoder declares, under the names that PEFT looks for; ``None`` if it does not.
+
+    Attributes:
+        hidden_size: Width of the residual stream.
+        heads: Attention heads.
+        kv_heads: Key/value heads.
+        head_dim: Width of one head.
+    """
+
+    hidden_size: int | None
+    heads: int | None
+    kv_heads: int | None
+    head_dim: int | None
+
+
+def attention_sizes(decoder: Decoder) -> AttentionSizes:
+    """The sizes of a decoder as its architecture declares them."""
+    declared = decoder.arguments
+
+    def value(*names: str) -> int | None:
+        return next((declared[name] for name in names if isinstance(declared.get(name), int)), None)
+
+    return AttentionSizes(
+        hidden_size=value("hidden_size", "n_embd", "d_model"),
+        heads=value("num_attention_heads", "n_head", "num_heads"),
+        kv_heads=value("num_key_value_heads"),
+        head_dim=value("head_dim"),
+    )
+
+
+def peft_mirror_config(
+    backbone: Decoder, backbone_config: Mapping[str, Any], config: ShadowConfig
+) -> dict[str, Any]:
+    """mlx-lm's configuration of the mirror that PEFT makes of these options.
+
+    Raises:
+        ConfigError: The options do not fit the backbone.
+    """
+    kept = dataclasses.replace(
+        config,
+        shadow_kv_heads=attention_sizes(backbone).kv_heads if config.shadow_heads else None,
+        shadow_head_dim=_kept_head_dim(backbone, backbone_config),
+    )
+    return mirror_model_config(backbone, backbone_config, kept)
+
+
+def has_own_table(backbone: Decoder, config: ShadowConfig, share_embeddings: bool) -> bool:
+    """Whether PEFT gives the mirror token embeddings of its own."""
+    width = attention_sizes(backbone).hidden_size
+    return not share_embeddings or config.shadow_hidden_size not in (None, width)
+
+
+def why_not_for_peft(
+    model: AttachedModel, backbone_config: Mapping[str, Any], family: Family | None
+) -> str | None:
+    """Why PEFT cannot open an adapter of this model; ``None`` when it can."""
+    if family is None:
+        return "the names of its tensors in transformers are not known to shadow-mlx"
+    if model.config.shadow != "mirror":
+        return None
+    ours = attention_sizes(model.shadow.backbone.decoder)
+    theirs = attention_sizes(model.decoder)
+    if ours.kv_heads != theirs.kv_heads:
+        return (
+            f"its shadow has {ours.kv_heads} key/value heads, and PEFT's mirror keeps the "
+            f"backbone's {theirs.kv_heads}"
+        )
+    own = ours.head_dim or (ours.hidden_size or 0) // (ours.heads or 1)
+    kept = _kept_head_dim(model.decoder, backbone_config)
+    if kept is not None and own != kept:
+        return f"its shadow's heads are {own} wide, and PEFT's mirror keeps the backbone's {kept}"
+    return None
+
+
+def _kept_head_dim(backbone: Decoder, backbone_config: Mapping[str, Any]) -> int | None:
+    """The head width that transformers keeps whatever the mirror's width, or ``None``."""
+    sizes = attention_sizes(backbone)
+    family = family_of(str(backbone_config.get("model_type")))
+    if sizes.head_dim or not (family and family.fills_head_dim):
+        return sizes.head_dim
+    return (sizes.hidden_size or 0) // (sizes.heads or 1)

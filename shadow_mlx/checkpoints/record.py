@@ -1,0 +1,256 @@
+"""``adapter_config.json``: PEFT's SHADOW fields, and what PEFT does not know under one key.
+
+A folder that PEFT wrote has the fields alone; it is read as ``sharing: layer``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from shadow_mlx.config import ShadowConfig
+from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.shadow.backbone import embedding_width
+from shadow_mlx.shadow.decoder import Decoder
+
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+OURS = "shadow_mlx"
+FORMAT = 1
+PEFT_VERSION = "0.21.2"  # the version that the written fields are those of
+
+Layout = Literal["transformers", "mlx-lm"]
+
+# PEFT's name of each of our options.
+_FIELDS = {
+    "rank": "r",
+    "alpha": "shadow_alpha",
+    "dropout": "shadow_dropout",
+    "update_hidden_size": "update_hidden_size",
+    "shadow": "shadow_model",
+    "shadow_layers": "shadow_num_hidden_layers",
+    "shadow_hidden_size": "shadow_hidden_size",
+    "shadow_intermediate_size": "shadow_intermediate_size",
+    "shadow_heads": "shadow_num_attention_heads",
+    "aux_weight": "auxiliary_loss_weight",
+}
+_MUST_BE_EMPTY = {
+    "modules_to_save": "it carries trained modules of the backbone itself",
+    "exclude_modules": "it leaves decoder blocks out",
+    "layers_to_transform": "it leaves decoder blocks out",
+}
+_HARMLESS = {
+    "auto_mapping",
+    "base_model_name_or_path",
+    "inference_mode",
+    "init_weights",
+    "layers_pattern",
+    "peft_type",
+    "peft_version",
+    "revision",
+    "share_embeddings",
+    "target_modules",
+    "task_type",
+}
+
+
+@dataclass(frozen=True)
+class BackboneIdentity:
+    """Which backbone an adapter belongs to. ``vocab_size`` is ``None`` where it is not known."""
+
+    model_type: str | None
+    hidden_size: int
+    layers: int
+    vocab_size: int | None
+
+    def differences(self, other: BackboneIdentity) -> list[str]:
+        """One line for each property in which ``other``, the backbone given, differs."""
+        return [
+            f"backbone's {field.name}: expected {mine}, found {theirs}"
+            for field in dataclasses.fields(self)
+            if (mine := getattr(self, field.name)) is not None
+            and (theirs := getattr(other, field.name)) != mine
+        ]
+
+
+def identity_of(decoder: Decoder, backbone_config: Mapping[str, Any]) -> BackboneIdentity:
+    """The identity of a loaded backbone."""
+    return BackboneIdentity(
+        model_type=backbone_config.get("model_type"),
+        hidden_size=embedding_width(decoder),
+        layers=len(decoder.blocks),
+        vocab_size=int(decoder.embedding.weight.shape[0]),
+    )
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """Everything that an adapter's configuration says.
+
+    Attributes:
+        config: The options of the shadow.
+        backbone_name: Folder or hub id of the backbone.
+        backbone: What a backbone must be for this adapter; ``None`` in a folder that PEFT wrote.
+        model_config: mlx-lm configuration of the shadow's network; ``None`` as above.
+        own_table: Whether a mirror has token embeddings of its own, as PEFT gives one whose width
+            differs, instead of the backbone's.
+        projected: Whether an explicit shadow brought its projection.
+        layout: Whose names the shadow backbone's tensors have.
+        not_for_peft: Why PEFT cannot open this adapter; ``None`` when it can.
+        training: Summary of the run that made it.
+        weights_sha256: Digest of the weights' file.
+    """
+
+    config: ShadowConfig
+    backbone_name: str | None = None
+    backbone: BackboneIdentity | None = None
+    model_config: dict[str, Any] | None = None
+    own_table: bool = False
+    projected: bool = False
+    layout: Layout = "transformers"
+    not_for_peft: str | None = None
+    training: dict[str, Any] | None = None
+    weights_sha256: str | None = None
+
+    def to_json(self, blocks: str) -> dict[str, Any]:
+        """The file's content. ``blocks`` is the path of the blocks in transformers' model."""
+        assert self.backbone is not None
+        options = self.config.to_mapping()
+        narrower = self.config.shadow_hidden_size not in (None, self.backbone.hidden_size)
+        return {
+            **dict.fromkeys(_MUST_BE_EMPTY),
+            **{theirs: options[ours] for ours, theirs in _FIELDS.items()},
+            "auto_mapping": None,
+            "base_model_name_or_path": self.backbone_name,
+            "inference_mode": True,
+            "init_weights": True,
+            "layers_pattern": None,
+            "peft_type": "SHADOW",
+            "peft_version": PEFT_VERSION,
+            "revision": None,
+            "share_embeddings": narrower or not self.own_table,
+            "target_modules": [f"{blocks}.{index}" for index in range(self.backbone.layers)],
+            "task_type": "CAUSAL_LM",
+            OURS: {
+                "format": FORMAT,
+                "variant": "peft",
+                "sharing": self.config.sharing,
+                "shadow_kv_heads": self.config.shadow_kv_heads,
+                "shadow_head_dim": self.config.shadow_head_dim,
+                "model_config": self.model_config,
+                "own_table": self.own_table,
+                "projected": self.projected,
+                "layout": self.layout,
+                "not_for_peft": self.not_for_peft,
+                "backbone": dataclasses.asdict(self.backbone),
+                "training": self.training,
+                "weights_sha256": self.weights_sha256,
+            },
+        }
+
+
+def read_record(folder: Path) -> AdapterRecord:
+    """The configuration of the adapter in ``folder``, ours or PEFT's.
+
+    Raises:
+        CheckpointError: There is none, it is of another kind or of a future version, or a field
+            has a wrong value; all wrong fields together.
+    """
+    values = _read_object(folder)
+    where = folder / CONFIG_FILE
+    problems = _refusals(values)
+    ours = values.get(OURS) or {}
+    if not isinstance(ours, dict):
+        raise CheckpointError(where, [f"{OURS}: expected an object, found {ours!r}"])
+    if ours and ours.get("format") != FORMAT:
+        raise CheckpointError(where, [_foreign_format(ours.get("format"))])
+    options: dict[str, Any] = {
+        name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values
+    }
+    options["sharing"] = ours.get("sharing", "layer")
+    options |= {key: ours.get(key) for key in ("shadow_kv_heads", "shadow_head_dim")}
+    try:
+        config = ShadowConfig.from_mapping(options, where="as our option")
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    if problems:
+        raise CheckpointError(where, problems)
+    named = values.get("base_model_name_or_path")
+    name = named if isinstance(named, str) and named else None
+    if not ours:
+        return AdapterRecord(config, name, own_table=not values.get("share_embeddings", True))
+    try:
+        return AdapterRecord(
+            config,
+            name,
+            backbone=BackboneIdentity(**ours["backbone"]),
+            model_config=ours["model_config"],
+            own_table=bool(ours["own_table"]),
+            projected=bool(ours["projected"]),
+            layout=ours["layout"],
+            not_for_peft=ours["not_for_peft"],
+            training=ours["training"],
+            weights_sha256=ours["weights_sha256"],
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(where, [f"{OURS}: incomplete or damaged: {error}"]) from error
+
+
+def _read_object(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "no such folder"
+        raise CheckpointError(folder, [f"expected the folder of an adapter, found {found}"])
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = ""
+        if (folder / "config.json").is_file():
+            hint = "; this looks like a model: give it as --model"
+        raise CheckpointError(folder, [f"holds no adapter: no {CONFIG_FILE}{hint}"]) from None
+    except OSError as error:
+        raise CheckpointError(path, [f"cannot be read: {error.strerror}"]) from error
+    except ValueError as error:
+        raise CheckpointError(path, [f"not valid JSON: {error}"]) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(path, ["expected an object"])
+    return values
+
+
+def _refusals(values: Mapping[str, Any]) -> list[str]:
+    """Why this is no adapter that the method here can compute."""
+    if "fine_tune_type" in values:
+        kind = values["fine_tune_type"]
+        return [f"a {kind} adapter of mlx-lm, not a shadow: use it with mlx_lm"]
+    kind = values.get("peft_type")
+    if kind != "SHADOW":
+        return [f'peft_type: expected "SHADOW", found {json.dumps(kind)}']
+    problems = []
+    if values.get("task_type") != "CAUSAL_LM":
+        task = json.dumps(values.get("task_type"))
+        problems.append(f'task_type: expected "CAUSAL_LM", found {task}')
+    problems += [
+        f"{name}: expected null, found {json.dumps(values[name])}: {reason}, which is not supported"
+        for name, reason in _MUST_BE_EMPTY.items()
+        if values.get(name)
+    ]
+    known = {*_FIELDS.values(), *_MUST_BE_EMPTY, *_HARMLESS, OURS}
+    problems += [
+        f"{name}: an option of a newer PEFT, unknown here; found {json.dumps(value)}"
+        for name, value in values.items()
+        if name not in known and value
+    ]
+    return problems
+
+
+def _foreign_format(found: Any) -> str:
+    if isinstance(found, int) and found > FORMAT:
+        return (
+            f"written by a newer shadow-mlx: format {found}, and this version reads {FORMAT}; "
+            "upgrade shadow-mlx"
+        )
+    return f"{OURS}.format: expected {FORMAT}, found {json.dumps(found)}"
