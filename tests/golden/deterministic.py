@@ -66,11 +66,35 @@ def backbone_values(shapes: Shapes) -> dict[str, np.ndarray]:
     return {name: fill(name, shape) for name, shape in shapes.items()}
 
 
-def write_backbone(folder: Path, config: Mapping[str, Any], shapes: Shapes) -> Path:
+def mlx_layout(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same tensors as mlx-lm reads them: gpt-oss experts split and turned [out, in]."""
+    laid: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        stem, dot, leaf = name.rpartition(".experts.")
+        part = leaf.removesuffix("_bias")
+        if not dot or part not in ("gate_up_proj", "down_proj"):
+            laid[name] = value
+            continue
+        suffix = ".bias" if leaf.endswith("_bias") else ".weight"
+        halves = {"down_proj": value}
+        if part == "gate_up_proj":
+            halves = {"gate_proj": value[..., ::2], "up_proj": value[..., 1::2]}
+        for half, array in halves.items():
+            turned = array.swapaxes(1, 2) if suffix == ".weight" else array
+            laid[f"{stem}{dot}{half}{suffix}"] = np.ascontiguousarray(turned)
+    return laid
+
+
+def write_backbone(
+    folder: Path, config: Mapping[str, Any], shapes: Shapes, *, for_mlx: bool = False
+) -> Path:
     """Write a Hugging Face model folder (config.json, model.safetensors) and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2))
-    save_file(backbone_values(shapes), folder / "model.safetensors", metadata={"format": "pt"})
+    values = backbone_values(shapes)
+    if for_mlx and config["model_type"] == "gpt_oss":
+        values = mlx_layout(values)
+    save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
