@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from shadow_mlx.config import LengthPolicy
 from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
 from shadow_mlx.data.markers import encode_marked, has_markers
@@ -15,7 +17,7 @@ from shadow_mlx.data.template import Ending, Rendered, TemplateError, guarded, r
 from shadow_mlx.data.tokenizing import Tokenizing
 from shadow_mlx.errors import DataError
 
-__all__ = ["EncodedDataset", "Encoder", "Example", "encode_all"]
+__all__ = ["EncodedDataset", "Encoder", "Example", "encode_all", "refused"]
 
 CHUNK = 256
 """Records that are tokenised together."""
@@ -68,7 +70,10 @@ class Encoder:
         if len(example.tokens) > n:
             if self.too_long == "drop":
                 return None
-            example = Example(example.tokens[:n], example.supervised[:n], truncated=True)
+            supervised = example.supervised[:n]
+            n = int(np.flatnonzero(supervised)[-1]) + 1 if supervised.any() else 0
+            # what stands behind the last trained token would teach nothing
+            example = Example(example.tokens[:n], supervised[:n], truncated=True)
         return example if example.supervised.any() else None
 
     def render(self, record: Record) -> list[Rendered | Example]:
@@ -151,7 +156,7 @@ def encode_all(
                 rendered.append(encoder.render(records[i]))
             except TemplateError as error:
                 rendered.append([])
-                problems.append(_refused(records, i, error))
+                problems.append(refused(records, i, error))
             else:
                 counts.dropped_unsupervised += not rendered[-1]  # every turn has the weight 0
         if len(problems) > MAX_PROBLEMS:
@@ -183,6 +188,7 @@ def _count(encoder: Encoder, example: Example, counts: EncodingCounts) -> Exampl
     return fitted
 
 
-def _refused(records: Records, i: int, error: TemplateError) -> Problem:
+def refused(records: Records, i: int, error: TemplateError) -> Problem:
+    """Record ``i``, which the chat template does not take, as a problem of its file."""
     found = f"a conversation that the model's chat template refuses ({error})"
     return Problem(records.path, records.line_number(i), found, "roles as this model takes them")

@@ -35,6 +35,16 @@ def test_what_goes_in_comes_out(rows: list[list[tuple[int, bool]]]) -> None:
     assert dataset.nbytes == 4 * total + -(-total // 8)
 
 
+def test_fingerprints_tell_data_sets_apart() -> None:
+    def made(tokens: list[int], mask: list[bool]) -> EncodedDataset:
+        return EncodedDataset([(0, Example(np.array(tokens, np.int32), np.array(mask)))])
+
+    one = made([1, 2, 3], [False, True, True])
+    assert one.fingerprint == made([1, 2, 3], [False, True, True]).fingerprint
+    assert one.fingerprint != made([1, 2, 4], [False, True, True]).fingerprint
+    assert one.fingerprint != made([1, 2, 3], [False, False, True]).fingerprint
+
+
 def test_outside_is_an_index_error() -> None:
     with pytest.raises(IndexError):
         EncodedDataset([])[0]

@@ -303,6 +303,16 @@ def test_truncation_and_drops_are_counted(make_tokenizer: Any, write_lines: Any)
     assert counts.supervised_tokens == dataset.supervised_lengths.sum()
 
 
+def test_a_cut_example_ends_with_its_last_trained_token(make_tokenizer: Any) -> None:
+    tokenizer = make_tokenizer(templates.CHATML)
+    (whole,) = Encoder(tokenizer).encode(chat(*TALK))
+    first_turn = int(np.flatnonzero(np.diff(whole.supervised.astype(int)) == -1)[0]) + 1
+    (cut,) = Encoder(tokenizer, max_seq_length=first_turn + 3).encode(chat(*TALK))
+    assert cut.truncated
+    assert len(cut.tokens) == first_turn
+    assert trained(tokenizer, cut) == ["hello you<|im_end|>"]
+
+
 def test_split_chats_are_counted(make_tokenizer: Any, write_lines: Any) -> None:
     path = write_lines([{"messages": list(TALK)}] * 3)
     encoder = Encoder(make_tokenizer(templates.QWEN3, thinking=True))

@@ -1,0 +1,159 @@
+"""Check every line of training data, or show what is trained of it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.errors import InputError
+from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from shadow_mlx.data.dataset import Example
+
+USED = {"model", "max_seq_length", "mask_prompt", "trust_remote_code"}
+NO_LIMIT = 2**31 - 1
+TRAINED, PLAIN = "\x1b[4;32m", "\x1b[0m"  # underlined and green: also told apart without colour
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands and their flags."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="check|show")
+    check = actions.add_parser(
+        "check",
+        help="validate every line; count examples and tokens",
+        description="Validate every line; count examples and tokens. Exit code 2 on problems.",
+    )
+    check.add_argument("--json", action="store_true", help="figures as JSON on stdout")
+    show = actions.add_parser(
+        "show",
+        help="print examples as the model reads them, the trained tokens marked",
+        description="Print examples as the model reads them, the trained tokens marked.",
+    )
+    show.add_argument("-n", type=int, default=3, metavar="N", help="records (default: 3)")
+    show.add_argument(
+        "--line", type=int, default=1, metavar="N", help="begin at this line (default: 1)"
+    )
+    unused = {field.name for field in dataclasses.fields(TrainConfig)} - USED
+    for action in (check, show):
+        action.add_argument(
+            "data", metavar="FILE", help="JSON Lines; or a folder or hub id, as for train --data"
+        )
+        add_options(action, TrainConfig, skip=unused)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; results on stdout."""
+    data, args.data = args.data, None  # the options' own --data is train's
+    config = build_options(TrainConfig, args)
+    return _check(data, config, args.json) if args.action == "check" else _show(data, config, args)
+
+
+def _check(data: str, config: TrainConfig, as_json: bool) -> int:
+    from shadow_mlx.cli.data_facts import as_text, file_facts, problem_facts, token_facts
+    from shadow_mlx.data.problems import InvalidDataError
+    from shadow_mlx.data.records import JsonLines, check_file
+    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.tokens import Encoder, encode_all
+
+    reports = [check_file(path) for path in locate(data)]
+    problems = [problem for report in reports for problem in report.problems]
+    total = sum(report.problem_count for report in reports)
+    files = [file_facts(report) for report in reports]
+    model = None
+    if not problems:
+        model, tokenizer = _tokenizer(config)
+        encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt)
+        for report, facts in zip(reports, files, strict=True):
+            try:
+                dataset = encode_all(JsonLines(report.path), encoder)
+            except InvalidDataError as error:
+                problems += error.problems
+                total += error.total
+                facts.update(problem_facts(error.problems, error.total))
+            else:
+                facts["tokens"] = token_facts(dataset, config.max_seq_length)
+    if as_json:
+        print(json.dumps({"model": model, "files": files}, indent=2))
+        return InputError.exit_code if problems else 0
+    print("\n\n".join(visible(as_text(facts)) for facts in files))
+    if problems:
+        raise InvalidDataError(problems, total)
+    return 0
+
+
+def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
+    from shadow_mlx.data.problems import InvalidDataError
+    from shadow_mlx.data.records import JsonLines
+    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.template import TemplateError
+    from shadow_mlx.data.tokens import Encoder, refused
+
+    if args.n < 1 or args.line < 1:
+        raise InputError("-n and --line count from 1")
+    source = JsonLines(locate(data).train)
+    chosen = [i for i in range(len(source)) if source.line_number(i) >= args.line][: args.n]
+    if not chosen:
+        last = source.line_number(len(source) - 1)
+        raise InputError(f"--line {args.line}: the last example stands on line {last}")
+    _, tokenizer = _tokenizer(config)
+    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt)
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    marks = (TRAINED, PLAIN) if coloured else ("[[", "]]")
+    for i in chosen:
+        number = source.line_number(i)
+        try:
+            examples = encoder.encode(source[i])
+        except TemplateError as error:
+            raise InvalidDataError([refused(source, i, error)]) from None
+        if not examples:
+            print(f"{visible(str(source.path))}:{number} · dropped: nothing trained in it\n")
+        for k, example in enumerate(examples, 1):
+            part = f" · part {k} of {len(examples)}" if len(examples) > 1 else ""
+            trained = f"{len(example.tokens):,} tokens, {int(example.supervised.sum()):,} trained"
+            print(f"{visible(str(source.path))}:{number}{part} · {trained}")
+            print(marked(tokenizer, example, marks))
+            if example.truncated:
+                print(f"… cut at --max-seq-length {config.max_seq_length:,}")
+            print()
+    return 0
+
+
+def marked(tokenizer: Any, example: Example, marks: tuple[str, str]) -> str:
+    """The text of an example, safe for a terminal, trained stretches between two marks."""
+    from itertools import pairwise
+
+    import numpy as np
+
+    edges = np.flatnonzero(np.diff(example.supervised.astype(np.int8))) + 1
+    bounds = [0, *map(int, edges), len(example.tokens)]
+    shown, before = [], ""
+    for start, end in pairwise(bounds):
+        # decoding from the beginning: a token alone may lack its space, or half a character
+        text = str(tokenizer.decode(example.tokens[:end].tolist()))
+        piece = visible(text[len(before) :])
+        shown.append(marks[0] + piece + marks[1] if example.supervised[start] else piece)
+        before = text
+    return "".join(shown)
+
+
+def _tokenizer(config: TrainConfig) -> tuple[str, Any]:
+    """The model's name and its tokenizer; says on stderr which one was taken by default."""
+    from pathlib import Path
+
+    from shadow_mlx.hub import choose_model, resolve_model
+    from shadow_mlx.loading import load_tokenizer
+
+    choice = choose_model(config.model)
+    if choice.by_default:
+        print(f"tokenizer: {visible(choice.name)} ({choice.reason})", file=sys.stderr)
+    folder = Path(choice.name)
+    if not (folder / "tokenizer_config.json").is_file():  # a tokenizer alone is enough here
+        folder = resolve_model(choice.name, trust_remote_code=config.trust_remote_code)
+    return choice.name, load_tokenizer(folder)
