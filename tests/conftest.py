@@ -42,10 +42,16 @@ def tiny_adapter(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """An adapter folder with the shadow of ``tiny_attached``, on ``tiny_backbone``."""
+    from mlx_lm.utils import load_config
+
     from shadow_mlx.checkpoints.peft import save_adapter
 
     folder = tmp_path_factory.mktemp("tiny-adapter")
     save_adapter(
-        folder, tiny_attached[0], backbone_id=str(tiny_backbone), training_summary={"steps": 3}
+        folder,
+        tiny_attached[0],
+        backbone=str(tiny_backbone),
+        backbone_config=load_config(tiny_backbone),
+        training={"steps": 3},
     )
     return folder

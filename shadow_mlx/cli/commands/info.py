@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.cli.adapter_facts import adapter_facts
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
@@ -43,6 +42,7 @@ def gather(adapter: str | None) -> dict[str, Any]:
     import shadow_mlx
     from shadow_mlx import blas
     from shadow_mlx.bundled import bundled_model, bundled_models
+    from shadow_mlx.cli.adapter_facts import adapter_facts
     from shadow_mlx.hub import choose_model
 
     folder = Path(adapter or "adapters")
