@@ -1,0 +1,190 @@
+"""Models and tokenizers by name: a backbone alone, with its shadow, or the shadow alone."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx_lm.utils
+
+from shadow_mlx.checkpoints.peft import load_adapter
+from shadow_mlx.config import Mode
+from shadow_mlx.errors import InputError, ModelError, SurroundingsError
+from shadow_mlx.hub import choose_model, resolve_model
+from shadow_mlx.shadow.attached import AttachedModel
+
+
+def load(
+    model: str | Path | None = None,
+    adapter_path: str | Path | None = None,
+    mode: Mode = "attached",
+    *,
+    trust_remote_code: bool = False,
+) -> tuple[nn.Module, Any]:
+    """A model that is ready to generate, and its tokenizer, as :func:`mlx_lm.load` gives them.
+
+    Args:
+        model: Folder or hub id of the backbone, or a bundled name; by default the adapter's own.
+        adapter_path: The adapter's folder; not needed for ``mode="base"``.
+        mode: ``"attached"`` (backbone and shadow), ``"detached"`` (the shadow alone, with the
+            backbone's embeddings and head) or ``"base"`` (the backbone as it came).
+        trust_remote_code: Whether the model's own Python code may run.
+
+    Raises:
+        InputError: The mode needs an adapter and there is none.
+        ModelError: The backbone cannot be loaded, or has no tokenizer.
+        CheckpointError: The adapter cannot be used, or belongs to another backbone.
+        HubError: The hub cannot be reached.
+    """
+    found, folder = _load(model, adapter_path, mode, trust_remote_code, for_training=False)
+    return found, load_tokenizer(folder, trust_remote_code=trust_remote_code)
+
+
+def load_model(
+    model: str | Path | None = None,
+    adapter_path: str | Path | None = None,
+    mode: Mode = "attached",
+    *,
+    trust_remote_code: bool = False,
+    for_training: bool = False,
+) -> nn.Module:
+    """The model of :func:`load` alone, for folders without a tokenizer.
+
+    Args:
+        model: See :func:`load`.
+        adapter_path: See :func:`load`.
+        mode: See :func:`load`.
+        trust_remote_code: See :func:`load`.
+        for_training: Keep the shadow's weights in float32, as they are trained, instead of the
+            backbone's dtype.
+
+    Raises:
+        ShadowMLXError: See :func:`load`.
+    """
+    return _load(model, adapter_path, mode, trust_remote_code, for_training)[0]
+
+
+def load_backbone(
+    name: str | Path, *, lazy: bool = False, trust_remote_code: bool = False
+) -> tuple[nn.Module, dict[str, Any], Path]:
+    """A backbone as mlx-lm loads it, its ``config.json``, and its folder.
+
+    Args:
+        name: Folder or hub id, or a bundled name.
+        lazy: Leave the weights on disk until they are used.
+        trust_remote_code: Whether the model's own Python code may run.
+
+    Raises:
+        ModelError: There is no such model, or mlx-lm cannot load it.
+        HubError: The hub cannot be reached.
+    """
+    folder = resolve_model(str(name), trust_remote_code=trust_remote_code)
+    with _model_errors(name):
+        model, config = mlx_lm.utils.load_model(
+            folder, lazy=lazy, trust_remote_code=trust_remote_code
+        )
+    return model, config, folder
+
+
+def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer in a model's folder, as :func:`mlx_lm.load` gives it.
+
+    Raises:
+        ModelError: There is none, or it cannot be read.
+    """
+    folder = Path(folder)  # a path, never an id: mlx-lm would ask the hub for it
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder")
+    try:
+        config = mlx_lm.utils.load_config(folder)
+        return mlx_lm.utils.load_tokenizer(
+            folder,
+            {"trust_remote_code": trust_remote_code},
+            eos_token_ids=config.get("eos_token_id"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ModelError(
+            f"{folder}: its tokenizer cannot be loaded ({_first_line(error)}); the folder needs "
+            "the model's tokenizer.json and tokenizer_config.json"
+        ) from error
+
+
+def _load(
+    name: str | Path | None,
+    adapter_path: str | Path | None,
+    mode: Mode,
+    trust_remote_code: bool,
+    for_training: bool,
+) -> tuple[nn.Module, Path]:
+    """The model, its weights in memory, and the folder of its backbone."""
+    if mode not in ("attached", "detached", "base"):
+        raise InputError(f"mode: expected attached, detached or base, found {mode!r}")
+    if adapter_path is None and mode != "base":
+        raise InputError(
+            f"mode {mode} needs an adapter: name its folder as adapter_path, or use mode base"
+        )
+    name = choose_model(None if name is None else str(name), adapter_path).name
+    backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
+    if mode == "base":
+        return _ready(backbone, name), folder
+    assert adapter_path is not None
+    attached = load_adapter(adapter_path, backbone, config)
+    if not for_training:
+        attached.shadow.backbone.cast(attached.shadow.backbone.state_dtype)
+    if mode == "attached":
+        return _ready(attached, name), folder
+    return _ready(_detach(attached), name), folder
+
+
+def _detach(attached: AttachedModel) -> nn.Module:
+    """The shadow alone. The backbone's blocks, still on disk, are let go."""
+    detached = attached.detached()
+    attached.decoder.replace_blocks([])
+    return detached
+
+
+def _ready(model: nn.Module, name: str | Path) -> nn.Module:
+    with _model_errors(name):
+        mx.eval(model.parameters())
+    return model.eval()
+
+
+@contextmanager
+def _model_errors(name: str | Path) -> Iterator[None]:
+    """Turn what mlx-lm says of a model that it cannot load into one error that names the model."""
+    try:
+        yield
+    except (MemoryError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise ModelError(f"{name}: {_first_line(error)}") from error
+        full = isinstance(error, MemoryError) or error.errno == errno.ENOMEM
+        reason = "does not fit into memory" if full else f"cannot be read: {_first_line(error)}"
+        raise SurroundingsError(f"{name}: {reason}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
+        raise ModelError(f"{name}: {_explained(error)}") from error
+
+
+def _explained(error: Exception) -> str:
+    text = _first_line(error)
+    if text.startswith("Model type"):
+        return (
+            f"{text.rstrip('.')} by mlx-lm {mlx_lm.__version__}; a newer mlx-lm may know it, or "
+            "choose another model"
+        )
+    if text.startswith(("Missing", "Received", "Expected shape")):
+        listed = ", ".join(str(error).splitlines()[1:4])
+        return f"its weights do not fit its config.json: {text} {listed}"
+    if isinstance(error, RuntimeError):
+        return f"its weights cannot be read, the file may be incomplete: {text}"
+    if isinstance(error, KeyError):
+        text = f"{text} is missing"
+    return f"its config.json cannot be used: {text}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
