@@ -82,7 +82,7 @@ def load_state(folder: Path) -> SavedState:
     record = load_record(folder)
     path = folder / TENSORS
     try:
-        tensors = mx.load(str(path), format="safetensors")
+        tensors: Any = mx.load(str(path), format="safetensors")
     except (RuntimeError, ValueError, OSError) as error:
         raise CheckpointError(path, [f"cannot be read: {error}"]) from error
     mx.eval(tensors)  # not lazily: pruning removes the file

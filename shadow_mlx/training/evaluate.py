@@ -79,7 +79,8 @@ class Validator:
             mx.eval(sums)
         if not alone:
             sums = mx.distributed.all_sum(sums, group=self.group)
-        loss, shadow_loss = sums.tolist()
+        numbers: Any = sums.tolist()
+        loss, shadow_loss = numbers
         return Scores(loss / tokens, shadow_loss / tokens, tokens)
 
     def _score(self, arrays: tuple[mx.array, ...]) -> mx.array:

@@ -1,50 +1,34 @@
-"""Assembles a fine-tuning run: data, model, optimizer, folder; runs the loop; tells how it ended."""
+"""One fine-tuning run, from its options to its end: settle, lock, assemble, train, conclude."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mlx.core as mx
 from mlx.utils import tree_reduce
+from mlx_lm.utils import get_total_parameters
 
-from shadow_mlx import hub, loading
+from shadow_mlx import hub
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.data.batches import BatchPlan
-from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.records import Splits, resolve
-from shadow_mlx.data.tokens import Encoder, encode_all
-from shadow_mlx.errors import ConfigError, ShadowMLXError, SurroundingsError
-from shadow_mlx.events import (
-    Listener,
-    Noted,
-    PhaseChanged,
-    PhaseName,
-    RunEnded,
-    RunStarted,
-    StopToken,
-)
+from shadow_mlx.errors import ConfigError, SurroundingsError
+from shadow_mlx.events import Listener, RunEnded, RunStarted, StopToken
 from shadow_mlx.run_folder import RunFolder
-from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training import starting
+from shadow_mlx.training.assembly import Assembly, assemble
 from shadow_mlx.training.callbacks import service_listener
 from shadow_mlx.training.device import prepare_device
-from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.keeper import Keeper
-from shadow_mlx.training.length import run_length
 from shadow_mlx.training.loop import Loop, Outcome
-from shadow_mlx.training.model import prepare_model
-from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.progress import Progress
 from shadow_mlx.training.recorder import Recorder
-from shadow_mlx.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -87,6 +71,8 @@ def finetune(
 ) -> RunSummary:
     """Train a shadow.
 
+    Started by ``mlx.launch`` on several processes, they share each batch; the first one writes.
+
     Args:
         config: Every option of the run.
         listener: Takes each event, in this thread. On processes other than the first, nothing.
@@ -99,42 +85,54 @@ def finetune(
         SurroundingsError: Disk, memory, network, or another run in this folder.
     """
     group = mx.distributed.init()
-    recorder = Recorder(listener if group.rank() == 0 else None)
+    first = group.rank() == 0
+    recorder = Recorder(listener if first else None)
     folder = RunFolder(Path(config.adapter_path).expanduser().absolute())
-    config, saved = _settle(config, folder, resume=resume, overwrite=overwrite)
+    config = _settle(config, folder, recorder, resume=resume, overwrite=overwrite, first=first)
     splits = _resolve_data(config, recorder)
-    with _writing(folder, first=group.rank() == 0), _closing(recorder):
-        run = _Run(config, folder, group, recorder, stop or StopToken())
-        return run.execute(splits, resumed=saved is not None, overwrite=overwrite)
+    with _writing(folder, first), _closing(recorder):
+        if first:
+            recorder.add(service_listener(config, folder.path))
+        run = _Run(config, folder, recorder, first)
+        return run.execute(splits, group, stop or StopToken(), resume=resume, overwrite=overwrite)
 
 
 def _settle(
-    config: TrainConfig, folder: RunFolder, *, resume: bool, overwrite: bool
-) -> tuple[TrainConfig, TrainConfig | None]:
-    """The effective options, and those of the run to resume, all checks made."""
+    config: TrainConfig,
+    folder: RunFolder,
+    recorder: Recorder,
+    *,
+    resume: bool,
+    overwrite: bool,
+    first: bool,
+) -> TrainConfig:
+    """The effective options, checked against what lies in the folder."""
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: give one of them, not both")
     saved = starting.load_config(folder) if resume else None
-    if not resume and not overwrite:
+    if first and not resume and not overwrite:
         starting.check_unoccupied(folder)
     if not config.data:
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
-    name = config.model or (saved.model if saved else None) or hub.choose_model().name
-    effective = starting.with_absolute_paths(config, name)
+    name = config.model or (saved.model if saved else None)
+    if name is None:
+        choice = hub.choose_model()
+        recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
+        name = choice.name
+    config = starting.with_absolute_paths(config, name)
     if saved:
-        starting.check_resumable(effective, saved)
-    return effective, saved
+        starting.check_resumable(config, saved)
+    return config
 
 
 def _resolve_data(config: TrainConfig, recorder: Recorder) -> Splits:
     assert config.data is not None
-    recorder(PhaseChanged(time.time(), "data", "checking"))
-    fraction = config.valid_fraction if config.val_batches else 0.0
-    return resolve(config.data, fraction, config.seed)
+    recorder.phase("data", "checking")
+    return resolve(config.data, config.valid_fraction if config.val_batches else 0.0, config.seed)
 
 
 @contextmanager
-def _writing(folder: RunFolder, *, first: bool) -> Iterator[None]:
+def _writing(folder: RunFolder, first: bool) -> Iterator[None]:
     """Hold the folder's lock; only the first process writes, and only it locks."""
     if not first:
         yield
@@ -152,136 +150,74 @@ def _closing(recorder: Recorder) -> Iterator[None]:
         recorder.close()
 
 
+@dataclass(frozen=True)
 class _Run:
-    """One run while it is being assembled and executed."""
+    """A run whose options are settled and whose folder is held."""
 
-    def __init__(
+    config: TrainConfig
+    folder: RunFolder
+    recorder: Recorder
+    first: bool
+
+    def execute(
         self,
-        config: TrainConfig,
-        folder: RunFolder,
+        splits: Splits,
         group: mx.distributed.Group,
-        recorder: Recorder,
         stop: StopToken,
-    ) -> None:
-        self.config = config
-        self.folder = folder
-        self.group = group
-        self.recorder = recorder
-        self.stop = stop
-        self.first = group.rank() == 0
-
-    def execute(self, splits: Splits, *, resumed: bool, overwrite: bool) -> RunSummary:
-        """Everything after the options are settled and the data are checked."""
-        config, recorder = self.config, self.recorder
-        recorder.add(service_listener(config, self.folder.path) if self.first else None)
+        *,
+        resume: bool,
+        overwrite: bool,
+    ) -> RunSummary:
+        config = self.config
         prepare_device()
-        mx.random.seed(config.seed)
-        self._phase("loading", str(config.model))
-        assert config.model is not None
-        backbone, backbone_config, model_folder = loading.load_backbone(
-            config.model, trust_remote_code=config.trust_remote_code
-        )
-        tokenizer = loading.load_tokenizer(model_folder)
-        train, valid = self._encode(splits, tokenizer)
-        model = prepare_model(backbone, backbone_config, config)
-
-        plan = self._plan(train, shuffle=config.shuffle)
-        length = run_length(config, plan.batches_per_epoch)
-        optimizer = build_optimizer(config, length.steps)
-        step = TrainingStep(
-            model,
-            optimizer,
-            aux_weight=config.aux_weight,
-            clip=config.clip,
-            seed=config.seed,
-            group=self.group,
-        )
-        validator = None
-        if valid is not None:
-            validator = Validator(
-                model, self._plan(valid, shuffle=True), config.val_batches, self.group
-            )
+        checkpoint = self._last_checkpoint() if resume else None
+        start_from = checkpoint or (Path(config.init_adapter) if config.init_adapter else None)
+        parts = assemble(config, splits, group, self.recorder, start_from)
+        progress = self._restored(checkpoint, parts) if checkpoint else Progress()
         keeper = Keeper(
             self.folder,
-            model,
-            optimizer,
-            config.model,
-            backbone_config,
-            {"data_fingerprint": train.fingerprint},
-            recorder,
+            parts.model,
+            parts.step.optimizer,
+            str(config.model),
+            parts.backbone_config,
+            {"data_fingerprint": parts.train.fingerprint},
+            self.recorder,
         )
-        progress = self._progress(keeper, train, resumed=resumed)
         if self.first:
             self._open_folder(keeper, progress, overwrite=overwrite)
-        recorder(self._started(model, plan, valid, length.steps, progress.step))
-        loop = Loop(
-            config,
-            length,
-            step,
-            plan,
-            validator,
-            progress,
-            recorder,
-            keeper.save if self.first else _save_nothing,
-            self.stop,
+        self.recorder(self._started(parts, progress.step))
+        save = keeper.save if self.first else _save_nothing
+        outcome = self._train(
+            Loop(
+                config,
+                parts.length,
+                parts.step,
+                parts.plan,
+                parts.validator,
+                progress,
+                self.recorder,
+                save,
+                stop,
+            )
         )
-        outcome = self._train(loop)
-        return RunSummary(
-            adapter_path=self.folder.path,
-            reason=outcome,
-            step=progress.step,
-            total_steps=length.steps,
-            best_step=progress.best.step if progress.best else None,
-            best_loss=progress.best.loss if progress.best else None,
-            best_shadow_loss=progress.best.shadow_loss if progress.best else None,
-            supervised_tokens=progress.supervised_tokens,
-            seconds=progress.seconds,
-            peak_memory_bytes=mx.get_peak_memory(),
-            trainable_parameters=_size(model.trainable_parameters()),
-        )
+        return self._summary(parts, progress, outcome)
 
-    def _encode(
-        self, splits: Splits, tokenizer: Any
-    ) -> tuple[EncodedDataset, EncodedDataset | None]:
-        config = self.config
-        encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt, config.too_long)
-        self._phase("data", "tokenising")
-        train = encode_all(splits.train, encoder)
-        self._note("info", splits.note)
-        for note in train.counts.notes():
-            self._note("warning", note)
-        if splits.valid is None or not config.val_batches:
-            return train, None
-        valid = encode_all(splits.valid, encoder)
-        if not len(valid):
-            self._note("warning", "no validation example has a trained token: no validation")
-            return train, None
-        return train, valid
-
-    def _plan(self, dataset: EncodedDataset, *, shuffle: bool) -> BatchPlan:
-        return BatchPlan(
-            dataset,
-            self.config.batch_size,
-            seed=self.config.seed,
-            shuffle=shuffle,
-            rank=self.group.rank(),
-            world=self.group.size(),
-        )
-
-    def _progress(self, keeper: Keeper, train: EncodedDataset, *, resumed: bool) -> Progress:
-        """Where to begin: at the start, or where the last complete checkpoint stands."""
-        steps = self.folder.saved_steps() if resumed else []
+    def _last_checkpoint(self) -> Path | None:
+        steps = self.folder.saved_steps()
         if not steps:
-            if resumed:
-                self._note("info", "nothing was saved yet: the run begins again at step 0")
-            return Progress()
-        saved = load_state(self.folder.checkpoint(steps[-1]))
-        if saved.record.get("data_fingerprint") != train.fingerprint:
+            self.recorder.note("info", "nothing was saved yet: the run begins again at step 0")
+            return None
+        return self.folder.checkpoint(steps[-1])
+
+    def _restored(self, checkpoint: Path, parts: Assembly) -> Progress:
+        """Put the saved state into the parts, and tell where the run stands."""
+        saved = load_state(checkpoint)
+        if saved.record.get("data_fingerprint") != parts.train.fingerprint:
             raise ConfigError(
                 f"--resume: the training data are not those of the run ({self.config.data} or "
                 "the model's tokenizer was changed). Start a new run in another --adapter-path."
             )
-        restore(saved, keeper.model, keeper.optimizer)
+        restore(saved, parts.model, parts.step.optimizer)
         return Progress.from_record(saved.record)
 
     def _open_folder(self, keeper: Keeper, progress: Progress, *, overwrite: bool) -> None:
@@ -293,25 +229,18 @@ class _Run:
             keeper.publish(progress)
         self.recorder.open_log(self.folder)
 
-    def _started(
-        self,
-        model: AttachedModel,
-        plan: BatchPlan,
-        valid: EncodedDataset | None,
-        total_steps: int,
-        start_step: int,
-    ) -> RunStarted:
-        counts = plan.dataset.counts
+    def _started(self, parts: Assembly, start_step: int) -> RunStarted:
+        counts = parts.train.counts
         return RunStarted(
             time.time(),
-            total_steps=total_steps,
+            total_steps=parts.length.steps,
             start_step=start_step,
             batch_size=self.config.batch_size,
             backbone=str(self.config.model),
-            trainable_parameters=_size(model.trainable_parameters()),
-            backbone_parameters=_size(model.backbone.parameters()),
-            train_examples=len(plan.dataset),
-            valid_examples=len(valid) if valid is not None else 0,
+            trainable_parameters=_trainable(parts),
+            backbone_parameters=int(get_total_parameters(parts.model.backbone)),
+            train_examples=len(parts.train),
+            valid_examples=parts.valid_examples,
             tokens_per_epoch=counts.tokens,
             supervised_tokens_per_epoch=counts.supervised_tokens,
             truncated_examples=counts.truncated,
@@ -322,13 +251,11 @@ class _Run:
     def _train(self, loop: Loop) -> Outcome:
         try:
             outcome = loop.run()
-        except ShadowMLXError as error:
-            kept = self._kept()
+        except SurroundingsError as error:
+            message = f"{error}{self._kept()}"
             with suppress(SurroundingsError):  # a full disk must not hide why the run ended
-                self._ended("failed", loop.progress, f"{error} {kept}".strip())
-            if kept:
-                raise type(error)(f"{error}\n{kept}") from error
-            raise
+                self._ended("failed", loop.progress, message)
+            raise type(error)(message) from error
         self._ended(outcome, loop.progress)
         return outcome
 
@@ -336,9 +263,11 @@ class _Run:
         steps = self.folder.saved_steps()
         if not steps:
             return ""
-        return f"The checkpoint of step {steps[-1]} is kept; --resume continues from it."
+        return f"\nThe checkpoint of step {steps[-1]} is kept; --resume continues from it."
 
-    def _ended(self, reason: Any, progress: Progress, message: str = "") -> None:
+    def _ended(
+        self, reason: Outcome | Literal["failed"], progress: Progress, why: str = ""
+    ) -> None:
         best = progress.best
         self.recorder(
             RunEnded(
@@ -348,21 +277,31 @@ class _Run:
                 best_step=best.step if best else None,
                 best_loss=best.loss if best else None,
                 seconds=progress.seconds,
-                message=message,
+                message=why,
             )
         )
 
-    def _phase(self, name: PhaseName, detail: str = "") -> None:
-        self.recorder(PhaseChanged(time.time(), name, detail))
+    def _summary(self, parts: Assembly, progress: Progress, outcome: Outcome) -> RunSummary:
+        best = progress.best
+        return RunSummary(
+            adapter_path=self.folder.path,
+            reason=outcome,
+            step=progress.step,
+            total_steps=parts.length.steps,
+            best_step=best.step if best else None,
+            best_loss=best.loss if best else None,
+            best_shadow_loss=best.shadow_loss if best else None,
+            supervised_tokens=progress.supervised_tokens,
+            seconds=progress.seconds,
+            peak_memory_bytes=mx.get_peak_memory(),
+            trainable_parameters=_trainable(parts),
+        )
 
-    def _note(self, level: Any, message: str) -> None:
-        self.recorder(Noted(time.time(), level, message))
+
+def _trainable(parts: Assembly) -> int:
+    weights: Any = parts.model.trainable_parameters()
+    return int(tree_reduce(lambda total, array: total + array.size, weights, 0))
 
 
 def _save_nothing(progress: Progress) -> None:
     """Processes other than the first write nothing."""
-
-
-def _size(parameters: Any) -> int:
-    """Number of elements in a tree of parameters."""
-    return int(tree_reduce(lambda total, array: total + array.size, parameters, 0))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import mlx.core as mx
 import numpy as np
@@ -120,7 +121,7 @@ def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: b
             done = [total]
     if not differentiable:
         return total
-    return _known_gradient(total, hidden, mx.concatenate(gradients))
+    return cast(mx.array, _known_gradient(total, hidden, mx.concatenate(gradients)))
 
 
 def chunk_rows(vocabulary: int) -> int:

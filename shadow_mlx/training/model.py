@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -20,18 +21,27 @@ FREE_AT_START = frozenset({"alpha", "dropout", "aux_weight"})
 
 
 def prepare_model(
-    backbone: nn.Module, backbone_config: Mapping[str, Any], config: TrainConfig
+    backbone: nn.Module,
+    backbone_config: Mapping[str, Any],
+    config: TrainConfig,
+    start_from: Path | None = None,
 ) -> AttachedModel:
     """Attach the shadow that ``config`` describes, in training mode, its weights evaluated.
 
+    Args:
+        backbone: The loaded mlx-lm model; wrapped in place.
+        backbone_config: Its ``config.json``.
+        config: The options.
+        start_from: An adapter folder to take the weights from, instead of a random start.
+
     Raises:
-        ConfigError: The options do not fit the backbone or the adapter of ``--init-adapter``.
+        ConfigError: The options do not fit the backbone or that adapter.
         CheckpointError: That adapter cannot be read.
     """
     wanted = config.shadow_config
-    if config.init_adapter:
-        model = load_adapter(config.init_adapter, backbone, backbone_config)
-        _check_shape(model.config, wanted, config.init_adapter)
+    if start_from is not None:
+        model = load_adapter(start_from, backbone, backbone_config)
+        _check_shape(model.config, wanted, start_from)
         for layer in model.shadow.layers:
             layer.alpha = wanted.alpha
             layer.dropout = nn.Dropout(wanted.dropout)
@@ -48,7 +58,7 @@ def prepare_model(
     return model
 
 
-def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: str) -> None:
+def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: Path) -> None:
     differing = [
         f"  {flag_name(f)}: the adapter has {getattr(found, f.name)}, "
         f"asked for is {getattr(wanted, f.name)}"
@@ -57,5 +67,5 @@ def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: str) -> None:
     ]
     if differing:
         raise ConfigError(
-            f"--init-adapter {where}: its weights have another shape:\n" + "\n".join(differing)
+            f"{where}: the adapter to start from has another shape:\n" + "\n".join(differing)
         )

@@ -76,6 +76,4 @@ def _single(name: OptimizerName, schedule: Schedule, decay: float) -> optim.Opti
         return optim.Lion(schedule, weight_decay=decay)
     if name == "muon":
         return optim.Muon(schedule, weight_decay=decay)
-    return optim.Adafactor(
-        schedule, weight_decay=decay, scale_parameter=False, relative_step=False
-    )
+    return optim.Adafactor(schedule, weight_decay=decay, scale_parameter=False, relative_step=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from shadow_mlx.events import Event, Listener
+import time
+from typing import Literal
+
+from shadow_mlx.events import Event, Listener, Noted, PhaseChanged, PhaseName
 from shadow_mlx.run_folder import EventLog, RunFolder
 
 
@@ -27,6 +30,14 @@ class Recorder:
         for listener in self._listeners:
             listener(event)
 
+    def phase(self, name: PhaseName, detail: str = "") -> None:
+        """Tell what the run is doing now."""
+        self(PhaseChanged(time.time(), name, detail))
+
+    def note(self, level: Literal["info", "warning"], message: str) -> None:
+        """Tell what a person should know."""
+        self(Noted(time.time(), level, message))
+
     def add(self, listener: Listener | None) -> None:
         """Let another one listen from now on."""
         if listener is not None:
@@ -38,11 +49,6 @@ class Recorder:
         for event in self._early:
             self._log(event)
         self._early.clear()
-
-    @property
-    def recording(self) -> bool:
-        """Whether the log is open."""
-        return self._log is not None
 
     def close(self) -> None:
         """Close the log, if it was opened."""

@@ -38,7 +38,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
         config,
         model=_absolute(model),
         data=_absolute(config.data),
-        shadow=config.shadow if config.shadow == "mirror" else _absolute(config.shadow),
+        shadow=_absolute(config.shadow) or config.shadow,
         init_adapter=_absolute(config.init_adapter),
         adapter_path=str(Path(config.adapter_path).expanduser().absolute()),
     )

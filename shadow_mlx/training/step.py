@@ -104,15 +104,16 @@ class TrainingStep:
         else:
             sums = self._first_batch(batches[0].arrays())
             for batch in batches[1:]:
-                mx.async_eval(sums)
+                mx.async_eval(sums)  # type: ignore[no-untyped-call]
                 sums = self._next_batch(sums, batch.arrays())
             result = self._update_after(sums, divisor, told)
-        mx.async_eval(result, self._changing)
+        mx.async_eval(result, self._changing)  # type: ignore[no-untyped-call]
         return result
 
     def finish(self, result: mx.array) -> StepResult:
         """Wait for a step and read its numbers."""
-        loss, shadow_loss, norm, finite, stops, tokens = result.tolist()
+        numbers: Any = result.tolist()
+        loss, shadow_loss, norm, finite, stops, tokens = numbers
         return StepResult(loss, shadow_loss, norm, bool(finite), int(stops), int(tokens))
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
@@ -130,7 +131,8 @@ class TrainingStep:
         return gradients, losses
 
     def _add(self, sums: Sums, arrays: tuple[mx.array, ...]) -> Sums:
-        return tree_map(mx.add, sums, self._sum(arrays))  # type: ignore[no-any-return]
+        total: Sums = tree_map(mx.add, sums, self._sum(arrays))
+        return total
 
     def _sum_and_update(
         self, arrays: tuple[mx.array, ...], divisor: mx.array, told: mx.array

@@ -1,0 +1,121 @@
+"""Loads what a run needs and puts it together: examples, model, optimizer, step, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+
+from shadow_mlx import loading
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.data.records import Splits
+from shadow_mlx.data.tokens import Encoder, encode_all
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.evaluate import Validator
+from shadow_mlx.training.length import RunLength, run_length
+from shadow_mlx.training.model import prepare_model
+from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.recorder import Recorder
+from shadow_mlx.training.step import TrainingStep
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts of one run, ready to train. ``validator`` is ``None`` without validation."""
+
+    model: AttachedModel
+    backbone_config: Mapping[str, Any]
+    plan: BatchPlan
+    length: RunLength
+    step: TrainingStep
+    validator: Validator | None
+
+    @property
+    def train(self) -> EncodedDataset:
+        """The training examples."""
+        return self.plan.dataset
+
+    @property
+    def valid_examples(self) -> int:
+        """Number of validation examples."""
+        return len(self.validator.plan.dataset) if self.validator else 0
+
+
+def assemble(
+    config: TrainConfig,
+    splits: Splits,
+    group: mx.distributed.Group,
+    recorder: Recorder,
+    start_from: Path | None,
+) -> Assembly:
+    """Load and build everything.
+
+    Args:
+        config: The settled options.
+        splits: The checked data.
+        group: Processes that share each batch.
+        recorder: Told of the phases and of what a person should know.
+        start_from: An adapter folder whose weights, and shape, the shadow starts with.
+
+    Raises:
+        InputError: Model, adapter, data and options do not fit together.
+    """
+    assert config.model is not None
+    recorder.phase("loading", config.model)
+    backbone, backbone_config, folder = loading.load_backbone(
+        config.model, trust_remote_code=config.trust_remote_code
+    )
+    train, valid = _encode(config, splits, loading.load_tokenizer(folder), recorder)
+    model = prepare_model(backbone, backbone_config, config, start_from)
+    plan = _plan(config, train, group, shuffle=config.shuffle)
+    length = run_length(config, plan.batches_per_epoch)
+    step = TrainingStep(
+        model,
+        build_optimizer(config, length.steps),
+        aux_weight=config.aux_weight,
+        clip=config.clip,
+        seed=config.seed,
+        group=group,
+    )
+    validator = None
+    if valid is not None:
+        # Shuffled by the seed, so that a few batches are a fair sample of the file.
+        sample = _plan(config, valid, group, shuffle=True)
+        validator = Validator(model, sample, config.val_batches, group)
+    return Assembly(model, backbone_config, plan, length, step, validator)
+
+
+def _encode(
+    config: TrainConfig, splits: Splits, tokenizer: Any, recorder: Recorder
+) -> tuple[EncodedDataset, EncodedDataset | None]:
+    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt, config.too_long)
+    recorder.phase("data", "tokenising")
+    train = encode_all(splits.train, encoder)
+    recorder.note("info", splits.note)
+    for note in train.counts.notes():
+        recorder.note("warning", note)
+    if splits.valid is None or not config.val_batches:
+        return train, None
+    valid = encode_all(splits.valid, encoder)
+    if not len(valid):
+        recorder.note("warning", "no validation example has a trained token: no validation")
+        return train, None
+    return train, valid
+
+
+def _plan(
+    config: TrainConfig, dataset: EncodedDataset, group: mx.distributed.Group, *, shuffle: bool
+) -> BatchPlan:
+    return BatchPlan(
+        dataset,
+        config.batch_size,
+        seed=config.seed,
+        shuffle=shuffle,
+        rank=group.rank(),
+        world=group.size(),
+    )
