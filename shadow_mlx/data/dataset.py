@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,25 +76,31 @@ class EncodedDataset:
 
     Attributes:
         lengths: int64[n], tokens of each example.
+        supervised_lengths: int64[n], trained tokens of each example.
         record_of: int64[n], the record that each example comes from.
         counts: What was truncated, dropped, split.
     """
 
     def __init__(
-        self, examples: list[tuple[int, Example]], counts: EncodingCounts | None = None
+        self, examples: Iterable[tuple[int, Example]], counts: EncodingCounts | None = None
     ) -> None:
-        kept = [example for _, example in examples]
-        self.counts = counts or EncodingCounts(records=len(kept), examples=len(kept))
-        self.record_of = np.array([record for record, _ in examples], np.int64)
-        self.lengths = np.array([len(example.tokens) for example in kept], np.int64)
+        tokens, mask, truncated = array("i"), bytearray(), bytearray()
+        records, lengths, supervised = array("q"), array("q"), array("q")
+        for record, example in examples:  # one by one: they are never all in memory as objects
+            tokens.frombytes(example.tokens.astype(np.int32, copy=False).tobytes())
+            mask += example.supervised.astype(np.bool_, copy=False).tobytes()
+            records.append(record)
+            lengths.append(len(example.tokens))
+            supervised.append(int(example.supervised.sum()))
+            truncated.append(example.truncated)
+        self.record_of = np.array(records, np.int64)
+        self.lengths = np.array(lengths, np.int64)
+        self.supervised_lengths = np.array(supervised, np.int64)
+        self.counts = counts or EncodingCounts(records=len(lengths), examples=len(lengths))
         self._offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
-        empty_tokens, empty_mask = np.zeros(0, np.int32), np.zeros(0, np.bool_)
-        self._tokens = np.concatenate([empty_tokens, *(example.tokens for example in kept)])
-        mask = np.concatenate([empty_mask, *(example.supervised for example in kept)])
-        self._mask = np.packbits(mask)
-        self._truncated = np.array([example.truncated for example in kept], np.bool_)
-        bounds = np.concatenate([[0], np.cumsum(mask)])
-        self.supervised_lengths = bounds[self._offsets[1:]] - bounds[self._offsets[:-1]]
+        self._tokens = np.frombuffer(tokens, np.int32)
+        self._mask = np.packbits(np.frombuffer(mask, np.bool_))
+        self._truncated = np.frombuffer(truncated, np.bool_)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -114,8 +121,8 @@ class EncodedDataset:
     def fingerprint(self) -> str:
         """Tells data sets apart: equal for equal tokens, masks and order."""
         digest = hashlib.sha256()
-        for array in (self.lengths, self._tokens, self._mask):
-            digest.update(np.ascontiguousarray(array).data)
+        for part in (self.lengths, self._tokens, self._mask):
+            digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     @property

@@ -18,8 +18,9 @@ _MARKER = re.compile(r"\{%-?\s*generation\s*-?%\}")
 def has_markers(tokenizer: Any) -> bool:
     """Whether the tokenizer's chat template marks what the assistant says."""
     template = tokenizer._tokenizer.chat_template
-    fast = bool(tokenizer._tokenizer.is_fast)
-    return fast and isinstance(template, str) and bool(_MARKER.search(template))
+    if tokenizer._chat_template is not None or not tokenizer._tokenizer.is_fast:
+        return False  # mlx-lm renders with Python code of its own; or there are no offsets
+    return isinstance(template, str) and bool(_MARKER.search(template))
 
 
 def encode_marked(

@@ -40,7 +40,7 @@ def locate(data: str | Path) -> DataFiles:
         return _in_folder(path)
     if path.exists() or path.is_symlink():
         return DataFiles(path)
-    if _may_be_hub_id(str(data)):
+    if _may_be_hub_id(str(data)) and not path.parent.is_dir():
         from shadow_mlx.hub import resolve_dataset
 
         found = Path(resolve_dataset(str(data)))
@@ -76,5 +76,6 @@ def _may_be_hub_id(text: str) -> bool:
 def _suggestion(path: Path) -> str:
     if not path.parent.is_dir():
         return f" There is no folder {path.parent} either."
-    close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-    return f" Did you mean {path.parent / close[0]}?" if close else ""
+    known = {p.stem: p for p in path.parent.iterdir()} | {p.name: p for p in path.parent.iterdir()}
+    close = difflib.get_close_matches(path.name, known, n=1)
+    return f" Did you mean {known[close[0]]}?" if close else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -63,28 +63,26 @@ class Tokenizing:
             if self.plain.is_fast:
                 mask = mask_by_offsets(encoded["offset_mapping"][i], text.spans)
             else:
-                mask = self._mask_by_prefixes(ids, text)
+                mask = self._mask_by_decoding(ids, text)
             examples.append(self._ended(ids, mask) if bare else example_of(ids, mask))
         return examples
 
-    def _mask_by_prefixes(self, ids: list[int], text: Rendered) -> Mask:
-        """For tokenizers without offsets: a boundary is where the tokens of the prefix end.
+    def _mask_by_decoding(self, ids: list[int], text: Rendered) -> Mask:
+        """For tokenizers without offsets: a token ends where the text of the tokens so far ends.
 
-        A token that crosses a boundary belongs to the span, as with offsets.
+        As with offsets, a token that crosses a span's edge belongs to the span.
         """
+        lead = len(self.plain.decode(ids)) - len(text.text)  # a BOS in front of a bare text
 
-        def shared(end: int) -> tuple[int, bool]:
-            prefix = self.plain.encode(text.text[:end], add_special_tokens=text.bare)
-            while text.bare and prefix and prefix[-1] in self.stop:
-                prefix.pop()
-            pairs = zip(ids, prefix, strict=False)
-            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            return same, same == len(prefix)
+        def shown(count: int) -> int:
+            return len(self.plain.decode(ids[:count])) - lead
 
         mask = np.zeros(len(ids), np.bool_)
         for start, end in text.spans:
-            last, whole = shared(end)
-            mask[shared(start)[0] : last + (not whole)] = True
+            # half a character shows as one, so a whole one may be there before its last token
+            first = bisect_left(range(len(ids)), start + 1, key=shown) - 1
+            last = bisect_right(range(len(ids) + 1), end, key=shown) - 1
+            mask[first : last + (shown(last) < end)] = True
         return mask
 
     def _ended(self, ids: list[int], mask: Mask) -> Example:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,7 +146,16 @@ def encode_all(
         DataError: When the records are chats and the tokenizer has no chat template.
     """
     counts = EncodingCounts(records=len(records))
-    examples: list[tuple[int, Example]] = []
+    return EncodedDataset(_encoded(records, encoder, counts, progress), counts)
+
+
+def _encoded(
+    records: Records,
+    encoder: Encoder,
+    counts: EncodingCounts,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[int, Example]]:
+    """The examples with their record's index; ``counts`` grows as they are drawn."""
     problems: list[Problem] = []
     for start in range(0, len(records), CHUNK):
         chunk = range(start, min(start + CHUNK, len(records)))
@@ -164,14 +173,14 @@ def encode_all(
         for i, texts, whole in zip(chunk, rendered, encoder.tokenise(rendered), strict=True):
             counts.split_records += len(texts) > 1
             counts.probed += sum(isinstance(text, Rendered) and text.probed for text in texts)
-            examples += [
-                (i, kept) for example in whole if (kept := _count(encoder, example, counts))
-            ]
+            for example in whole:
+                fitted = _count(encoder, example, counts)
+                if fitted is not None:
+                    yield i, fitted
         if progress is not None:
             progress(chunk.stop, len(records))
     if problems:
         raise InvalidDataError(problems)
-    return EncodedDataset(examples, counts)
 
 
 def _count(encoder: Encoder, example: Example, counts: EncodingCounts) -> Example | None:

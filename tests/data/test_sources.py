@@ -51,6 +51,13 @@ def test_a_wrong_name_gets_a_suggestion(tmp_path: Path) -> None:
         locate(tmp_path / "no" / "chat.jsonl")
 
 
+def test_a_misspelt_path_is_not_asked_of_the_hub(tmp_path: Path, monkeypatch: Any) -> None:
+    touch(tmp_path / "data" / "chat.jsonl")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="Did you mean"):
+        locate("data/chat")
+
+
 def test_a_hub_id_is_fetched(tmp_path: Path, monkeypatch: Any) -> None:
     touch(tmp_path / "set" / "train.jsonl")
     monkeypatch.chdir(tmp_path)

@@ -24,6 +24,7 @@ TALK = (
     {"role": "user", "content": "how are you"},
     {"role": "assistant", "content": "I am fine"},
 )
+TURNS = ("user", "assistant", "user", "assistant")
 SYSTEM = ({"role": "system", "content": "The sky is blue."},)
 
 
@@ -227,6 +228,35 @@ def test_any_words_under_any_template(
     start = int(np.flatnonzero(np.diff(last.supervised.astype(int)) == 1)[-1]) + 1
     prompt = tokenizer.apply_chat_template(talk[:-1], tokenize=False, add_generation_prompt=True)
     assert tokenizer.decode(last.tokens[:start].tolist()) == prompt
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(question=words, answer=words, more=words)
+def test_without_offsets_the_mask_is_the_same(
+    make_tokenizer: Any, monkeypatch: Any, question: str, answer: str, more: str
+) -> None:
+    tokenizer = make_tokenizer(templates.LLAMA3)
+    talk = [
+        {"role": r, "content": c}
+        for r, c in zip(TURNS, (question, answer, more, more + answer), strict=True)
+    ]
+    records = [chat(*talk), Record("text", 1, text=question)]
+    before = [Encoder(tokenizer).encode(record) for record in records]
+    with monkeypatch.context() as patched:
+        patched.setattr(type(tokenizer._tokenizer), "is_fast", False)
+        after = [Encoder(tokenizer).encode(record) for record in records]
+    for (one,), (other,) in zip(before, after, strict=True):
+        assert one.tokens.tolist() == other.tokens.tolist()
+        assert one.supervised.tolist() == other.supervised.tolist()
+
+
+def test_a_token_that_crosses_into_the_answer_is_trained(make_tokenizer: Any) -> None:
+    tokenizer = make_tokenizer(None)
+    assert tokenizer.decode(tokenizer.encode("x hello")[1:2]) == " hello"
+    (example,) = Encoder(tokenizer).encode(
+        Record("completion", 1, prompt="x hel", completion="lo there")
+    )
+    assert trained(tokenizer, example) == [" hello there</s>"]
 
 
 def test_without_prompt_mask_all_but_the_first_token_is_trained(make_tokenizer: Any) -> None:
