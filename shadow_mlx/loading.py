@@ -18,6 +18,9 @@ from shadow_mlx.errors import InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model
 from shadow_mlx.shadow.attached import AttachedModel
 
+# transformers makes an empty tokenizer where there is none of these.
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "*.tiktoken", "vocab.*")
+
 
 def load(
     model: str | Path | None = None,
@@ -100,6 +103,11 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
     folder = Path(folder)  # a path, never an id: mlx-lm would ask the hub for it
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder")
+    if not any(next(folder.glob(pattern), None) for pattern in _TOKENIZER_FILES):
+        raise ModelError(
+            f"{folder}: has no tokenizer (none of {', '.join(_TOKENIZER_FILES)}); "
+            "shadow_mlx.load_model gives the model alone"
+        )
     try:
         config = mlx_lm.utils.load_config(folder)
         return mlx_lm.utils.load_tokenizer(
@@ -109,8 +117,8 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ModelError(
-            f"{folder}: its tokenizer cannot be loaded ({_first_line(error)}); the folder needs "
-            "the model's tokenizer.json and tokenizer_config.json"
+            f"{folder}: its tokenizer cannot be loaded ({_first_line(error)}); copy "
+            "the model's own tokenizer files there again"
         ) from error
 
 
@@ -166,6 +174,8 @@ def _model_errors(name: str | Path) -> Iterator[None]:
         reason = "does not fit into memory" if full else f"cannot be read: {_first_line(error)}"
         raise SurroundingsError(f"{name}: {reason}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
+        if isinstance(error, RuntimeError) and "allocate" in str(error):
+            raise SurroundingsError(f"{name}: does not fit into memory") from error
         raise ModelError(f"{name}: {_explained(error)}") from error
 
 
