@@ -146,10 +146,15 @@ class ShadowBlock(nn.Module):
         raise UnsupportedArchitectureError(reason)
 
     def _advance(
-        self, h: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
+        self,
+        h: mx.array,
+        s: mx.array,
+        rest: Sequence[Any],
+        kwargs: dict[str, Any],
+        key: mx.array | None = None,
     ) -> tuple[mx.array, mx.array]:
         layer = self.shadow_layer.module
-        h_out = self.block(layer.inject(h, s), *rest, **kwargs)
+        h_out = self.block(layer.inject(h, s, key), *rest, **kwargs)
         if not isinstance(h_out, mx.array):
             raise UnsupportedArchitectureError(
                 f"its blocks return a {type(h_out).__name__} instead of one hidden state"
@@ -162,12 +167,13 @@ class ShadowBlock(nn.Module):
     ) -> tuple[mx.array, mx.array]:
         # mx.checkpoint differentiates its arguments only: trained weights must be among them.
         layer = self.shadow_layer.module
+        key = layer.dropout_key()  # drawn once, for both computations
 
         def run(weights: Any, h: mx.array, s: mx.array) -> tuple[mx.array, mx.array]:
             outer = layer.trainable_parameters()
             layer.update(weights)
             try:
-                return self._advance(h, s, rest, kwargs)
+                return self._advance(h, s, rest, kwargs, key)
             finally:
                 layer.update(outer)
 

@@ -65,14 +65,33 @@ class ShadowLayer(nn.Module):
         self.up.weight = mx.zeros_like(self.up.weight)  # an untrained shadow changes nothing
         self.transform = UpdateMLP(hidden_size, update_hidden_size)
         self.gate = UpdateMLP(hidden_size, update_hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.alpha = alpha
 
-    def inject(self, h: mx.array, s: mx.array) -> mx.array:
-        """The block's input ``hˡ`` from ``h_outˡ⁻¹`` and ``sˡ⁻¹``, in the dtype of ``h``."""
+    def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
+        """The block's input ``hˡ`` from ``h_outˡ⁻¹`` and ``sˡ⁻¹``, in the dtype of ``h``.
+
+        ``key`` is of :meth:`dropout_key`; without one, a fresh one is drawn.
+        """
         delta = (h - s).astype(self.down.weight.dtype)  # (2)
-        correction = self.up(self.down(self.dropout(delta)))  # (3)
+        correction = self.up(self.down(self._drop(delta, key)))  # (3)
         return h + (self.alpha * correction).astype(h.dtype)  # (4)
+
+    def dropout_key(self) -> mx.array | None:
+        """A fresh key for one call of :meth:`inject`, or ``None`` where nothing is dropped.
+
+        A call that is computed a second time for its gradient must drop the same elements again.
+        """
+        if not (self.training and self.dropout):
+            return None
+        return mx.random.randint(0, 2**31 - 1, (2,)).astype(mx.uint32)
+
+    def _drop(self, delta: mx.array, key: mx.array | None) -> mx.array:
+        key = self.dropout_key() if key is None else key
+        if key is None:
+            return delta
+        kept = mx.random.bernoulli(1 - self.dropout, delta.shape, key=key)
+        return kept * delta / (1 - self.dropout)
 
     def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
         """The next state ``sˡ`` from the block's output, in the dtype of ``s``."""

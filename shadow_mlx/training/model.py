@@ -44,7 +44,7 @@ def prepare_model(
         _check_shape(model.config, wanted, start_from)
         for layer in model.shadow.layers:
             layer.alpha = wanted.alpha
-            layer.dropout = nn.Dropout(wanted.dropout)
+            layer.dropout = wanted.dropout
     else:
         local = wanted
         if wanted.shadow != "mirror":
