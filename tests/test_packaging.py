@@ -75,7 +75,7 @@ def test_the_installed_program_works_elsewhere(installed: Path, tmp_path: Path) 
     assert sprout.is_relative_to(installed.parent)
     data = sprout / "data" / "robot-intents" / "train.jsonl"
     run(
-        program, "train", "--model", "sprout", "--data", data, "--iters", "3", "--batch-size", "2",
+        program, "train", "--model", "sprout", "--data", data, "--iters", "3", "--batch-size", "2", "--val-batches", "1",
         cwd=tmp_path, env=environment(),
     )  # fmt: skip
     assert (tmp_path / "adapters" / "adapter_model.safetensors").is_file()
