@@ -133,13 +133,13 @@ class ShadowBlock(nn.Module):
 
     def _take(self, entry: _Entry, x: Any) -> mx.array:
         """``s⁰``, which only the first block gets, once, beside a hidden state of its shape."""
-        if entry.begun:
-            reason = "its loop does not hand a block's output to the next block, each once"
-        elif self.index:
-            reason = "its loop does not begin with the first decoder block"
+        if self.index:
+            reason = "its blocks do not take the previous block's output as their first argument"
+        elif entry.begun:
+            reason = "its loop goes through the decoder blocks more than once"
         elif not isinstance(x, mx.array) or x.shape != entry.state.shape:
-            found = list(x.shape) if isinstance(x, mx.array) else type(x).__name__
-            reason = f"its blocks take {found} where [B, T, D] is {list(entry.state.shape)}"
+            found = f"shape {x.shape}" if isinstance(x, mx.array) else f"type {type(x).__name__}"
+            reason = f"its blocks take a hidden state of {found}, not [B, T, D]"
         else:
             entry.begun = True
             return entry.state

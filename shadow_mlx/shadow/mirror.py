@@ -26,7 +26,7 @@ from shadow_mlx.shadow.blocks import PassThrough
 from shadow_mlx.shadow.decoder import Decoder, find_decoder
 
 _HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "model_dim")
-_INTERMEDIATE_SIZE = ("intermediate_size", "ffn_dim", "n_inner", "mlp_hidden_size")
+_INTERMEDIATE_SIZE = ("intermediate_size", "n_inner", "ffn_hidden_size")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 _KV_HEADS = ("num_key_value_heads", "n_kv_heads", "num_kv_heads", "num_attention_groups")
 _HEAD_DIM = ("head_dim", "hidden_size_per_head")
@@ -37,10 +37,14 @@ _WIDTHS = {
     "shadow_kv_heads": _KV_HEADS,
     "shadow_head_dim": _HEAD_DIM,
 }
-# Settings that say the same again: LFM 2's width of an MLP's input, the width of an expert.
+# Settings that say the same again: LFM 2's width of an MLP's input, the width of an expert …
 _FOLLOWERS = {
     "shadow_hidden_size": ("block_dim",),
-    "shadow_intermediate_size": ("moe_intermediate_size",),
+    "shadow_intermediate_size": (
+        "moe_intermediate_size",
+        "expert_ffn_hidden_size",
+        "intermediate_size_mlp",
+    ),
 }
 
 
@@ -67,7 +71,7 @@ def new_mirror(
             continue  # needed, so it has an effect
         if same and without != network.model_config:
             raise ConfigError(
-                f"{_flag(option)}: has no effect on the first {layers} layer(s) of {backbone.name}"
+                f"{_flag(option)}: has no effect on {layers} layer(s) of {backbone.name}"
             )
     return network
 
@@ -139,17 +143,21 @@ def build_mirror(backbone: Decoder, model_config: Mapping[str, Any], layers: int
             f"({len(backbone.blocks)} layers)"
         )
     model_class = type(backbone.model)
-    args_class = sys.modules[model_class.__module__].ModelArgs
+    arguments = getattr(backbone.model, "args", None)  # a few models keep none
+    args_class = type(arguments) if arguments else sys.modules[model_class.__module__].ModelArgs
     try:
         # mlx-lm's argument classes write into nested dictionaries, hence the copy
         model = model_class(args_class.from_dict(copy.deepcopy(dict(model_config))))
         decoder = find_decoder(model)
         blocks = decoder.blocks
         decoder.replace_blocks(blocks[:layers])
-        caches = len(make_prompt_cache(model)[:layers])
+        count = len(make_prompt_cache(model)[:layers])
         decoder.replace_blocks([*blocks[:layers], *map(PassThrough, blocks[layers:])])
         decoder = replace(decoder, kept=layers)
-        decoder.final_hidden(mx.zeros((1, 2), dtype=mx.int32))  # traced, never evaluated
+        caches = make_prompt_cache(model)
+        idle = [_WatchedCache(cache) for cache in caches[count:]]
+        # traced, never evaluated
+        decoder.final_hidden(mx.zeros((1, 2), dtype=mx.int32), [*caches[:count], *idle])
     except (
         ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError
     ) as error:  # fmt: skip
@@ -157,9 +165,37 @@ def build_mirror(backbone: Decoder, model_config: Mapping[str, Any], layers: int
             f"the mirror of {backbone.name} cannot be built with these settings: {error} "
             "(its width, heads and head dim may have to change together)"
         ) from error
+    counting = next((i for i, cache in enumerate(idle) if cache.counts), None)
+    if counting is not None:
+        raise ConfigError(
+            f"--shadow-layers {layers}: {backbone.name} counts positions in a cache of a later "
+            f"layer, so its mirror needs at least {layers + counting + 1} layers"
+        )
     part = model_config.get("text_config", model_config)
     _initialize(decoder.inner, float(part.get("initializer_range") or 0.02))
-    return ShadowNetwork(decoder, dict(model_config), caches)
+    return ShadowNetwork(decoder, dict(model_config), count)
+
+
+class _WatchedCache:
+    """The empty cache of a block that does not compute; notes whether positions come from it.
+
+    Masks made from it are for blocks of its own kind, which do not compute either.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+        self.counts = False
+
+    @property
+    def offset(self) -> Any:
+        self.counts = True
+        return self.cache.offset
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cache, name)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.cache[index]
 
 
 def _initialize(inner: nn.Module, scale: float) -> None:

@@ -8,7 +8,7 @@ loop cannot carry a shadow, with the words that the refusal must contain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 HIDDEN = 32
@@ -84,30 +84,69 @@ class Family:
         name: The test's id; the module of mlx-lm that implements it.
         title: What a reader looks for in the table.
         config: Its ``config.json``.
-        kinds: Attribute paths of a block whose presence or type tells the kinds of block apart.
-        mlp_width: Whether the family has an MLP width that a mirror can set.
-        batches: ``None``, or why mlx-lm's own BatchGenerator does not serve the bare backbone.
-        untrained: Endings of shadow tensors whose gradient is zero by construction, and why.
     """
 
     name: str
     title: str
     config: dict[str, Any]
-    mlp_width: bool = True
-    heads: bool = True
-    batches: str | None = None
-    untrained: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def trims(self) -> str:
+        """When mlx-lm can take tokens back from its caches: always, in the window, never."""
+        return TRIMS.get(self.name, "always")
+
+    @property
+    def unbatched(self) -> str | None:
+        """Why mlx-lm's own BatchGenerator does not serve the bare backbone, if it does not."""
+        return UNBATCHED.get(self.name)
 
 
-def _family(name: str, title: str, traits: dict[str, Any] | None = None, **changes: Any) -> Family:
-    config = {"model_type": name, **_COMMON, **changes}
-    return Family(name, title, config, **(traits or {}))
+@dataclass(frozen=True)
+class Refused:
+    """An architecture that cannot carry a shadow, and the sentence that says why."""
+
+    name: str
+    title: str
+    config: dict[str, Any]
+    reason: str
+
+
+def _family(name: str, title: str, **changes: Any) -> Family:
+    return Family(name, title, {"model_type": name, **_COMMON, **changes})
 
 
 def _wrapped(name: str, title: str, inner: str, **changes: Any) -> Family:
     text = {"model_type": inner, **_COMMON, **changes}
     return Family(name, title, {"model_type": name, "vocab_size": VOCABULARY, "text_config": text})
 
+
+def _refused(name: str, title: str, reason: str, **changes: Any) -> Refused:
+    return Refused(name, title, {"model_type": name, **_COMMON, **changes}, reason)
+
+
+_WINDOWED = (
+    "ministral3", "exaone4", "gemma3_text", "gemma3", "olmo3", "gpt_oss", "cohere2", "afmoe",
+    "mimo_v2_flash", "step3p5", "muse_glimmer", "spark2_5", "exaone_moe", "laguna", "mellum",
+)  # fmt: skip
+_RECURRENT = (
+    "qwen3_next", "qwen3_5", "qwen3_5_moe", "olmo_hybrid", "granitemoehybrid", "nemotron_h",
+    "jamba", "gear", "bailing_moe_linear", "lfm2", "lfm2_moe", "falcon_h1", "mamba", "mamba2",
+    "plamo2", "kimi_linear", "baichuan_m1",
+)  # fmt: skip
+TRIMS = dict.fromkeys(_WINDOWED, "in the window") | dict.fromkeys(_RECURRENT, "never")
+
+_PADDING = "mlx-lm's own answers change with the padding of a batch"
+UNBATCHED = {
+    "gemma2": "mlx-lm's soft-capped attention does not take the mask of a padded batch",
+    "gpt_bigcode": "mlx-lm's learned positions do not take one offset for each row",
+    "llama4": "mlx-lm's chunked cache cannot be batched",
+    "olmo_hybrid": _PADDING,
+    "nemotron_h": _PADDING,
+    "bailing_moe_linear": _PADDING,
+    "jamba": _PADDING,
+    "mamba": _PADDING,
+    "baichuan_m1": _PADDING,
+}
 
 # fmt: off
 FAMILIES: tuple[Family, ...] = (
@@ -132,6 +171,13 @@ FAMILIES: tuple[Family, ...] = (
     _family("exaone4", "EXAONE 4", num_hidden_layers=4, sliding_window=WINDOW,
             sliding_window_pattern="LLGL", rope_scaling=None),
     _family("apertus", "Apertus", post_norm=True, qk_norm=True),
+    _family("nanbeige", "Nanbeige (one pass)"),
+    _family("plamo", "PLaMo", n_shared_head=2),
+    _family("muse_glimmer", "Muse Glimmer", num_hidden_layers=4, sliding_window=WINDOW,
+            layer_types=[SLIDING, SLIDING, FULL, SLIDING]),
+    _family("spark2_5", "Spark 2.5", sliding_window=WINDOW, layer_types=[SLIDING, FULL, SLIDING],
+            rope_parameters={FULL: {**_YARN_FREE_ROPE, "rope_type": "default"},
+                             SLIDING: {**_YARN_FREE_ROPE, "rope_type": "default"}}),
     _family("nanochat", "nanochat", num_key_value_heads=4),
     # Qwen
     _family("qwen", "Qwen 1", kv_channels=8, num_key_value_heads=4),
@@ -157,6 +203,7 @@ FAMILIES: tuple[Family, ...] = (
     _family("phi", "Phi 1, 1.5, 2", partial_rotary_factor=0.5, num_key_value_heads=4),
     _family("phi3", "Phi 3, Phi 4"),
     _family("phimoe", "Phi 3.5 MoE", num_local_experts=4, num_experts_per_tok=2,
+            router_jitter_noise=10.0,  # or else most tokens have one expert, of weight 1
             rope_scaling={"type": "longrope", "long_factor": [1.0] * 4, "long_mscale": 1.2,
                           "short_factor": [1.0] * 4, "short_mscale": 1.2,
                           "original_max_position_embeddings": 4096}),
@@ -166,16 +213,14 @@ FAMILIES: tuple[Family, ...] = (
             layer_types=[SLIDING, SLIDING, FULL, SLIDING]),
     _family("olmoe", "OLMoE", **_EXPERTS),
     _family("olmo_hybrid", "OLMo Hybrid", **(_DELTA | {"linear_num_key_heads": 4}),
-            linear_allow_neg_eigval=True, layer_types=["linear_attention", FULL, "linear_attention"]),
+            linear_allow_neg_eigval=True,
+            layer_types=["linear_attention", FULL, "linear_attention"]),
     # GPT
-    _family("gpt2", "GPT-2", n_ctx=512, n_embd=HIDDEN, n_head=4, n_layer=3, n_positions=512,
-            traits={"mlp_width": False}),
-    _family("gpt_bigcode", "GPT-BigCode (StarCoder)", n_embd=HIDDEN, n_head=4, n_layer=3, n_inner=48,
-            n_positions=512, attention_bias=True, mlp_bias=True, num_key_value_heads=1),
-    _family("gpt_neox", "GPT-NeoX (Pythia)", rotary_emb_base=10000, rotary_pct=0.5,
-            traits={"mlp_width": False}),
-    _family("gptj", "GPT-J", n_embd=HIDDEN, n_head=4, n_layer=3, n_positions=512, rotary_dim=4,
-            traits={"mlp_width": False}),
+    _family("gpt2", "GPT-2", n_ctx=512, n_embd=HIDDEN, n_head=4, n_layer=3, n_positions=512),
+    _family("gpt_bigcode", "GPT-BigCode (StarCoder)", n_embd=HIDDEN, n_head=4, n_layer=3,
+            n_inner=48, n_positions=512, attention_bias=True, mlp_bias=True, num_key_value_heads=1),
+    _family("gpt_neox", "GPT-NeoX (Pythia)", rotary_emb_base=10000, rotary_pct=0.5),
+    _family("gptj", "GPT-J", n_embd=HIDDEN, n_head=4, n_layer=3, n_positions=512, rotary_dim=4),
     _family("gpt_oss", "gpt-oss", num_hidden_layers=4, num_local_experts=4, num_experts_per_tok=2,
             sliding_window=WINDOW, layer_types=[SLIDING, FULL, SLIDING, FULL]),
     _family("starcoder2", "StarCoder 2", norm_epsilon=1e-5),
@@ -217,8 +262,7 @@ FAMILIES: tuple[Family, ...] = (
             rope_scaling={"type": "longrope", "long_factor": [1.0] * 4, "short_factor": [1.0] * 4,
                           "original_max_position_embeddings": 512}),
     _family("openelm", "OpenELM", model_dim=HIDDEN, num_transformer_layers=3, ffn_dim_divisor=8,
-            num_query_heads=[2, 4, 4], num_kv_heads=[1, 2, 2], ffn_multipliers=[1.0, 1.5, 2.0],
-            traits={"mlp_width": False, "heads": False}),
+            num_query_heads=[2, 4, 4], num_kv_heads=[1, 2, 2], ffn_multipliers=[1.0, 1.5, 2.0]),
     # Mixtures of experts
     _family("mixtral", "Mixtral", num_local_experts=4, num_experts_per_tok=2),
     _family("deepseek", "DeepSeek MoE", **_ROUTED),
@@ -234,8 +278,7 @@ FAMILIES: tuple[Family, ...] = (
             shared_intermediate_size=24),
     _family("dbrx", "DBRX", d_model=HIDDEN, n_heads=4, n_layers=3,
             ffn_config={"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2},
-            attn_config={"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0},
-            traits={"mlp_width": False}),
+            attn_config={"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0}),
     _family("Klear", "Klear", **_EXPERTS, mlp_only_layers=[0], decoder_sparse_step=1,
             n_shared_experts=1),
     _family("bailing_moe", "Ling, Ring", **_EXPERTS, num_shared_experts=1,
@@ -263,6 +306,25 @@ FAMILIES: tuple[Family, ...] = (
             moe_intermediate_size=24, share_expert_dim=24, moe_layers_enum="1,2",
             partial_rotary_factors=[0.5, 1.0, 1.0], rope_theta=[10000.0] * 3,
             attention_other_setting={"num_attention_heads": 4, "num_attention_groups": 2}),
+    _family("llama4_text", "Llama 4 (dense text)", intermediate_size_mlp=48,
+            no_rope_layers=[1, 0, 1], use_qk_norm=True),
+    _family("solar_open", "Solar Open", **_ROUTED, partial_rotary_factor=1.0),
+    _family("mistral4", "Mistral 4", **_ROUTED, **_LATENT, rope_parameters={
+        **_YARN_FREE_ROPE, "llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 8}),
+    _wrapped("kimi_vl", "Kimi-VL (text)", "deepseek_v3", **_ROUTED, **_LATENT),
+    _wrapped("qwen3_vl_moe", "Qwen 3-VL MoE (text)", "qwen3_vl_moe_text", **_EXPERTS,
+             decoder_sparse_step=1, mlp_only_layers=[0]),
+    _family("exaone_moe", "EXAONE MoE", **_EXPERTS, num_shared_experts=1,
+            layer_types=[SLIDING, FULL, SLIDING], is_moe_layer=[False, True, True],
+            sliding_window=WINDOW),
+    _family("laguna", "Laguna", **_EXPERTS, layer_types=[FULL, SLIDING, SLIDING],
+            sliding_window=WINDOW, shared_expert_intermediate_size=24,
+            num_attention_heads_per_layer=[4, 2, 4],
+            rope_parameters={FULL: {**_YARN_FREE_ROPE, "rope_type": "default"},
+                             SLIDING: {**_YARN_FREE_ROPE, "rope_type": "default"}}),
+    _family("mellum", "Mellum", **_EXPERTS, layer_types=[SLIDING, FULL, SLIDING],
+            sliding_window=WINDOW,
+            rope_parameters={FULL: _YARN_FREE_ROPE, SLIDING: _YARN_FREE_ROPE}),
     # Convolutions and state-space models
     _family("lfm2", "LFM 2", conv_bias=False, conv_L_cache=3, block_dim=HIDDEN,
             block_multiple_of=8, block_ffn_dim_multiplier=1.0, block_auto_adjust_ff_dim=False,
@@ -274,8 +336,7 @@ FAMILIES: tuple[Family, ...] = (
             mamba_d_state=8, mamba_expand=2),
     _family("falcon_h1", "Falcon-H1", mamba_d_conv=4, mamba_d_head=8, mamba_d_ssm=32,
             mamba_d_state=8, mamba_n_heads=4, mamba_chunk_size=8),
-    _family("mamba", "Mamba", state_size=8, conv_kernel=4, use_conv_bias=True, time_step_rank=4,
-            traits={"heads": False}),
+    _family("mamba", "Mamba", state_size=8, conv_kernel=4, use_conv_bias=True, time_step_rank=4),
     _family("mamba2", "Mamba 2", num_heads=8, head_dim=8, state_size=8, conv_kernel=4, n_groups=1,
             use_conv_bias=True, time_step_limit=(0.001, 100.0), time_step_rank=4),
     _family("plamo2", "PLaMo 2", hidden_size_per_head=8, attention_window_size=WINDOW,
@@ -288,5 +349,65 @@ FAMILIES: tuple[Family, ...] = (
     _family("baichuan_m1", "Baichuan M1", sliding_window=WINDOW, sliding_window_layers=[0, 2],
             conv_window=2, tie_word_embeddings=False),
     _family("gear", "Gear", layer_types=["conv_mixer", SLIDING, FULL], sliding_window=WINDOW),
+)
+REFUSED: tuple[Refused, ...] = (
+    _refused("gemma3n", "Gemma 3n",
+             "its blocks take a hidden state of shape (4, 1, 2, 32), not [B, T, D]",
+             text_config={**_COMMON, "model_type": "gemma3n_text", "num_hidden_layers": 4,
+                          "num_kv_shared_layers": 1, "vocab_size_per_layer_input": VOCABULARY,
+                          "sliding_window": WINDOW, "rope_local_base_freq": 10000.0,
+                          "final_logit_softcapping": 30.0, "intermediate_size": [48] * 4,
+                          "layer_types": [SLIDING, FULL, SLIDING, FULL],
+                          "activation_sparsity_pattern": [0.0] * 4,
+                          "hidden_size_per_layer_input": 8, "altup_num_inputs": 4,
+                          "altup_coef_clip": 120.0, "altup_correct_scale": True,
+                          "altup_active_idx": 0, "laurel_rank": 4}),
+    _refused("gemma4_text", "Gemma 4",
+             "its blocks return a tuple instead of one hidden state",
+             num_kv_shared_layers=1, vocab_size_per_layer_input=VOCABULARY, global_head_dim=8,
+             hidden_size_per_layer_input=8, sliding_window=WINDOW, sliding_window_pattern=2,
+             num_hidden_layers=4),
+    _refused("hunyuan", "Hunyuan MoE",
+             "its blocks return a tuple instead of one hidden state",
+             moe_topk=2, num_experts=4, num_shared_expert=1, use_mixed_mlp_moe=True,
+             use_qk_norm=True, use_cla=True, cla_share_factor=2,
+             rope_scaling={"type": "dynamic", "alpha": 1000.0, "factor": 1.0}),
+    _refused("rwkv7", "RWKV 7",
+             "its blocks return a tuple instead of one hidden state",
+             a_low_rank_dim=8, v_low_rank_dim=8, gate_low_rank_dim=8, decay_low_rank_dim=8),
+    _refused("talkie", "Talkie",
+             "its blocks do not take the previous block's output as their first argument"),
+    _refused("iquestloopcoder", "IQuest LoopCoder",
+             "its loop does not call every decoder block"),
+    _refused("nanbeige", "Nanbeige (several passes)",
+             "its loop goes through the decoder blocks more than once", num_loops=2),
+    _refused("afm7", "Apple Foundation Model 7B",
+             "it keeps its decoder blocks in several lists",
+             hidden_dim=HIDDEN, num_layers=3, num_kv_reuse_layers=1, num_heads=4, num_kv_heads=2),
+    _refused("phixtral", "Phixtral",
+             "no module holds both a list of decoder blocks and a token embedding",
+             num_vocab=VOCABULARY, model_dim=HIDDEN, num_heads=4, num_layers=3, rotary_dim=4,
+             num_local_experts=4, num_experts_per_tok=2),
+    _refused("lille-130m", "Lille",
+             "its decoder does not return the final hidden state",
+             n_embd=64, n_head=4, n_kv_heads=2, n_layer=3, block_size=512),
+    _refused("longcat_flash_ngram", "LongCat Flash with n-grams",
+             "no module holds both a list of decoder blocks and a token embedding",
+             **_LATENT, ffn_hidden_size=48, moe_topk=2, expert_ffn_hidden_size=24,
+             n_routed_experts=4, zero_expert_num=1, num_layers=2, routed_scaling_factor=1.0,
+             mla_scale_q_lora=True, mla_scale_kv_lora=True, ngram_vocab_size_ratio=2),
+    _refused("deepseek_v41", "DeepSeek V4.1",
+             "its blocks take a hidden state of shape (1, 2, 2, 32), not [B, T, D]",
+             **(_ROUTED | {"scoring_func": "sqrtsoftplus"}), q_lora_rank=12,
+             qk_rope_head_dim=4, o_groups=2, o_lora_rank=8, sliding_window=WINDOW,
+             compress_ratios=[0, 0, 0], hc_mult=2),
+    _refused("kimi_k3", "Kimi K3",
+             "its blocks return a tuple instead of one hidden state",
+             text_config={**_COMMON, **_LATENT, "num_experts": 4, "moe_intermediate_size": 24,
+                          "num_experts_per_token": 2, "first_k_dense_replace": 1,
+                          "attn_res_block_size": 2,
+                          "linear_attn_config": {"kda_layers": [1, 3], "full_attn_layers": [2],
+                                                 "num_heads": 4, "head_dim": 8,
+                                                 "short_conv_kernel_size": 4}}),
 )
 # fmt: on
