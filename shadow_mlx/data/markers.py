@@ -10,6 +10,7 @@ import numpy as np
 
 from shadow_mlx.data.dataset import Example
 from shadow_mlx.data.schema import Message
+from shadow_mlx.data.template import shows
 from shadow_mlx.data.tokenizing import Tokenizing, example_of
 
 _MARKER = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -41,11 +42,14 @@ def encode_marked(
     )
     ids = list(encoded["input_ids"])
     runs = _runs(encoded["assistant_masks"])
-    if len(runs) != sum(message["role"] == "assistant" for message in messages):
+    answers = [message for message in messages if message["role"] == "assistant"]
+    if len(runs) != len(answers):
         return None
     supervised = np.zeros(len(ids), np.bool_)
-    for start, end in runs:
-        end = _end_of_turn(tokenizing, ids, start, end)
+    for answer, (start, marked_end) in zip(answers, runs, strict=True):
+        if not shows(answer, tokenizing.plain.decode(ids[start:marked_end])):
+            return None
+        end = _end_of_turn(tokenizing, ids, start, marked_end)
         supervised[start:end] = True
     return example_of(ids[:end], supervised[:end])
 
@@ -58,9 +62,7 @@ def _runs(marks: Sequence[int]) -> list[tuple[int, int]]:
 
 def _end_of_turn(tokenizing: Tokenizing, ids: list[int], start: int, end: int) -> int:
     """Just behind the turn's stop token, whether the markers leave it out or go beyond it."""
-    if end < len(ids) and ids[end] in tokenizing.stop and ids[end - 1] not in tokenizing.stop:
-        return end + 1
     stops = [i for i in range(start, end) if ids[i] in tokenizing.stop]
     if stops and not tokenizing.plain.decode(ids[stops[-1] + 1 : end]).strip():
         return stops[-1] + 1
-    return end
+    return end + 1 if end < len(ids) and ids[end] in tokenizing.stop else end

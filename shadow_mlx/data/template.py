@@ -10,35 +10,18 @@ conversation becomes several texts: each is exactly what the model sees when it 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import jinja2
-
+from shadow_mlx.data.rendering import Render, TemplateError
 from shadow_mlx.data.schema import Message
 
+__all__ = ["Ending", "Rendered", "Span", "TemplateError", "render_chat", "shows"]
+
 Span = tuple[int, int]
-Render = Callable[[Sequence[Message], bool], str]
-"""``render(messages, add_generation_prompt)`` gives the text of a conversation."""
 
 _SENTINEL = "\ue000\ue001\ue000"
 """Stands for an answer when a template is probed; no template and no text begins with it."""
-
-
-_TEMPLATE_FAULTS = (
-    jinja2.TemplateError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""What a template, or Python code in its place, raises on a conversation that it does not take."""
-
-
-class TemplateError(ValueError):
-    """The chat template cannot show this conversation; the message is the template's reason."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +119,19 @@ def _render_turn(render: Render, messages: Sequence[Message], ending: Ending) ->
     else:
         start = len(prompt or "")
     end, stopped = ending.find(text, start)
+    if not shows(messages[-1], text[start:end]):
+        part = "tool calls" if messages[-1].get("tool_calls") else "words"
+        raise TemplateError(f"the template leaves out the {part} of message {len(messages)}")
     return _Turn(text[:end], start, stopped, probed)
+
+
+def shows(message: Message, text: str) -> bool:
+    """Whether ``text`` holds an answer's last word, or its calls: some templates leave them out."""
+    calls = message.get("tool_calls")
+    if calls:
+        return all(str(call["function"]["name"]) in text for call in calls)
+    words = str(message["content"]).split()
+    return not words or words[-1] in text
 
 
 def _prompt_of(render: Render, messages: Sequence[Message]) -> str | None:
@@ -155,7 +150,7 @@ def _probe(
     """A text for a turn whose prompt is not a prefix of it, and where the answer begins in it."""
     probe = render([*messages[:-1], {"role": "assistant", "content": _SENTINEL}], False)
     if _SENTINEL not in probe:
-        raise TemplateError("the template does not show what the assistant says")
+        raise TemplateError("the template leaves out what the assistant says")
     start = _shared(text, probe)
     if prompt is None:
         return text, start
@@ -195,32 +190,3 @@ def _shared(a: str, b: str) -> int:
         else:
             high = middle - 1
     return low
-
-
-def guarded(render: Render) -> Render:
-    """Turn what a template raises into :class:`TemplateError`.
-
-    The arguments of tool calls are objects in our records, as most templates want them; those few
-    that want text get a second try.
-    """
-
-    def safe(messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        try:
-            try:
-                return render(messages, add_generation_prompt)
-            except TypeError:
-                if not any(message.get("tool_calls") for message in messages):
-                    raise
-                return render([_with_text_arguments(m) for m in messages], add_generation_prompt)
-        except _TEMPLATE_FAULTS as error:
-            raise TemplateError(str(error) or type(error).__name__) from error
-
-    return safe
-
-
-def _with_text_arguments(message: Message) -> Message:
-    calls = [
-        {**c, "function": {**c["function"], "arguments": json.dumps(c["function"]["arguments"])}}
-        for c in message.get("tool_calls") or []
-    ]
-    return {**message, "tool_calls": calls} if calls else message

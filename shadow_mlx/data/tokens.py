@@ -12,8 +12,9 @@ from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
 from shadow_mlx.data.markers import encode_marked, has_markers
 from shadow_mlx.data.problems import InvalidDataError, Problem
 from shadow_mlx.data.records import Records
+from shadow_mlx.data.rendering import guarded
 from shadow_mlx.data.schema import Message, Record
-from shadow_mlx.data.template import Ending, Rendered, TemplateError, guarded, render_chat
+from shadow_mlx.data.template import Ending, Rendered, TemplateError, render_chat
 from shadow_mlx.data.tokenizing import Tokenizing
 from shadow_mlx.errors import DataError
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 TURN_TOKENS = (
@@ -43,14 +44,21 @@ def byte_level() -> str:
 
 @pytest.fixture(scope="session")
 def make_tokenizer(byte_level: str) -> MakeTokenizer:
-    """``make_tokenizer(template, thinking=False)``: mlx-lm's wrapper around the tiny tokenizer."""
+    """``make_tokenizer(template, …)``: mlx-lm's wrapper around the tiny tokenizer."""
 
     def make(
-        template: str | None, *, thinking: bool = False, more_stops: tuple[str, ...] = ()
+        template: str | None,
+        *,
+        thinking: bool = False,
+        adds_bos: bool = False,
+        more_stops: tuple[str, ...] = (),
     ) -> Any:
         backend = Tokenizer.from_str(byte_level)
         if thinking:
             backend.add_tokens([AddedToken(t) for t in ("<think>", "</think>")])
+        if adds_bos:
+            bos = ("<s>", backend.token_to_id("<s>"))
+            backend.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[bos])
         plain = PreTrainedTokenizerFast(
             tokenizer_object=backend, bos_token="<s>", eos_token="</s>", chat_template=template
         )

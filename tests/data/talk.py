@@ -1,0 +1,50 @@
+"""A short talk, and what is trained of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from shadow_mlx.data.schema import Record
+from shadow_mlx.data.tokens import Example
+
+TALK = (
+    {"role": "user", "content": "hello there"},
+    {"role": "assistant", "content": "hello you"},
+    {"role": "user", "content": "how are you"},
+    {"role": "assistant", "content": "I am fine"},
+)
+TURNS = ("user", "assistant", "user", "assistant")
+SYSTEM = ({"role": "system", "content": "The sky is blue."},)
+
+
+def chat(*messages: Any, tools: Any = None) -> Record:
+    return Record("chat", 1, messages=tuple(messages), tools=tools)
+
+
+def trained(tokenizer: Any, example: Example) -> list[str]:
+    """The text of each stretch of trained tokens."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], example.supervised, [0]])))
+    return [tokenizer.decode(example.tokens[a:b].tolist()) for a, b in edges.reshape(-1, 2)]
+
+
+def trained_all(tokenizer: Any, examples: Sequence[Example]) -> list[str]:
+    return [text for example in examples for text in trained(tokenizer, example)]
+
+
+def text_of(tokenizer: Any, example: Example) -> str:
+    return str(tokenizer.decode(example.tokens.tolist()))
+
+
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "function": {"name": "look", "arguments": {"at": "sky"}}}],
+}
+
+words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co"]), min_size=1, max_size=12).map(
+    lambda text: text.strip() or "x"
+)
