@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-PhaseName = Literal["loading", "data", "compiling", "training", "validating", "saving"]
+PhaseName = Literal["loading", "data", "compiling", "training", "paused", "validating", "saving"]
 
 
 @dataclass(frozen=True)

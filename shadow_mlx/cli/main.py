@@ -20,6 +20,7 @@ from shadow_mlx.terminal import visible
 # has ``add_arguments(parser)`` and ``run(args) -> exit code``, and imports nothing heavy at its
 # top, so that ``shadow-mlx <name> --help`` answers at once too.
 COMMANDS = {
+    "tui": "the terminal UI: pick data, train, chat, see what detaching costs",
     "train": "fine-tune a model with a shadow",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",

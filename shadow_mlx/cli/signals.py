@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM ask a job to stop, once; the second time they end the process."""
+"""Signals to a job: Ctrl-C and SIGTERM ask it to stop, once; the second time they end the process.
+
+SIGUSR1 asks it to pause, SIGUSR2 to go on.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,8 @@ def stopping_on_signals(stop: StopToken) -> Iterator[None]:
         )
 
     before = {name: signal.signal(name, ask) for name in SIGNALS}
+    before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda *_: stop.pause())
+    before[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, lambda *_: stop.resume())
     try:
         yield
     finally:

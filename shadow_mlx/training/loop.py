@@ -98,7 +98,9 @@ class Loop:
         if self._improved:  # the validation that an interruption had cut short
             self._save()
         while window is not None and not self._ended():
-            self.stop.wait_while_paused()
+            if self.stop.paused:
+                self._phase("paused")
+                self.stop.wait_while_paused()
             began = time.perf_counter()
             pending = step.start(
                 progress.step + 1,

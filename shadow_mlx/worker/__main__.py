@@ -1,0 +1,162 @@
+"""The worker's loop: one thread reads requests, the main thread serves them in turn.
+
+MLX's streams and random state belong to one thread, so the main thread does all the work. ``Stop``
+is the exception: the reading thread interrupts the main thread, which ends its answer as Ctrl-C
+would. A long look at data advances in slices while nothing else is asked.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+
+from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.worker import messages as m
+
+
+class Worker:
+    """Serves requests until stdin ends."""
+
+    def __init__(self, replies: int) -> None:
+        self._out = os.fdopen(replies, "wb", buffering=0)
+        self._requests: queue.Queue[m.Request | None] = queue.Queue()
+        self._slices: dict[int, Iterator[m.Reply]] = {}  # background work by request id
+        self._cancelled: set[int] = set()
+        self._current: int | None = None  # the request that may be interrupted now
+        self._sending = self._late = False  # a line is being written; an interrupt waits for it
+        self._chat: object | None = None
+
+    def run(self) -> None:
+        """Read and serve; returns when the asking side has gone."""
+        signal.signal(signal.SIGINT, self._interrupted)
+        threading.Thread(target=self._read, daemon=True).start()
+        while True:
+            request = self._next()
+            if request is None:
+                return
+            self._serve(request)
+
+    def _read(self) -> None:
+        for line in sys.stdin.buffer:
+            try:
+                request = m.decode(line)
+            except ValueError as error:
+                print(f"worker: {error}", file=sys.stderr)
+                continue
+            if isinstance(request, m.Stop):
+                self._cancelled.add(request.target)
+                if self._current == request.target:
+                    _thread.interrupt_main()
+            elif isinstance(request, m.Request):
+                self._requests.put(request)
+        self._requests.put(None)
+        if self._current is not None:
+            _thread.interrupt_main()
+
+    def _interrupted(self, _signal: int, _frame: FrameType | None) -> None:
+        # Runs in the main thread, between two of its instructions: `_current` cannot change here.
+        if self._sending:
+            self._late = True
+        elif self._current is not None:
+            raise KeyboardInterrupt
+
+    def _next(self) -> m.Request | None:
+        """The next request; while there is none, background work advances."""
+        while self._slices:
+            try:
+                return self._requests.get_nowait()
+            except queue.Empty:
+                self._advance()
+        return self._requests.get()
+
+    def _advance(self) -> None:
+        number, work = next(iter(self._slices.items()))
+        if number in self._cancelled:
+            del self._slices[number]
+            self._send(m.Done(number))
+            return
+        try:
+            self._send(next(work))
+        except StopIteration:
+            del self._slices[number]
+        except ShadowMLXError as error:
+            del self._slices[number]
+            self._send(m.Failed(number, str(error)))
+
+    def _serve(self, request: m.Request) -> None:
+        if request.id in self._cancelled:
+            self._send(m.Done(request.id))
+            return
+        try:
+            self._current = request.id
+            replies = self._replies(request)
+            if isinstance(request, m.Check):
+                self._slices[request.id] = replies
+                return
+            for reply in replies:
+                self._send(reply)
+        except KeyboardInterrupt:
+            self._current = None  # from here on nothing is interrupted
+            self._send(m.Done(request.id))
+        except ShadowMLXError as error:
+            self._send(m.Failed(request.id, str(error)))
+        except MemoryError as error:
+            self._send(m.Failed(request.id, f"out of memory: {error or 'an allocation failed'}"))
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+            traceback.print_exc()
+            self._send(m.Failed(request.id, f"{type(error).__name__}: {error}", bug=True))
+        finally:
+            self._current = None
+
+    def _replies(self, request: m.Request) -> Iterator[m.Reply]:
+        if isinstance(request, m.ReadPage | m.Check):
+            from shadow_mlx.worker import reading
+
+            return reading.serve(request)
+        if isinstance(request, m.ShowTokens | m.Measure):
+            from shadow_mlx.worker import encoding
+
+            return encoding.serve(request)
+        if isinstance(request, m.ListModels | m.Download):
+            from shadow_mlx.worker import models
+
+            return models.serve(request)
+        from shadow_mlx.worker.chatting import Chat
+
+        if not isinstance(self._chat, Chat):
+            self._chat = Chat(self._send)
+        return self._chat.serve(request)
+
+    def _send(self, reply: m.Reply) -> None:
+        """Write one whole line: an interrupt that comes meanwhile is raised after it."""
+        line, written = m.encode(reply), 0
+        self._sending = True
+        while written < len(line):
+            written += self._out.write(line[written:]) or 0
+        self._sending = False
+        if self._late:
+            self._late = False
+            if self._current is not None:
+                raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Keep stdout for replies alone; what libraries print goes to stderr."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError):  # the asking side has gone
+        Worker(replies).run()
+    sys.stderr.flush()
+    os._exit(0)  # a thread may still sit in a read
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Answers from a loaded model, in any mode, for conversations that the asking side keeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.config import Mode, SamplingConfig
+from shadow_mlx.errors import InputError
+from shadow_mlx.generation.decode import decode, seed_sampling, weight_bytes
+from shadow_mlx.generation.prompts import chat_prompt
+from shadow_mlx.generation.reuse import ReusableCache
+from shadow_mlx.generation.session import modes_of
+from shadow_mlx.hub import choose_model
+from shadow_mlx.loading import load
+from shadow_mlx.worker import messages as m
+
+
+class Chat:
+    """One loaded model, and a prompt cache for each of its modes.
+
+    Args:
+        send: Where pieces of an answer go while it is made.
+    """
+
+    def __init__(self, send: Callable[[m.Reply], None]) -> None:
+        self._send = send
+        self._models: dict[Mode, Any] = {}
+        self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
+        self._tokenizer: Any = None
+
+    def serve(self, request: m.Request) -> Iterator[m.Reply]:
+        """Replies to ``Load`` and ``Ask``."""
+        if isinstance(request, m.Load):
+            yield m.Progress(request.id, "loading")
+            yield self._load(request)
+        elif isinstance(request, m.Ask):
+            yield self._answer(request)
+        else:
+            raise InputError(f"the worker does not know {type(request).__name__}")
+
+    def _load(self, request: m.Load) -> m.Loaded:
+        started = time.monotonic()
+        adapter = request.adapter
+        if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
+            raise InputError(f"no adapter in {adapter}: train one first, or choose another folder")
+        self._models, self._caches = {}, {}  # two models at once may not fit
+        choice = choose_model(request.model, adapter)
+        model, self._tokenizer = load(
+            choice.name,
+            adapter,
+            "attached" if adapter else "base",
+            trust_remote_code=request.trust_remote_code,
+        )
+        self._models = modes_of(model)
+        return m.Loaded(
+            request.id,
+            choice.name,
+            adapter,
+            list(self._models),
+            weight_bytes(model),
+            time.monotonic() - started,
+            choice.reason if choice.by_default else "",
+        )
+
+    def _answer(self, request: m.Ask) -> m.Answered:
+        mode: Mode = request.mode  # type: ignore[assignment]  # checked by the lookup below
+        model = self._models.get(mode)
+        if model is None:
+            raise InputError(f"{mode} is not loaded (loaded: {', '.join(self._models) or 'none'})")
+        sampling = SamplingConfig.from_mapping(request.sampling, where="sampling")
+        seed_sampling(sampling)
+        prompt = chat_prompt(self._tokenizer, request.messages)
+        key = (mode, sampling.max_kv_size)
+        cache = self._caches.setdefault(key, ReusableCache(model, sampling.max_kv_size))
+        caches, held = cache.take(prompt)
+        started = time.monotonic()
+        first: list[float] = []
+
+        def on_text(text: str) -> None:
+            if not first:
+                first.append(time.monotonic() - started)
+            self._send(m.Piece(request.id, text))
+
+        answer = decode(
+            model,
+            self._tokenizer,
+            prompt[held:],
+            sampling,
+            cache=caches,
+            cached_tokens=held,
+            on_text=on_text,
+        )
+        if answer.finish_reason != "interrupted":
+            cache.keep(caches, [*prompt, *answer.tokens])
+        return m.Answered(
+            request.id,
+            mode,
+            answer.text,
+            len(answer.tokens),
+            answer.prompt_tokens,
+            answer.cached_tokens,
+            answer.prompt_tps,
+            answer.generation_tps,
+            answer.memory_bytes,
+            answer.finish_reason,
+            first[0] if first else 0.0,
+        )

@@ -1,0 +1,115 @@
+"""Data as the model will see it: which tokens are trained, how long examples are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
+from shadow_mlx.data.problems import InvalidDataError
+from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.template import TemplateError
+from shadow_mlx.data.tokens import Encoder
+from shadow_mlx.worker import messages as m
+
+REPORT_EVERY = 256
+
+
+def serve(request: m.Request) -> Iterator[m.Reply]:
+    """Replies to ``ShowTokens`` and ``Measure``."""
+    if isinstance(request, m.ShowTokens):
+        encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
+        source = JsonLines(request.path)
+        wanted = range(request.start, min(request.start + request.count, len(source)))
+        examples = [item for i in wanted for item in _show(encoder, source, i)]
+        yield m.Tokens(request.id, request.start, examples)
+    elif isinstance(request, m.Measure):
+        yield from _measure(request)
+
+
+def _encoder(model: str | None, max_seq_length: int, mask_prompt: bool) -> Encoder:
+    return Encoder(_tokenizer(model), max_seq_length, mask_prompt)
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(model: str | None) -> Any:
+    from shadow_mlx.hub import choose_model, resolve_model
+    from shadow_mlx.loading import load_tokenizer
+
+    return load_tokenizer(resolve_model(choose_model(model).name))
+
+
+def _show(encoder: Encoder, source: JsonLines, i: int) -> list[m.TokenView]:
+    line = source.line_number(i)
+    try:
+        whole = encoder.tokenise([encoder.render(source[i])])[0]
+    except (InvalidDataError, TemplateError) as error:
+        return [m.TokenView(line, [], 0, 0, False, str(error))]
+    views = []
+    for example in whole:
+        fitted = encoder.fit(example)
+        if fitted is None:
+            problem = "dropped: no trained token is left within the longest length"
+            views.append(m.TokenView(line, [], len(example.tokens), 0, False, problem))
+        else:
+            views.append(_pieces(encoder.tokenizer, line, fitted))
+    return views
+
+
+def _pieces(tokenizer: Any, line: int, example: Example) -> m.TokenView:
+    """Runs of tokens that are trained alike, decoded together so that no character is cut."""
+    pieces: list[tuple[str, bool]] = []
+    tokens, trained = example.tokens.tolist(), example.supervised.tolist()
+    start = 0
+    for end in range(1, len(tokens) + 1):
+        if end == len(tokens) or trained[end] != trained[start]:
+            pieces.append((str(tokenizer.decode(tokens[start:end])), bool(trained[start])))
+            start = end
+    return m.TokenView(line, pieces, len(tokens), sum(trained), example.truncated)
+
+
+def _measure(request: m.Measure) -> Iterator[m.Reply]:
+    import numpy as np
+
+    encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
+    source = JsonLines(Path(request.path))
+    total = min(len(source), request.limit)
+    counts, lengths, problems = EncodingCounts(records=total), [], 0
+    for i in range(total):
+        try:
+            whole = encoder.tokenise([encoder.render(source[i])])[0]
+        except (InvalidDataError, TemplateError):
+            problems += 1
+            continue
+        for example in whole:
+            lengths.append(len(example.tokens))
+            fitted = encoder.fit(example)
+            if fitted is None:
+                counts.dropped_unsupervised += 1
+                continue
+            counts.examples += 1
+            counts.truncated += fitted.truncated
+            counts.tokens += len(fitted.tokens)
+            counts.supervised_tokens += int(fitted.supervised.sum())
+        if (i + 1) % REPORT_EVERY == 0:
+            yield m.Progress(request.id, "tokenising", i + 1, total)
+    notes = counts.notes()
+    if problems:
+        notes.append(f"{problems:,} lines cannot be used and are not counted here")
+    if total < len(source):
+        notes.append(f"measured on the first {total:,} of {len(source):,} records")
+    yield m.Measured(
+        request.id,
+        total,
+        len(source),
+        counts.examples,
+        counts.tokens,
+        counts.supervised_tokens,
+        counts.truncated,
+        counts.dropped,
+        max(lengths, default=0),
+        histogram(np.array(lengths, np.int64)),
+        notes,
+    )

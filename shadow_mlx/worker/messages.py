@@ -1,0 +1,324 @@
+"""What the two sides of the worker say to each other: frozen dataclasses, one a line of JSON.
+
+Every reply carries the ``id`` of its request. A request gets any number of replies and then one
+whose class is final (``final = True``), after which nothing more comes for that id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Base of the requests. ``id`` is chosen by the asking side."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Load(Request):
+    """Load a backbone, and the adapter's shadow where ``adapter`` names a folder."""
+
+    model: str | None = None
+    adapter: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Ask(Request):
+    """Answer a conversation in one mode. ``sampling`` holds fields of ``SamplingConfig``."""
+
+    mode: str
+    messages: list[dict[str, str]]
+    sampling: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stop(Request):
+    """End the request ``target`` early; what there is of it is kept."""
+
+    target: int
+
+
+@dataclass(frozen=True)
+class ReadPage(Request):
+    """Some records of a data file, from record ``start`` (from 0)."""
+
+    path: str
+    start: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Check(Request):
+    """Validate every line of a data file, in the background."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ShowTokens(Request):
+    """Tokenise some records and tell which tokens are trained."""
+
+    model: str | None
+    path: str
+    start: int
+    count: int
+    max_seq_length: int
+    mask_prompt: bool
+
+
+@dataclass(frozen=True)
+class Measure(Request):
+    """Tokenise a whole file (at most ``limit`` records): histogram and shares."""
+
+    model: str | None
+    path: str
+    max_seq_length: int
+    mask_prompt: bool
+    limit: int = 20_000
+
+
+@dataclass(frozen=True)
+class ListModels(Request):
+    """The models that this machine has."""
+
+
+@dataclass(frozen=True)
+class Download(Request):
+    """Fetch a model from the hub."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Base of the replies."""
+
+    final: ClassVar[bool] = False
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Progress(Reply):
+    """Still at work. ``total`` is 0 while it is unknown."""
+
+    what: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Done(Reply):
+    """The request is finished and there is no more to say. ``text`` may hold a result."""
+
+    final: ClassVar[bool] = True
+
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Failed(Reply):
+    """The request failed. ``bug`` tells that nobody foresaw it; ``message`` says what to do."""
+
+    final: ClassVar[bool] = True
+
+    message: str
+    bug: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded(Reply):
+    """A model is ready. ``note`` says why this backbone, where nobody named it."""
+
+    final: ClassVar[bool] = True
+
+    backbone: str
+    adapter: str | None
+    modes: list[str]
+    memory_bytes: int
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Piece(Reply):
+    """The next piece of an answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Answered(Reply):
+    """An answer is complete; the fields are those of ``generation.decode.Answer``."""
+
+    final: ClassVar[bool] = True
+
+    mode: str
+    text: str
+    tokens: int
+    prompt_tokens: int
+    cached_tokens: int
+    prompt_tps: float
+    generation_tps: float
+    memory_bytes: int
+    finish_reason: str
+    first_token_seconds: float
+
+
+@dataclass(frozen=True)
+class RecordView:
+    """One line of a data file, to look at: its parts by role, or what is wrong with it."""
+
+    line: int
+    kind: str
+    parts: list[Pair]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Page(Reply):
+    """Records of a file. ``total`` is ``None`` while the file is still being indexed."""
+
+    final: ClassVar[bool] = True
+
+    start: int
+    total: int | None
+    records: list[RecordView]
+
+
+@dataclass(frozen=True)
+class ProblemView:
+    """One finding; ``line`` is 0 for the file as a whole, ``record`` -1 likewise."""
+
+    line: int
+    record: int
+    found: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Checked(Reply):
+    """How far the check of a file is; ``problems`` are those found since the last such reply."""
+
+    done: int
+    total: int
+    records: int
+    kinds: dict[str, int]
+    turns: int
+    problem_count: int
+    problems: list[ProblemView]
+    finished: bool
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """One training example as tokens: pieces of text, each trained on or not."""
+
+    line: int
+    pieces: list[tuple[str, bool]]
+    tokens: int
+    trained: int
+    truncated: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Tokens(Reply):
+    """The examples of a page of records."""
+
+    final: ClassVar[bool] = True
+
+    start: int
+    examples: list[TokenView]
+
+
+@dataclass(frozen=True)
+class Measured(Reply):
+    """What encoding a file gave. ``histogram`` holds (from, to, examples), both ends included."""
+
+    final: ClassVar[bool] = True
+
+    records: int
+    total: int
+    examples: int
+    tokens: int
+    trained: int
+    truncated: int
+    dropped: int
+    longest: int
+    histogram: list[tuple[int, int, int]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One model that is here. ``where`` is bundled, local or hub cache."""
+
+    name: str
+    where: str
+    path: str
+    architecture: str
+    quantization: str
+    size_bytes: int
+    supported: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Models(Reply):
+    """The models of this machine."""
+
+    final: ClassVar[bool] = True
+
+    models: list[ModelView]
+
+
+Message = Request | Reply
+
+_NESTED: dict[str, tuple[str, type[Any]]] = {
+    "Page": ("records", RecordView),
+    "Checked": ("problems", ProblemView),
+    "Tokens": ("examples", TokenView),
+    "Models": ("models", ModelView),
+}
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for base in (Request, Reply) for kind in base.__subclasses__()
+}
+
+
+def encode(message: Message) -> bytes:
+    """One line, its newline included. Lone surrogates are escaped, as JSON allows."""
+    fields = dataclasses.asdict(message)
+    return json.dumps({"type": type(message).__name__, **fields}).encode() + b"\n"
+
+
+def decode(line: bytes | str) -> Message:
+    """The message of one line.
+
+    Raises:
+        ValueError: When it is none.
+    """
+    raw = json.loads(line)
+    if not isinstance(raw, dict) or raw.get("type") not in _KINDS:
+        raise ValueError(f"not a message: {line[:200]!r}")
+    name = raw.pop("type")
+    if name in _NESTED:
+        key, kind = _NESTED[name]
+        raw[key] = [kind(**item) for item in raw[key]]
+    try:
+        return _KINDS[name](**raw)
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def is_final(reply: Reply) -> bool:
+    """Whether no further reply comes for this request."""
+    return reply.finished if isinstance(reply, Checked) else reply.final

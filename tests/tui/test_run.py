@@ -1,0 +1,238 @@
+"""The live view of a run: against records written by hand, and a process that pretends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shadow_mlx.events import Noted, RunEnded
+from tests.tui.fake_run import started, story, trained, validated, write_story
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
+from tui import bridge
+from tui.app import ShadowApp
+from tui.screens.run import RunScreen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    command = [sys.executable, "-m", "tests.tui.fake_run"]
+    monkeypatch.setattr(bridge, "TRAIN_COMMAND", command)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_a_finished_run_stays_with_its_summary(own_place: Path, size: tuple[int, int]) -> None:
+    async def test() -> None:
+        folder = write_story(own_place / "mine", story())
+        app = ShadowApp()
+        async with shown(app, size) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: "best validation loss" in words(pilot))
+            screen = words(pilot)
+            assert "✔ done mine · sprout" in screen
+            assert "c chat with it" in screen
+            assert "2,345 tokens/s" in screen
+            assert "★" in screen
+            assert "⠀" not in screen  # an empty braille cell is a space
+
+    run(test())
+
+
+def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
+    async def test() -> None:
+        folder = write_story(own_place / "mine", story())
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: "★ best" in words(pilot))
+            await press(pilot, "l", "m")
+            assert "log · smooth 0.6" in words(pilot)
+            await press(pilot, "left", "left")
+            assert "step 2" in words(pilot)
+            await press(pilot, "plus")
+            assert "zoomed" in words(pilot)
+            await press(pilot, "0")
+            assert "zoomed" not in words(pilot)
+            assert app.state.chart == {"log": True, "smoothing": 0.6}
+
+    run(test())
+
+
+def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train: None) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+            await until(pilot, lambda: "▶ training" in words(pilot) and "tokens/s" in words(pilot))
+            await press(pilot, "p")
+            await until(pilot, lambda: "paused" in text(pilot).splitlines()[1])
+            await press(pilot, "p")
+            await until(pilot, lambda: "▶ training" in words(pilot))
+            await press(pilot, "s")
+            await until(pilot, lambda: "■ stopped" in words(pilot))
+            assert "r goes on" in words(pilot)
+            await press(pilot, "r")
+            await until(pilot, lambda: "▶ training" in words(pilot))
+            await press(pilot, "x", "y")
+            await until(pilot, lambda: not isinstance(app.screen, RunScreen))
+            assert not (own_place / "mine").exists()
+
+    run(test())
+
+
+def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+            await until(pilot, lambda: "▶ training" in words(pilot))
+            await press(pilot, "ctrl+q")
+            await until(pilot, lambda: "goes on without this screen" in words(pilot))
+            await press(pilot, "k")
+        assert bridge.is_live(own_place / "mine")
+        again = ShadowApp()
+        async with shown(again) as pilot:
+            await until(pilot, lambda: "▶ running" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "▶ training" in words(pilot))
+            await press(pilot, "s")
+            await until(pilot, lambda: "■ stopped" in words(pilot))
+
+    run(test())
+
+
+def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_train: None) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+            await until(pilot, lambda: "tokens/s" in words(pilot))
+            app.launched[own_place / "mine"].process.kill()
+            await until(pilot, lambda: "✘ interrupted" in words(pilot))
+
+    run(test())
+
+
+def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
+    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-c", code])
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
+            await until(pilot, lambda: "no such ␛[31mmodel" in words(pilot))
+
+    run(test())
+
+
+def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+            await until(pilot, lambda: "tokens/s" in words(pilot))
+            for size in ((40, 12), (200, 60), NARROW):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+            await until(pilot, lambda: "tokens/s" in words(pilot))
+            await press(pilot, "s")
+            await until(pilot, lambda: "■ stopped" in words(pilot))
+
+    run(test())
+
+
+def test_text_of_a_run_is_shown_and_not_interpreted(own_place: Path) -> None:
+    async def test() -> None:
+        events = story(20)
+        events.insert(2, Noted(0.0, "warning", "[bold]not bold[/] \x1b]0;title\x07"))
+        folder = write_story(own_place / "mine", events)
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: "[bold]not bold[/] ␛]0;title␇" in words(pilot))
+
+    run(test())
+
+
+def test_a_failed_run_says_why(own_place: Path) -> None:
+    async def test() -> None:
+        ended = RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is not finite")
+        folder = write_story(own_place / "mine", [started(100), trained(20), ended])
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: "! the loss is not finite" in words(pilot))
+
+    run(test())
+
+
+def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None:
+    async def test() -> None:
+        mine = write_story(own_place / "mine", story(), {"rank": 8})
+        write_story(own_place / "other", story(), {"rank": 32})
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            app.show_run(mine)
+            await until(pilot, lambda: "★ best" in words(pilot))
+            await press(pilot, "o")
+            await until(pilot, lambda: "other: rank: 8 | 32" in words(pilot))
+
+    run(test())
+
+
+def test_a_long_record_is_read_in_pieces(own_place: Path) -> None:
+    events = [started(1_000_000), *(trained(i) for i in range(1, 5_001)), validated(5_000)]
+    folder = write_story(own_place / "long", events)
+    view = bridge.EventReader(folder).read_all()
+    assert len(view.train) == 5_000
+    assert view.best_step == 5_000
+
+
+def test_a_resumed_run_does_its_steps_once(own_place: Path) -> None:
+    events = [started(100), trained(10), trained(20), trained(30), started(100, 20), trained(30)]
+    folder = write_story(own_place / "mine", events)
+    view = bridge.EventReader(folder).read_all()
+    assert list(view.train.steps) == [10, 20, 30]
+
+
+def test_a_torn_last_line_waits_for_its_rest(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", [started(100), trained(10)])
+    path = folder / "run" / "events.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    reader = bridge.EventReader(folder)
+    assert len(reader.read_all().train) == 0
+    path.write_bytes(whole)
+    assert len(reader.read_all().train) == 1
+
+
+def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
+    config = own_place / "c.yaml"
+    config.write_text("adapter_path: elsewhere/deep\niters: 20\n")
+    subprocess.run(
+        [sys.executable, "-m", "tests.tui.fake_run", "-c", str(config)],
+        check=True, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    async def test() -> None:
+        async with shown(ShadowApp()) as pilot:
+            await until(pilot, lambda: "elsewhere/deep" in words(pilot))
+            assert "✔ done" in words(pilot)
+
+    run(test())

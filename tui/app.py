@@ -1,0 +1,216 @@
+"""The application: its pages, keys, themes, and what all pages share."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from tui import bridge
+from tui.state import UiState, load_state, remember, save_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shadow_mlx.config import TrainConfig
+    from tui.child import Child
+
+PAGES = ("home", "models", "data", "train", "chat", "compare")
+
+
+def _page(name: str) -> Any:
+    """A factory of the page's screen; its module is imported when the page is first shown."""
+
+    def make() -> Screen[Any]:
+        import importlib
+
+        module = importlib.import_module(f"tui.screens.{name}")
+        screen: Screen[Any] = module.PAGE()
+        return screen
+
+    return make
+
+
+class ShadowApp(App[None]):
+    """``shadow-mlx tui``.
+
+    Args:
+        worker_command: How to start the child that holds models and data.
+    """
+
+    TITLE = "shadow-mlx"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES}
+    DEFAULT_MODE = "home"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-narrow"),
+        (110, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "toggle_help", "Help", id="help", priority=True),
+        *(
+            Binding(f"{i},f{i + 1}", f"go('{name}')", name.title(), show=False, id=f"go-{name}")
+            for i, name in enumerate(PAGES, 1)
+        ),
+        Binding("ctrl+q", "quit", "Quit", id="quit", priority=True),
+    ]
+
+    def __init__(self, worker_command: list[str] | None = None) -> None:
+        super().__init__()
+        self.state: UiState = load_state()
+        self._worker_command = worker_command or bridge.worker_command()
+        self._children: dict[str, Child] = {}
+        self.launched: dict[Path, bridge.Launched] = {}
+        self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
+        if self.state.keys:
+            self.set_keymap(self.state.keys)
+
+    def child(self, purpose: Literal["models", "data"]) -> Child:
+        """The child process for a purpose; it starts with its first request."""
+        if purpose not in self._children:
+            from tui.child import Child
+
+            self._children[purpose] = Child(self._worker_command)
+        return self._children[purpose]
+
+    async def close_children(self) -> None:
+        """End the children."""
+        for child in self._children.values():
+            await child.close()
+
+    def on_mount(self) -> None:
+        """Apply the remembered theme, and remember the next one."""
+        if self.state.theme in self.available_themes:
+            self.theme = self.state.theme
+        self.watch(self, "theme", lambda theme: self.remember(theme=theme), init=False)
+
+    def remember(self, **changes: Any) -> None:
+        """Change the remembered state and write it."""
+        self.state = dataclasses.replace(self.state, **changes)
+        problem = save_state(self.state)
+        if problem:
+            self.tell(f"Settings are not saved. {problem}", "warning")
+
+    def remember_first(self, field: str, value: str) -> None:
+        """Put ``value`` in front of one of the recent lists."""
+        self.remember(**{field: remember(getattr(self.state, field), value)})
+
+    def tell(self, message: str, severity: SeverityLevel = "information") -> None:
+        """A short message in the corner; its text is shown as it is."""
+        from shadow_mlx.terminal import visible
+
+        self.notify(visible(message), severity=severity, markup=False, timeout=8)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette: pages first, then what the focused page can do."""
+        for i, name in enumerate(PAGES, 1):
+            yield SystemCommand(
+                f"Go to {name.title()}", f"key {i}", lambda name=name: self.action_go(name)
+            )
+        seen = set()
+        for binding in screen.active_bindings.values():
+            one = binding.binding
+            if binding.node is self or not one.description or one.action in seen:
+                continue
+            seen.add(one.action)
+            yield SystemCommand(
+                one.description,
+                one.tooltip or f"key {self.get_key_display(one)}",
+                lambda one=one, node=binding.node: self.call_later(
+                    self.run_action, one.action, node
+                ),
+            )
+        yield from super().get_system_commands(screen)
+
+    def action_go(self, name: str) -> None:
+        """Show a page."""
+        while len(self.screen_stack) > 1 and self.current_mode == name:
+            self.pop_screen()
+        if self.current_mode != name:
+            self.switch_mode(name)
+
+    def action_toggle_help(self) -> None:
+        """Show or hide help and keys for what has the focus."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def show_run(self, folder: Path) -> None:
+        """Open the live view of a run, on the page that is shown."""
+        from tui.screens.run import RunScreen
+
+        self.remember_first("runs", str(folder))
+        self.push_screen(RunScreen(folder))
+
+    async def launch(self, config: TrainConfig, *, resume: bool = False) -> None:
+        """Start a run and show it."""
+        from shadow_mlx.errors import ShadowMLXError
+
+        try:
+            launched = await bridge.start_training(config, resume=resume)
+        except ShadowMLXError as error:
+            self.tell(str(error), "error")
+            return
+        self.launched[launched.folder] = launched
+        self.show_run(launched.folder)
+
+    async def chat_with(self, folder: Path | None, model: str | None = None) -> None:
+        """Go to the chat with an adapter loaded."""
+        await self.switch_mode("chat")
+        from tui.screens.chat import ChatScreen
+
+        screen = self.screen_stack[0]
+        assert isinstance(screen, ChatScreen)
+        screen.load(model, str(folder) if folder else None)
+
+    async def compare_with(self, folder: Path) -> None:
+        """Go to the comparison with an adapter loaded."""
+        await self.switch_mode("compare")
+        from tui.screens.compare import CompareScreen
+
+        screen = self.screen_stack[0]
+        assert isinstance(screen, CompareScreen)
+        screen.load(str(folder))
+
+    async def train_with(self, values: dict[str, Any]) -> None:
+        """Go to the training form with these settings filled in."""
+        await self.switch_mode("train")
+        from tui.screens.train import TrainScreen
+
+        screen = self.screen_stack[0]
+        assert isinstance(screen, TrainScreen)
+        screen.fill(values)
+
+    async def action_quit(self) -> None:
+        """Leave; asks first where something would be lost or goes on without us."""
+        from tui.screens.dialogs import LeaveDialog
+
+        live = [folder for folder in self.launched if bridge.is_live(folder)]
+        if not live and not self.unsaved:
+            self.exit()
+            return
+
+        def decide(choice: str | None) -> None:
+            if choice == "stop":
+                for folder in live:
+                    bridge.send(folder, "stop")
+            if choice in ("leave", "stop"):
+                self.exit()
+
+        self.push_screen(LeaveDialog(live, list(self.unsaved.values())), decide)
+
+    async def on_unmount(self) -> None:
+        """End the children; a run goes on."""
+        await self.close_children()
+
+
+def main() -> None:
+    """Run the UI until the person leaves it."""
+    ShadowApp().run()

@@ -1,0 +1,399 @@
+"""The only part of the UI that touches runs: it lists, starts, follows, signals and removes them.
+
+A run is an ordinary ``shadow-mlx train`` in a session of its own, so it outlives the UI; what it
+says is in its folder's ``run/events.jsonl``, whoever started it. Functions that read files are
+meant for a thread (``asyncio.to_thread``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from shadow_mlx.errors import InputError, ShadowMLXError
+from shadow_mlx.events import RunStarted, from_json
+from shadow_mlx.files import disk_errors, write_text
+from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from tui.curves import RunFold, RunView
+
+if TYPE_CHECKING:
+    from shadow_mlx.config import TrainConfig
+
+POLL_SECONDS = 0.25
+BLOCK = 1 << 18
+"""Bytes of events that are parsed in one go, so that a long record does not hold the screen."""
+
+DEPTH = 3
+"""How deep below the working folder runs are looked for."""
+
+TRAIN_COMMAND = [sys.executable, "-m", "shadow_mlx", "train"]
+
+Status = Literal["running", "done", "stopped", "patience", "failed", "interrupted", "empty"]
+Command = Literal["stop", "pause", "resume"]
+SIGNALS: dict[str, signal.Signals] = {
+    "stop": signal.SIGTERM,
+    "pause": signal.SIGUSR1,
+    "resume": signal.SIGUSR2,
+}
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run, for a list."""
+
+    folder: Path
+    status: Status
+    step: int
+    total_steps: int
+    best_loss: float | None
+    losses: tuple[float, ...]
+    backbone: str
+    changed: float
+    has_adapter: bool
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A run that this UI started. ``process`` is for telling how it ended."""
+
+    folder: Path
+    process: asyncio.subprocess.Process
+
+
+class EventReader:
+    """Reads an events file as it grows, a block at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = RunFolder(folder).events
+        self._offset = 0
+        self._rest = b""
+        self._inode = 0
+        self.fold = RunFold()
+
+    def read(self) -> bool:
+        """Fold in the next block; returns whether there was anything new."""
+        try:
+            with self._path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                if stat.st_ino != self._inode or stat.st_size < self._offset:  # a new run
+                    self._inode, self._offset, self._rest = stat.st_ino, 0, b""
+                    self.fold = RunFold()
+                file.seek(self._offset)
+                block = file.read(BLOCK)
+        except OSError:  # not there yet, or removed while we look
+            return False
+        self._offset += len(block)
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            try:
+                event = from_json(line.decode(errors="replace")) if line.strip() else None
+            except ValueError:  # a line that a crash tore
+                continue
+            if event is not None:
+                self.fold.add(event)
+        return bool(block)
+
+    def read_all(self) -> RunView:
+        """Everything that is there now."""
+        while self.read():
+            pass
+        return self.fold.snapshot()
+
+
+async def follow(folder: Path, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[RunView]:
+    """Snapshots of a run: one when the record has been read, then one for each change. Endless."""
+    reader, first = EventReader(folder), True
+    while True:
+        changed = await asyncio.to_thread(reader.read)
+        while changed and await asyncio.to_thread(reader.read):
+            pass
+        if changed or first:
+            yield reader.fold.snapshot()
+            first = False
+        await asyncio.sleep(poll_seconds)
+
+
+def is_live(folder: Path) -> bool:
+    """Whether a process writes this run now: the process exists and holds the folder's lock."""
+    try:
+        with (RunFolder(folder).run / ".lock").open() as file:
+            process = int(file.read().strip() or 0)
+            if not _exists(process):
+                return False
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def status_of(view: RunView, live: bool) -> Status:
+    """What to call the state of a run."""
+    if live and view.ended is None:
+        return "running"
+    if view.ended is not None:
+        return view.ended.reason
+    if view.version == 0:
+        return "empty"
+    return "interrupted"
+
+
+def summarise(folder: Path) -> RunSummary:
+    """One run's line in a list; reads its whole record."""
+    view = EventReader(folder).read_all()
+    losses = view.valid if len(view.valid) > 3 else view.train
+    return RunSummary(
+        folder=folder,
+        status=status_of(view, is_live(folder)),
+        step=view.step,
+        total_steps=view.total_steps,
+        best_loss=view.best_loss,
+        losses=tuple(losses.values),
+        backbone=view.started.backbone if view.started else "",
+        changed=view.last_time or last_change(folder),
+        has_adapter=RunFolder(folder).has_adapter,
+    )
+
+
+def find_runs(known: Iterable[str], below: Path) -> list[Path]:
+    """Folders of runs: those known, and those below a folder; most recently changed first."""
+    found = {Path(name).resolve() for name in known}
+    found |= {path.resolve() for path in _search(below, DEPTH)}
+    return sorted((p for p in found if _is_run(p)), key=last_change, reverse=True)
+
+
+def read_config(folder: Path, *, requested: bool = False) -> TrainConfig | None:
+    """The settings of a run (or those it was asked for), or ``None`` if they cannot be read."""
+    from shadow_mlx.cli.options import read_yaml
+    from shadow_mlx.config import TrainConfig
+
+    run = RunFolder(folder)
+    try:
+        return TrainConfig.from_mapping(
+            read_yaml(requested_path(folder) if requested else run.config)
+        )
+    except ShadowMLXError:
+        return None
+
+
+def check_target(config: TrainConfig) -> str | None:
+    """What stands in the way of starting this run, if anything."""
+    folder = Path(config.adapter_path)
+    if is_live(folder):
+        return f"{folder}: a run is at work here; stop it, or choose another folder"
+    if RunFolder(folder).has_adapter or RunFolder(folder).events.exists():
+        return f"{folder} holds a run already; choose another folder"
+    return None
+
+
+def has_adapter(folder: Path) -> bool:
+    """Whether something can be chatted with already."""
+    return RunFolder(folder).has_adapter
+
+
+def free_folder(base: str = "adapters") -> str:
+    """``base``, or ``base-2``, ``base-3`` …: the first that holds no run."""
+    number, name = 1, base
+    while _is_run(Path(name)) or RunFolder(Path(name)).has_adapter:
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+async def start_training(config: TrainConfig, *, resume: bool = False) -> Launched:
+    """Start ``shadow-mlx train`` as a process that outlives the UI.
+
+    Its output goes to ``run/output.log``, its settings stand in ``run/requested.yaml``.
+
+    Raises:
+        SurroundingsError: When the folder cannot be written.
+    """
+    import yaml
+
+    folder = Path(config.adapter_path)
+    run = RunFolder(folder)
+    settings = {k: v for k, v in config.to_mapping().items() if v is not None}
+    write_text(requested_path(folder), yaml.safe_dump(settings, sort_keys=False))
+    arguments = [*TRAIN_COMMAND, "-c", str(requested_path(folder))]
+    if resume:
+        arguments.append("--resume")
+    with disk_errors(run.run), log_path(folder).open("ab" if resume else "wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return Launched(folder.resolve(), process)
+
+
+def requested_path(folder: Path) -> Path:
+    """The settings with which the UI started a run."""
+    return RunFolder(folder).run / "requested.yaml"
+
+
+def log_path(folder: Path) -> Path:
+    """Where the output of a run lies that the UI started."""
+    return RunFolder(folder).run / "output.log"
+
+
+def log_tail(folder: Path, lines: int = 12) -> str:
+    """The end of a run's output, or ``""``."""
+    try:
+        with log_path(folder).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line.split("\r")[-1] for line in text.splitlines()][-lines:])
+
+
+def send(folder: Path, command: Command) -> bool:
+    """Ask a live run to stop (and save), pause or go on; returns whether there was one."""
+    process = _process_of(folder)
+    if process is None:
+        return False
+    try:
+        os.kill(process, SIGNALS[command])
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def discard(folder: Path) -> None:
+    """Remove what a run wrote, and nothing else; the folder too if it is then empty.
+
+    Raises:
+        InputError: The run is still at work.
+        SurroundingsError: The disk refuses.
+    """
+    if is_live(folder):
+        raise InputError(f"{folder}: the run is still at work; stop it first")
+    run = RunFolder(folder)
+    with disk_errors(folder, "remove"):
+        for name in ADAPTER_FILES:
+            (folder / name).unlink(missing_ok=True)
+        if run.run.is_dir():
+            shutil.rmtree(run.run)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def bundled_data() -> Path:
+    """The first-run data set that comes with the package.
+
+    Raises:
+        ModelError: The package was installed without it.
+    """
+    from shadow_mlx.bundled import bundled_model
+
+    return bundled_model("sprout") / "data" / "robot-intents"
+
+
+def data_files(data: str) -> list[Path]:
+    """The local files that a name of data stands for; ``[]`` for what is not here."""
+    from shadow_mlx.data.sources import locate
+
+    if not Path(data).expanduser().exists():
+        return []
+    try:
+        return list(locate(data))
+    except ShadowMLXError:
+        return []
+
+
+def records_in(data: str) -> tuple[int, int] | None:
+    """Training and validation examples of local data, by counting lines (0 where not given)."""
+    from shadow_mlx.data.lines import LineIndex
+    from shadow_mlx.data.sources import locate
+
+    if not data or not Path(data).expanduser().exists():
+        return None
+    try:
+        files = locate(data)
+        return len(LineIndex(files.train)), len(LineIndex(files.valid)) if files.valid else 0
+    except (ShadowMLXError, OSError):
+        return None
+
+
+def worker_command() -> list[str]:
+    """How the child that holds models and data is started."""
+    return [sys.executable, "-m", "shadow_mlx.worker"]
+
+
+def memory_of_machine() -> int:
+    """Bytes of physical memory; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def differing(a: TrainConfig, b: TrainConfig) -> list[tuple[str, Any, Any]]:
+    """The options in which two runs differ, as (name, first, second)."""
+    one, two = a.to_mapping(), b.to_mapping()
+    return [(name, one[name], two[name]) for name in one if one[name] != two[name]]
+
+
+def _process_of(folder: Path) -> int | None:
+    """The process that writes a live run: by its first event, or the lock before that."""
+    if not is_live(folder):
+        return None
+    try:
+        return int((RunFolder(folder).run / ".lock").read_text().strip())
+    except (OSError, ValueError):
+        started = EventReader(folder).read_all().started
+        return started.process_id if isinstance(started, RunStarted) else None
+
+
+def _exists(process: int) -> bool:
+    if process <= 0:
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_run(folder: Path) -> bool:
+    run = RunFolder(folder)
+    return run.events.is_file() or run.config.is_file()
+
+
+def last_change(folder: Path) -> float:
+    """When the run last said something, in seconds since the epoch; 0 when never."""
+    run = RunFolder(folder)
+    for path in (run.events, run.config):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def _search(folder: Path, depth: int) -> Iterable[Path]:
+    if _is_run(folder):
+        yield folder
+        return
+    if depth == 0:
+        return
+    try:
+        children = [e.path for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for child in sorted(children)[:200]:
+        if not Path(child).name.startswith(".") and Path(child).name != "node_modules":
+            yield from _search(Path(child), depth - 1)

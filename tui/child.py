@@ -1,0 +1,165 @@
+"""The asking side of the worker: a child process, requests to it, replies as async iterators."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+
+from shadow_mlx.worker import messages as m
+
+LINE_LIMIT = 64 << 20
+KEPT_ERRORS = 40
+
+SomeReply = TypeVar("SomeReply", bound=m.Reply)
+
+
+class ChildError(Exception):
+    """The request failed, or the child died; the message is for a person."""
+
+
+class Child:
+    """One worker process, started when first asked, and again after it died.
+
+    Args:
+        command: How to start it.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._process: asyncio.subprocess.Process | None = None
+        self._waiting: dict[int, asyncio.Queue[m.Reply]] = {}
+        self._numbers = itertools.count(1)
+        self._errors: deque[str] = deque(maxlen=KEPT_ERRORS)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._starting = asyncio.Lock()
+
+    @property
+    def process_id(self) -> int | None:
+        """The living child's process id."""
+        alive = self._process is not None and self._process.returncode is None
+        return self._process.pid if alive and self._process else None
+
+    def number(self) -> int:
+        """A fresh request id."""
+        return next(self._numbers)
+
+    async def ask(self, request: m.Request) -> AsyncIterator[m.Reply]:
+        """Send a request; yields its replies, the final one last.
+
+        Left before its end (the caller lost interest), the request is stopped.
+
+        Raises:
+            ChildError: The request failed or the child ended.
+        """
+        await self._ensure()
+        queue: asyncio.Queue[m.Reply] = asyncio.Queue()
+        self._waiting[request.id] = queue
+        ended = False
+        try:
+            await self._write(request)
+            while True:
+                reply = await queue.get()
+                ended = m.is_final(reply)
+                if isinstance(reply, m.Failed):
+                    raise ChildError(reply.message)
+                yield reply
+                if ended:
+                    return
+        finally:
+            self._waiting.pop(request.id, None)
+            if not ended:
+                self.stop(request.id)
+
+    async def result(self, request: m.Request, kind: type[SomeReply]) -> SomeReply:
+        """The final reply of a request, when nothing before it matters.
+
+        Raises:
+            ChildError: The request failed, was stopped, or the child ended.
+        """
+        async for reply in self.ask(request):
+            if isinstance(reply, kind):
+                return reply
+        raise ChildError("stopped")
+
+    def stop(self, number: int) -> None:
+        """Ask the child to end a request early."""
+        process = self._process
+        if process is None or process.returncode is not None or process.stdin is None:
+            return
+        if not process.stdin.is_closing():
+            process.stdin.write(m.encode(m.Stop(self.number(), number)))
+
+    async def close(self) -> None:
+        """End the child, at once if it does not end by itself soon."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._process = None
+
+    async def _ensure(self) -> None:
+        async with self._starting:
+            if self._process is not None and self._process.returncode is None:
+                return
+            self._errors.clear()
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE_LIMIT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # Ctrl-C at the terminal is not for it
+            )
+            errors = asyncio.create_task(self._read_errors(process))
+            self._tasks = [errors, asyncio.create_task(self._read(process, errors))]
+
+    async def _write(self, request: m.Request) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(m.encode(request))
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # _read notices the end and tells everybody who waits
+
+    async def _read(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            try:
+                reply = m.decode(line)
+            except ValueError:
+                self._errors.append(line.decode(errors="replace").rstrip())
+                continue
+            if isinstance(reply, m.Reply) and (queue := self._waiting.get(reply.id)):
+                queue.put_nowait(reply)
+        code = await process.wait()
+        await errors
+        for number, queue in list(self._waiting.items()):
+            queue.put_nowait(m.Failed(number, self._obituary(code)))
+
+    async def _read_errors(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while line := await process.stderr.readline():
+            self._errors.append(line.decode(errors="replace").rstrip())
+
+    def _obituary(self, code: int) -> str:
+        if code == -9:
+            why = "it was killed (signal 9), most likely because memory ran out"
+        elif code < 0:
+            why = f"it was ended by signal {-code}"
+        else:
+            why = f"it ended with code {code}"
+        last = f"\n{self._errors[-1]}" if self._errors else ""
+        return f"The model's process is gone: {why}. The next request starts a new one.{last}"

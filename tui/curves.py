@@ -1,0 +1,169 @@
+"""A run's events folded into what a screen shows: numbers kept compactly, frozen when looked at."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from shadow_mlx.events import (
+    Event,
+    Noted,
+    PhaseChanged,
+    RunEnded,
+    RunStarted,
+    Saved,
+    Trained,
+    Validated,
+)
+
+KEPT_NOTES = 100
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one curve; ``steps`` ascend. The arrays are this snapshot's own."""
+
+    name: str
+    steps: array[float]
+    values: array[float]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+EMPTY = array("d")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything known of a run at one moment. ``version`` grows with each event."""
+
+    version: int = 0
+    started: RunStarted | None = None
+    phase: str = "starting"
+    detail: str = ""
+    trained: Trained | None = None
+    validated: Validated | None = None
+    best_step: int | None = None
+    best_loss: float | None = None
+    saved_step: int | None = None
+    ended: RunEnded | None = None
+    notes: tuple[Noted, ...] = ()
+    last_time: float = 0.0
+    train: Series = field(default_factory=lambda: Series("train", EMPTY, EMPTY))
+    shadow: Series = field(default_factory=lambda: Series("shadow", EMPTY, EMPTY))
+    valid: Series = field(default_factory=lambda: Series("valid", EMPTY, EMPTY))
+    valid_shadow: Series = field(default_factory=lambda: Series("valid shadow", EMPTY, EMPTY))
+    speed: Series = field(default_factory=lambda: Series("tokens/s", EMPTY, EMPTY))
+
+    @property
+    def step(self) -> int:
+        """The last optimizer step that the run reported."""
+        if self.trained is not None:
+            return self.trained.step
+        return self.started.start_step if self.started else 0
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run; 0 while unknown."""
+        return self.started.total_steps if self.started else 0
+
+
+class _Points:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.steps: array[float] = array("d")
+        self.values: array[float] = array("d")
+
+    def add(self, step: float, value: float) -> None:
+        self.steps.append(step)
+        self.values.append(value)
+
+    def cut_after(self, step: int) -> None:
+        """Forget what came after ``step``: a resumed run does it again."""
+        keep = bisect_right(self.steps, step)
+        del self.steps[keep:], self.values[keep:]
+
+    def frozen(self) -> Series:
+        return Series(self.name, self.steps[:], self.values[:])
+
+
+class RunFold:
+    """Takes events in order; :meth:`snapshot` gives the frozen view."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._started: RunStarted | None = None
+        self._phase, self._detail = "starting", ""
+        self._trained: Trained | None = None
+        self._validated: Validated | None = None
+        self._best: tuple[int, float] | None = None
+        self._saved: int | None = None
+        self._ended: RunEnded | None = None
+        self._notes: list[Noted] = []
+        self._time = 0.0
+        names = ("train", "shadow", "valid", "valid shadow", "tokens/s")
+        self._points = {name: _Points(name) for name in names}
+
+    def add(self, event: Event) -> None:
+        """Fold one event in."""
+        self._version += 1
+        self._time = event.time
+        if isinstance(event, Trained):
+            self._trained = event
+            self._points["train"].add(event.step, event.loss)
+            self._points["shadow"].add(event.step, event.shadow_loss)
+            self._points["tokens/s"].add(event.step, event.tokens_per_second)
+        elif isinstance(event, Validated):
+            self._validated = event
+            self._points["valid"].add(event.step, event.loss)
+            self._points["valid shadow"].add(event.step, event.shadow_loss)
+            if event.best:
+                self._best = (event.step, event.loss)
+        elif isinstance(event, PhaseChanged):
+            self._phase, self._detail = event.phase, event.detail
+            if self._ended is not None:  # a run that is resumed begins with its phases
+                self._ended = None
+        elif isinstance(event, RunStarted):
+            self._begin(event)
+        elif isinstance(event, Saved):
+            self._saved = event.step
+        elif isinstance(event, Noted):
+            self._notes = [*self._notes[-KEPT_NOTES + 1 :], event]
+        elif isinstance(event, RunEnded):
+            self._ended = event
+
+    def _begin(self, event: RunStarted) -> None:
+        self._started, self._ended = event, None
+        for points in self._points.values():
+            points.cut_after(event.start_step)
+        if self._best is not None and self._best[0] > event.start_step:
+            self._best = None
+        if self._trained is not None and self._trained.step > event.start_step:
+            self._trained = None
+        if event.start_step == 0:
+            self._validated, self._notes, self._saved = None, [], None
+
+    def snapshot(self) -> RunView:
+        """The state as it is now, untouched by what comes later."""
+        best = self._best
+        return RunView(
+            version=self._version,
+            started=self._started,
+            phase=self._phase,
+            detail=self._detail,
+            trained=self._trained,
+            validated=self._validated,
+            best_step=best[0] if best else None,
+            best_loss=best[1] if best else None,
+            saved_step=self._saved,
+            ended=self._ended,
+            notes=tuple(self._notes),
+            last_time=self._time,
+            train=self._points["train"].frozen(),
+            shadow=self._points["shadow"].frozen(),
+            valid=self._points["valid"].frozen(),
+            valid_shadow=self._points["valid shadow"].frozen(),
+            speed=self._points["tokens/s"].frozen(),
+        )

@@ -1,0 +1,191 @@
+"""Home: the runs that there are, and for a newcomer the way to the first one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import DataTable, Static
+
+from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.terminal import visible
+from tui import bridge
+from tui.screens.base import Page
+from tui.words import SIGNS, ago, short, sparkline
+
+REFRESH_SECONDS = 2.0
+NEWCOMER = """\
+Make a small language model yours: show it examples, and it answers like them.
+
+  g   a first run, all filled in: sprout, the model that comes along, learns
+      to turn what people ask of a robot into commands.
+      Then Enter starts it, and c talks with what came of it.
+
+  3   your own data (JSON Lines of chats)      4   the training form
+  2   the models of this machine               F1  help, here and everywhere"""
+RETURNING = "Enter opens a run · g a first run with sprout · 4 train · 5 chat · F1 help"
+
+
+class HomePage(Page):
+    """Recent runs, and what to do next."""
+
+    NAME = "home"
+    HELP = """\
+# Home
+
+Every run in this folder and below it, whoever started it, newest first.
+
+`Enter` opens one, `c` chats with it, `g` prepares a first run on the bundled model and data.
+Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
+"""
+    DEFAULT_CSS = """
+    HomePage #welcome { height: auto; padding: 1 2; }
+    HomePage DataTable { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "guided", "First run", id="home-guided"),
+        Binding("c", "chat", "Chat", id="home-chat"),
+        Binding("v", "compare", "Compare", id="home-compare"),
+        Binding("enter", "open", "Open", show=False),
+    ]
+
+    class Listed(Message):
+        """The runs were looked up."""
+
+        def __init__(self, runs: list[bridge.RunSummary]) -> None:
+            super().__init__()
+            self.runs = runs
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: list[bridge.RunSummary] = []
+        self._seen: dict[Path, tuple[tuple[float, bool], bridge.RunSummary]] = {}
+
+    def body(self) -> ComposeResult:
+        """What to do, and the runs."""
+        yield Static(NEWCOMER, id="welcome", markup=False)
+        yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
+
+    def on_mount(self) -> None:
+        """Look up the runs, now and then again."""
+        self.query_one(DataTable).display = False
+        self._look()
+
+    @work(exclusive=True, group="runs")
+    async def _look(self) -> None:
+        while True:
+            if self.is_active or not self._runs:
+                self.post_message(self.Listed(await asyncio.to_thread(self._find)))
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _find(self) -> list[bridge.RunSummary]:
+        """In a thread: read again only what changed."""
+        runs = []
+        for folder in bridge.find_runs(self.ui.state.runs, Path.cwd())[:50]:
+            key = (bridge.last_change(folder), bridge.is_live(folder))
+            if folder not in self._seen or self._seen[folder][0] != key:
+                self._seen[folder] = (key, bridge.summarise(folder))
+            runs.append(self._seen[folder][1])
+        return runs
+
+    def on_home_page_listed(self, message: Listed) -> None:
+        """Fill the table, keeping the place of the cursor."""
+        table = self.query_one(DataTable)
+        table.display = bool(message.runs)
+        welcome = self.query_one("#welcome", Static)
+        welcome.update(RETURNING if message.runs else NEWCOMER)
+        if message.runs == self._runs and table.row_count:
+            return
+        first = not self._runs
+        self._runs = message.runs
+        row = table.cursor_row
+        table.clear(columns=True)
+        wide = self.size.width >= 100
+        names = ["State", "Run", "Steps", "Best loss", "Losses", "Model", "Changed"]
+        table.add_columns(*(names if wide else names[:5]))
+        for run in message.runs:
+            table.add_row(*self._cells(run)[: None if wide else 5], key=str(run.folder))
+        table.move_cursor(row=row)
+        if first and message.runs and self.focused is None:
+            table.focus()
+        self.refresh_bindings()
+
+    def _cells(self, run: bridge.RunSummary) -> list[Text]:
+        steps = f"{run.step:,}/{run.total_steps:,}" if run.total_steps else "–"
+        best = short(run.best_loss) if run.best_loss is not None else "–"
+        cells = [
+            f"{SIGNS[run.status]} {run.status}",
+            _name(run.folder),
+            steps,
+            best,
+            sparkline(run.losses, 16),
+            run.backbone,
+            ago(time.time() - run.changed),
+        ]
+        return [Text(visible(cell)) for cell in cells]
+
+    def on_resize(self) -> None:
+        """Columns fit the width."""
+        self._runs, runs = [], self._runs
+        if runs:
+            self.post_message(self.Listed(runs))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Open a run."""
+        if event.row_key.value:
+            self.ui.show_run(Path(event.row_key.value))
+
+    def _chosen(self) -> bridge.RunSummary | None:
+        row = self.query_one(DataTable).cursor_row
+        return self._runs[row] if 0 <= row < len(self._runs) else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Chat and compare need a run with an adapter."""
+        if action in ("chat", "compare"):
+            chosen = self._chosen()
+            return chosen is not None and chosen.has_adapter
+        return True
+
+    def on_data_table_row_highlighted(self) -> None:
+        """What can be done depends on the run under the cursor."""
+        self.refresh_bindings()
+
+    async def action_chat(self) -> None:
+        """Chat with the run under the cursor."""
+        if chosen := self._chosen():
+            await self.ui.chat_with(chosen.folder)
+
+    async def action_compare(self) -> None:
+        """Compare the run under the cursor with the untuned model."""
+        if chosen := self._chosen():
+            await self.ui.compare_with(chosen.folder)
+
+    async def action_guided(self) -> None:
+        """Fill the training form for a first run."""
+        try:
+            data = bridge.bundled_data()
+        except ShadowMLXError as error:
+            self.ui.tell(str(error), "error")
+            return
+        folder = bridge.free_folder("adapters")
+        await self.ui.train_with(
+            {"model": "sprout", "data": str(data), "adapter_path": folder, "iters": 300}
+        )
+
+
+def _name(folder: Path) -> str:
+    """The folder as short as it is unambiguous here."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return f"{folder.parent.name}/{folder.name}"
+
+
+PAGE = HomePage

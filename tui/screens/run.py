@@ -1,0 +1,371 @@
+"""One run, live and afterwards: its curves, figures, alerts, and what can be done next."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.terminal import visible
+from tui import bridge
+from tui.alerts import Alert, alerts
+from tui.curves import RunView
+from tui.plot import Look
+from tui.screens.base import Page
+from tui.screens.dialogs import Choice
+from tui.widgets.chart import LossChart, Overlay
+from tui.words import clock, count, gigabytes, headline, summary
+
+WATCH_SECONDS = 0.5
+
+
+class RunScreen(Page):
+    """The live view of one run folder.
+
+    Args:
+        folder: The adapter folder.
+    """
+
+    NAME = "train"
+    HELP = """\
+# A run
+
+The run works in a process of its own: leaving this page, or the program, does not end it.
+
+- `s` stop and save: `shadow-mlx train --resume` or `r` here goes on later
+- `p` pause or go on · `x` discard everything that it wrote
+- `c` chat with it · `v` compare base, attached and detached · `t` train again with its settings
+- `o` lay other runs' validation losses over it
+"""
+    DEFAULT_CSS = """
+    RunScreen #panes { height: 1fr; }
+    RunScreen #figures { height: auto; padding: 0 1; }
+    RunScreen #side { width: 100%; height: auto; max-height: 40%; }
+    RunScreen #log { height: auto; max-height: 8; padding: 0 1; color: $text-muted; }
+    RunScreen #head { height: 1; padding: 0 1; }
+    RunScreen #next { height: auto; padding: 0 1; color: $text-success; }
+    RunScreen #alerts { height: auto; max-height: 5; padding: 0 1; color: $text-error; }
+    RunScreen.-narrow #panes { layout: vertical; }
+    RunScreen.-wide #panes { layout: horizontal; }
+    RunScreen.-wide #side { width: 46; height: 100%; max-height: 100%; border-left: vkey $panel; }
+    RunScreen.-wide #chart { width: 1fr; height: 100%; }
+    RunScreen.-wide #log { max-height: 100%; }
+    RunScreen.-narrow.-low #log { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "stop", "Stop+save", id="run-stop"),
+        Binding("p", "pause", "Pause", id="run-pause"),
+        Binding("r", "resume", "Resume", id="run-resume"),
+        Binding("c", "chat", "Chat", id="run-chat"),
+        Binding("v", "compare", "Compare", id="run-compare"),
+        Binding("t", "again", "Again", tooltip="Train again with these settings", id="run-again"),
+        Binding("o", "overlay", "Overlay", id="run-overlay"),
+        Binding("x", "discard", "Discard", id="run-discard"),
+        Binding("escape", "back", "Back"),
+    ]
+
+    class Grown(Message):
+        """The run's record grew."""
+
+        def __init__(self, view: RunView) -> None:
+            super().__init__()
+            self.view = view
+
+    class Watched(Message):
+        """A look at the run's process."""
+
+        def __init__(self, live: bool, exit_code: int | None, output: str) -> None:
+            super().__init__()
+            self.live, self.exit_code, self.output = live, exit_code, output
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.view = RunView()
+        self.live = False
+        self.exit_code: int | None = None
+        self._overlays: tuple[Overlay, ...] = ()
+        self._others: list[Path] = []
+        self._alerts: list[Alert] = []
+        self._output = ""
+
+    def body(self) -> ComposeResult:
+        """Headline, alerts, chart, figures."""
+        look = Look(**{k: v for k, v in self.ui.state.chart.items() if k in ("log", "smoothing")})
+        yield Static(id="head", markup=False)
+        yield Static(id="next", markup=False)
+        yield Static(id="alerts", markup=False)
+        with Horizontal(id="panes"):
+            yield LossChart(look, id="chart")
+            with Vertical(id="side"):
+                yield Static(id="figures", markup=False)
+                yield Static(id="log", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin to follow the run."""
+        self.query_one(LossChart).focus()
+        self._follow()
+        self._watch()
+
+    @work(exclusive=True, group="follow")
+    async def _follow(self) -> None:
+        async for view in bridge.follow(self.folder):
+            self.post_message(self.Grown(view))
+
+    @work(exclusive=True, group="watch")
+    async def _watch(self) -> None:
+        """Notice what no event tells: a process that began or died, silence, a full disk."""
+        while True:
+            launched = self.ui.launched.get(self.folder)
+            code = launched.process.returncode if launched else None
+            live = await asyncio.to_thread(bridge.is_live, self.folder)
+            output = await asyncio.to_thread(bridge.log_tail, self.folder)
+            self.post_message(self.Watched(live, code, output))
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def on_run_screen_grown(self, message: Grown) -> None:
+        """Draw the newest state."""
+        self.view = message.view
+        self._draw(True)
+
+    def on_run_screen_watched(self, message: Watched) -> None:
+        """Draw what changed around the run."""
+        self.live, self.exit_code = message.live, message.exit_code
+        self._output = message.output
+        self._draw(False)
+
+    @property
+    def status(self) -> str:
+        """The run's state in a word."""
+        if self.view.ended is None and not self.live and self._starting:
+            return "starting"
+        return bridge.status_of(self.view, self.live)
+
+    @property
+    def _starting(self) -> bool:
+        """Launched from here, and its process has not taken the folder yet."""
+        launched = self.ui.launched.get(self.folder)
+        return launched is not None and launched.process.returncode is None
+
+    def _draw(self, fresh: bool) -> None:
+        self._alerts = alerts(
+            self.view,
+            live=self.live,
+            now=time.time(),
+            memory_bytes=bridge.memory_of_machine(),
+            free_disk_bytes=_free_disk(self.folder),
+        )
+        if self.status in ("interrupted", "empty") and self.exit_code not in (None, 0):
+            message = visible(self._output).strip().splitlines()
+            text = "\n".join(message[-3:]) or f"the process ended with code {self.exit_code}"
+            self._alerts.insert(0, Alert("error", text, "t: change the settings"))
+        self.query_one("#head", Static).update(self._head())
+        after = self.query_one("#next", Static)
+        after.update(self._next())
+        after.display = bool(self._next())
+        warning = self.query_one("#alerts", Static)
+        warning.display = bool(self._alerts)
+        warning.update("\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts))
+        self.query_one("#figures", Static).update(self._figures())
+        self.query_one("#log", Static).update(self._log())
+        if fresh:
+            self.query_one(LossChart).show(self.view, self._overlays)
+        self.refresh_bindings()
+
+    def _head(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append_text(headline(self.view, self.status, self.folder, self.size.width - 2))
+        return text
+
+    def _next(self) -> str:
+        """What the run left and what can be done with it, once it is over."""
+        over = self.status not in ("running", "starting", "empty")
+        return visible(summary(self.view, self.status)) if over else ""
+
+    def _figures(self) -> Text:
+        view, trained, started = self.view, self.view.trained, self.view.started
+        facts: list[tuple[str, str]] = []
+        if trained is not None:
+            facts += [
+                ("speed", f"{trained.tokens_per_second:,.0f} tokens/s"),
+                ("memory", f"{gigabytes(trained.peak_memory_bytes)} peak"),
+                ("learning rate", f"{trained.learning_rate:.2e}"),
+                ("gradient", f"{trained.gradient_norm:.3g}"),
+                ("epoch", f"{trained.epoch:.2f}"),
+            ]
+            if self.live and view.ended is None:
+                facts.append(("left", clock(trained.seconds_left)))
+        if view.saved_step is not None:
+            facts.append(("saved", f"step {view.saved_step}"))
+        if started is not None:
+            facts += [
+                ("trained", f"{count(started.trainable_parameters)} parameters"),
+                ("data", f"{started.train_examples:,} + {started.valid_examples:,} examples"),
+            ]
+            if started.truncated_examples or started.dropped_examples:
+                cut = f"{started.truncated_examples:,} cut, {started.dropped_examples:,} dropped"
+                facts.append(("examples", cut))
+        wide = self.has_class("-wide")
+        if wide:
+            return Text("\n".join(f"{name:<14}{value}" for name, value in facts))
+        return Text(" · ".join(f"{name} {value}" for name, value in facts))
+
+    def _log(self) -> Text:
+        lines = [f"{'!' if n.level == 'warning' else '·'} {n.message}" for n in self.view.notes]
+        lines += self._differences()
+        return Text(visible("\n".join(lines[-20:])))
+
+    def _differences(self) -> list[str]:
+        mine = bridge.read_config(self.folder) if self._others else None
+        lines = []
+        for other in self._others:
+            theirs = bridge.read_config(other)
+            if mine is None or theirs is None:
+                continue
+            skip = ("adapter_path",)
+            parts = [
+                f"{name}: {a} | {b}"
+                for name, a, b in bridge.differing(mine, theirs)
+                if name not in skip
+            ]
+            lines.append(f"{other.name}: {', '.join(parts) or 'the same settings'}")
+        return lines
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what makes sense now is in the footer."""
+        running = self.live and self.view.ended is None
+        if action in ("stop", "pause"):
+            return running
+        if action == "resume":
+            resumable = self.status in ("interrupted", "stopped") and self.view.step > 0
+            return resumable and not self._starting
+        if action == "discard":
+            return not self._starting or running
+        if action in ("chat", "compare"):
+            return self.view.saved_step is not None or bool(self.view.ended)
+        return True
+
+    def action_stop(self) -> None:
+        """Stop at the end of the step, and save."""
+        if bridge.send(self.folder, "stop"):
+            self.ui.tell("The run ends with this step and saves. r goes on later.")
+
+    def action_pause(self) -> None:
+        """Pause before the next step, or go on."""
+        paused = self.view.phase == "paused"
+        bridge.send(self.folder, "resume" if paused else "pause")
+        if not paused:
+            self.ui.tell("The run pauses after this step; p goes on.")
+
+    async def action_resume(self) -> None:
+        """Go on where a stopped or killed run was saved."""
+        config = bridge.read_config(self.folder)
+        if config is None:
+            self.ui.tell("The run's settings cannot be read; it cannot be resumed here.", "error")
+            return
+        config = dataclasses.replace(config, adapter_path=str(self.folder))
+        try:
+            self.ui.launched[self.folder] = await bridge.start_training(config, resume=True)
+        except ShadowMLXError as error:
+            self.ui.tell(str(error), "error")
+
+    def action_discard(self) -> None:
+        """Stop the run and remove what it wrote, after a question."""
+        question = f"Remove the run in {self.folder}, with its adapter and checkpoints?"
+
+        def decide(choice: str | None) -> None:
+            if choice == "remove":
+                self._discard()
+
+        self.app.push_screen(Choice(question, [("remove", "y", "Remove it")]), decide)
+
+    @work(exclusive=True, group="discard")
+    async def _discard(self) -> None:
+        bridge.send(self.folder, "stop")
+        while await asyncio.to_thread(bridge.is_live, self.folder):
+            await asyncio.sleep(0.1)
+        try:
+            await asyncio.to_thread(bridge.discard, self.folder)
+        except ShadowMLXError as error:
+            self.ui.tell(str(error), "error")
+            return
+        self.ui.tell(f"{self.folder} is removed.")
+        self.dismiss()
+
+    async def action_chat(self) -> None:
+        """Chat with the adapter."""
+        if self._has_adapter():
+            await self.ui.chat_with(self.folder)
+
+    async def action_compare(self) -> None:
+        """Compare the adapter with the untuned model."""
+        if self._has_adapter():
+            await self.ui.compare_with(self.folder)
+
+    def _has_adapter(self) -> bool:
+        if bridge.has_adapter(self.folder):
+            return True
+        self.ui.tell("There is no adapter yet: it appears with the first checkpoint.", "warning")
+        return False
+
+    async def action_again(self) -> None:
+        """Fill the form with this run's settings, for a folder of its own."""
+        config = bridge.read_config(self.folder) or _requested(self.folder)
+        values: dict[str, Any] = config.to_mapping() if config else {}
+        values["adapter_path"] = bridge.free_folder(values.get("adapter_path") or "adapters")
+        await self.ui.train_with(values)
+
+    def action_back(self) -> None:
+        """Leave this view; the run goes on."""
+        self.dismiss()
+
+    @work(exclusive=True, group="overlay")
+    async def action_overlay(self) -> None:
+        """Lay the validation losses of the next other run over this one; after the last, none."""
+        known = self.ui.state.runs
+        runs = await asyncio.to_thread(bridge.find_runs, known, Path.cwd())
+        others = [run for run in runs if run != self.folder]
+        if not others:
+            self.ui.tell("There is no other run to lay over this one.")
+            return
+        shown = len(self._others)
+        self._others = others[: shown + 1] if shown < min(3, len(others)) else []
+        overlays = []
+        for other in self._others:
+            view = await asyncio.to_thread(bridge.EventReader(other).read_all)
+            series = view.valid if len(view.valid) > 1 else view.train
+            overlays.append(Overlay(visible(other.name), series))
+        self._overlays = tuple(overlays)
+        self._draw(True)
+
+    def on_loss_chart_look_changed(self, message: LossChart.LookChanged) -> None:
+        """Remember how curves are shown."""
+        look = message.look
+        self.ui.remember(chart={"log": look.log, "smoothing": look.smoothing})
+
+
+def _requested(folder: Path) -> Any:
+    """The settings that a run was started with, when it never got to writing its own."""
+    return bridge.read_config(folder, requested=True)
+
+
+def _free_disk(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return -1
+
+
+PAGE = RunScreen

@@ -1,0 +1,201 @@
+"""The training form: every option from its one declaration, the simple ones first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Label, Static
+
+from shadow_mlx.cli.options import GROUP_TITLES
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.terminal import visible
+from tui import bridge, form
+from tui.screens.base import Page
+from tui.widgets.option_row import OptionRow
+
+
+class TrainScreen(Page):
+    """Fill in, see what it means, start."""
+
+    NAME = "train"
+    HELP = """\
+# Training
+
+Every option of `shadow-mlx train`. An empty field takes the default that stands in it; the line
+below explains the option that has the focus, and a `!` says what is wrong with a value.
+
+- `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
+- `Ctrl+D` goes back to the defaults · `Tab` moves on, `Escape` leaves the field
+"""
+    DEFAULT_CSS = """
+    TrainScreen #form { height: 1fr; }
+    TrainScreen .group { padding: 1 1 0 1; text-style: bold; color: $text-accent; }
+    TrainScreen #help { height: 3; padding: 0 1; background: $panel; }
+    TrainScreen #verdict { height: auto; max-height: 4; padding: 0 1; }
+    TrainScreen #start-row { height: auto; padding: 0 1; }
+    TrainScreen #start { min-width: 20; height: 1; border: none; }
+    TrainScreen .expert { display: none; }
+    TrainScreen.-everything .expert { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "start", "Start", id="train-start"),
+        Binding("ctrl+a", "everything", "All options", id="train-everything", priority=True),
+        Binding("ctrl+d", "defaults", "Defaults", id="train-defaults", priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields = form.fields()
+        self._config: TrainConfig | None = None
+        self._records: dict[str, tuple[int, int] | None] = {}
+
+    def body(self) -> ComposeResult:
+        """The fields, what they mean, and the button."""
+        values = self.ui.state.form
+        with VerticalScroll(id="form", can_focus=False):
+            group = ""
+            for field in self._fields:
+                if not field.simple and field.group != group:
+                    group = field.group
+                    title = GROUP_TITLES.get(group, group)
+                    yield Label(title, classes="group expert", markup=False)
+                row = OptionRow(field, str(values.get(field.name, "")))
+                row.set_class(not field.simple, "expert")
+                yield row
+        yield Static(id="help", markup=False)
+        yield Static(id="verdict", markup=False)
+        with Horizontal(id="start-row"):
+            yield Button("Start training", id="start", variant="primary")
+
+    def on_mount(self) -> None:
+        """Check what the form begins with, and explain the focused field."""
+        self.watch(self, "focused", self._explain)
+        self._check()
+        self.query_one("#start", Button).focus()
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Put other settings in; everything not named goes back to its default."""
+        for row in self.query(OptionRow):
+            text = form.to_text(values.get(row.field.name))
+            row.value = "" if text == row.field.default else text
+        everything = any(row.value and not row.field.simple for row in self.query(OptionRow))
+        self.set_class(everything, "-everything")
+        self._check()
+        self.query_one("#start", Button).focus()
+
+    def on_option_row_changed(self, message: OptionRow.Changed) -> None:
+        """Check again with every change."""
+        self._check()
+
+    def _texts(self) -> dict[str, str]:
+        return {row.field.name: row.value for row in self.query(OptionRow)}
+
+    def _check(self) -> None:
+        texts = self._texts()
+        self._config, problems = form.problems_of(texts)
+        if self._config is not None and (blocked := bridge.check_target(self._config)):
+            problems = {"adapter_path": blocked}
+            self._config = None
+        for row in self.query(OptionRow):
+            row.complain(problems.get(row.field.name, ""))
+        self._problems = problems
+        hidden = [
+            text
+            for name, text in problems.items()
+            if not any(f.name == name and f.simple for f in self._fields)
+        ]
+        self._say(hidden)
+        self._measure(texts.get("data", "").strip())
+        self.ui.remember(form={name: text for name, text in texts.items() if text})
+
+    @work(exclusive=True, group="measure")
+    async def _measure(self, data: str) -> None:
+        """Count the examples, so that steps and epochs can be told."""
+        if data not in self._records:
+            self._records[data] = await asyncio.to_thread(bridge.records_in, data)
+        self._say([])
+
+    def _say(self, problems: list[str]) -> None:
+        verdict = self.query_one("#verdict", Static)
+        if problems or self._config is None:
+            known = problems or list(self._problems.values())
+            verdict.update(visible("\n".join(f"! {text}" for text in known[:3])))
+            return
+        records = self._records.get(self._config.data or "")
+        verdict.update(visible(extent(self._config, records)))
+
+    def _explain(self) -> None:
+        for row in self.query(OptionRow):
+            if row.has_focus_within:
+                field = row.field
+                default = f" Default: {field.default}." if field.default else ""
+                text = f"{field.flag}: {field.help}.{default} Takes {field.kind}."
+                self.query_one("#help", Static).update(visible(text))
+                return
+        text = "Enter starts the run · Tab goes to the fields · Ctrl+A shows every option"
+        self.query_one("#help", Static).update(text)
+
+    def action_everything(self) -> None:
+        """All options, or the simple ones."""
+        self.toggle_class("-everything")
+
+    def action_defaults(self) -> None:
+        """Everything as declared, but keep model and data."""
+        texts = self._texts()
+        self.fill({"model": texts["model"], "data": texts["data"]})
+
+    def on_button_pressed(self) -> None:
+        """Start."""
+        self.call_later(self.action_start)
+
+    async def action_start(self) -> None:
+        """Start the run, or go to what is wrong."""
+        self._check()
+        if self._config is None:
+            names = [name for name in self._problems if name]
+            if names:
+                row = self.query_one(f"#row-{names[0]}", OptionRow)
+                if not row.field.simple:
+                    self.add_class("-everything")
+                row.query("Input, Select").first().focus()
+            self.app.bell()
+            return
+        config = self._config
+        if config.data:
+            self.ui.remember_first("recent_data", config.data)
+        await self.ui.launch(config)
+        self.query_one("#row-adapter_path", OptionRow).value = ""
+        folder = bridge.free_folder(config.adapter_path)
+        self.query_one("#row-adapter_path", OptionRow).value = folder
+
+
+def extent(config: TrainConfig, records: tuple[int, int] | None) -> str:
+    """How long the run is, in plain words."""
+    if records is None:
+        return "Ready. The data are looked at when the run starts."
+    train, valid = records
+    if not valid:
+        valid = round(train * config.valid_fraction)
+        train -= valid
+    each = config.batch_size * config.grad_accumulation_steps
+    epoch = max(1, -(-train // each))
+    if config.iters is not None:
+        steps = config.iters
+    elif config.epochs is not None:
+        steps = max(1, round(config.epochs * epoch))
+    else:
+        steps = max(300, 3 * epoch)
+    checks = "none" if not valid or not config.val_batches else f"every {config.steps_per_eval}"
+    return (
+        f"Ready. {train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
+        f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps."
+    )
+
+
+PAGE = TrainScreen

@@ -1,0 +1,295 @@
+"""The chart of losses: training and validation, attached and detached, on one pair of axes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+
+from tui.curves import RunView, Series
+from tui.plot import Curve, Look, Plot, draw, value_near
+from tui.words import short
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.97)
+AXIS = 7  # columns of the labels of the y-axis
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Another run's curve to compare with."""
+
+    name: str
+    series: Series
+
+
+class LossChart(Widget, can_focus=True):
+    """Curves of a run. What it shows is set by :meth:`show`; how, by its keys."""
+
+    HELP = """\
+# Loss chart
+
+Lines are training losses, `o` and `x` the validation losses of **attached** and **detached**;
+`★` marks the best checkpoint.
+
+- `l` logarithmic axis, `m` smoothing, `u` outliers in or out
+- `d` the shadow's own curves on or off
+- `left` `right` move the cursor and read the values; `shift` makes ten steps
+- `+` `-` zoom around the cursor, `0` shows everything again
+"""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--train",
+        "chart--shadow",
+        "chart--valid",
+        "chart--valid-shadow",
+        "chart--best",
+        "chart--axis",
+        "chart--other",
+    }
+    DEFAULT_CSS = """
+    LossChart { height: 1fr; min-height: 6; }
+    LossChart:focus { background-tint: $foreground 4%; }
+    LossChart > .chart--train { color: $primary; }
+    LossChart > .chart--shadow { color: $secondary; }
+    LossChart > .chart--valid { color: $success; text-style: bold; }
+    LossChart > .chart--valid-shadow { color: $warning; text-style: bold; }
+    LossChart > .chart--best { color: $accent; text-style: bold; }
+    LossChart > .chart--other { color: $error; }
+    LossChart > .chart--axis { color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "log", "Log scale", show=False, id="chart-log"),
+        Binding("m", "smooth", "Smoothing", show=False, id="chart-smooth"),
+        Binding("u", "clip", "Outliers", show=False, id="chart-clip"),
+        Binding("d", "shadows", "Shadow curves", show=False, id="chart-shadow"),
+        Binding("left", "cursor(-1)", "Cursor left", show=False),
+        Binding("right", "cursor(1)", "Cursor right", show=False),
+        Binding("shift+left", "cursor(-10)", "Cursor far left", show=False),
+        Binding("shift+right", "cursor(10)", "Cursor far right", show=False),
+        Binding("plus,equals_sign", "zoom(2)", "Zoom in", show=False, id="chart-zoom-in"),
+        Binding("minus", "zoom(0.5)", "Zoom out", show=False, id="chart-zoom-out"),
+        Binding("0", "whole", "Show everything", show=False, id="chart-whole"),
+    ]
+
+    class LookChanged(Message):
+        """The person changed how curves are shown."""
+
+        def __init__(self, look: Look) -> None:
+            super().__init__()
+            self.look = look
+
+    def __init__(self, look: Look | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.look = look or Look()
+        self._view = RunView()
+        self._overlays: tuple[Overlay, ...] = ()
+        self._with_shadow = True
+        self._cursor: int | None = None
+        self._plot: Plot | None = None
+
+    def show(self, view: RunView, overlays: tuple[Overlay, ...] = ()) -> None:
+        """Show a run, and other runs' validation losses over it."""
+        self._view, self._overlays = view, overlays
+        self.refresh()
+
+    @property
+    def cursor_step(self) -> float | None:
+        """The step under the cursor, while there is one."""
+        if self._cursor is None or self._plot is None:
+            return None
+        return self._plot.step_at(self._cursor)
+
+    def render(self) -> Text:
+        """Legend, rows with the y-axis, and the x-axis."""
+        width, height = self.size.width - AXIS, self.size.height - 2
+        curves = self._curves()
+        drawn = [c for c, _ in curves]
+        self._plot = plot = draw(drawn, width, height, self.look)
+        if plot is None:
+            return self._empty()
+        if how := self._how(plot):  # which takes a line
+            self._plot = plot = draw(drawn, width, height - 1, self.look) or plot
+        if self._cursor is not None:
+            self._cursor = max(0, min(self._cursor, width - 1))
+        styles = [self._style(name) for _, name in curves]
+        text = Text(no_wrap=True, overflow="crop")
+        text.append_text(self._legend(curves, styles))
+        text.append("\n")
+        if how:
+            text.append(f"{' ' * AXIS}{how}\n", self._style("axis"))
+        best = self._best_place(plot)
+        for row, cells in enumerate(plot.cells):
+            text.append_text(self._y_label(plot, row))
+            self._row(text, cells, styles, best[1] if best and best[0] == row else None)
+            text.append("\n")
+        text.append_text(self._x_axis(plot, width))
+        return text
+
+    def _curves(self) -> list[tuple[Curve, str]]:
+        view, found = self._view, []
+        if self._with_shadow:
+            found.append((_curve(view.shadow), "shadow"))
+        found.append((_curve(view.train), "train"))
+        found += [(_curve(o.series, o.name), "other") for o in self._overlays]
+        if self._with_shadow:
+            found.append((_curve(view.valid_shadow, mark="x"), "valid-shadow"))
+        found.append((_curve(view.valid, mark="o"), "valid"))
+        return [(curve, name) for curve, name in found if len(curve.steps)]
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"chart--{name}", partial=True)
+
+    def _legend(self, curves: list[tuple[Curve, str]], styles: list[Style]) -> Text:
+        """Names with the last values, or with those under the cursor."""
+        at = self.cursor_step
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{'step ' + format(at, '.0f') if at is not None else 'loss':<{AXIS}}")
+        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
+            near = value_near(curve, at) if at is not None else None
+            value = near[1] if near else float(curve.values[-1])
+            text.append(curve.mark or "──", style)
+            text.append(f" {curve.name} {short(value)}  ")
+        if self._view.best_step is not None:
+            text.append("★", self._style("best"))
+            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}  ")
+        text.truncate(self.size.width, overflow="ellipsis")
+        return text
+
+    def _how(self, plot: Plot) -> str:
+        parts = ["log"] if plot.log else []
+        if self.look.smoothing:
+            parts.append(f"smooth {self.look.smoothing:g}")
+        if plot.clipped:
+            parts.append(f"{plot.clipped} outliers above")
+        if self.look.window is not None:
+            parts.append("zoomed (0: everything)")
+        return " · ".join(parts)
+
+    def _best_place(self, plot: Plot) -> tuple[int, int] | None:
+        view = self._view
+        if view.best_step is None or view.best_loss is None:
+            return None
+        column = plot.column_of(view.best_step)
+        if column is None:
+            return None
+        rows = range(len(plot.cells))
+        return min(rows, key=lambda r: abs(plot.value_at_row(r) - (view.best_loss or 0))), column
+
+    def _y_label(self, plot: Plot, row: int) -> Text:
+        rows = len(plot.cells)
+        shown = row % max(2, rows // 4) == 0
+        label = (
+            f"{short(plot.value_at_row(row)):>{AXIS - 2}} ┤" if shown else " " * (AXIS - 1) + "│"
+        )
+        return Text(label, self._style("axis"))
+
+    def _row(
+        self, text: Text, cells: list[tuple[str, int]], styles: list[Style], best: int | None
+    ) -> None:
+        cursor = self._cursor if self.has_focus else None
+        run, run_owner = "", -2
+        for column, (character, owner) in enumerate(cells):
+            special = column in (cursor, best)
+            if special or owner != run_owner:
+                text.append(run, styles[run_owner] if run_owner >= 0 else "")
+                run, run_owner = "", owner
+            if column == best:
+                text.append("★", self._style("best"))
+            elif column == cursor:
+                text.append("┊" if character == " " else character, "reverse")
+            else:
+                run += character
+        text.append(run, styles[run_owner] if run_owner >= 0 else "")
+
+    def _x_axis(self, plot: Plot, width: int) -> Text:
+        line = [" "] * width
+        count = max(2, min(8, width // 14)) if plot.last > plot.first else 1
+        for k in range(count):
+            share = k / max(1, count - 1)
+            column = round(share * (width - 1))
+            step = plot.first + (plot.last - plot.first) * share
+            label = f"{step:.0f}"
+            start = max(0, min(column - len(label) // 2, width - len(label)))
+            line[start : start + len(label)] = label
+        return Text(" " * AXIS + "".join(line), self._style("axis"))
+
+    def _empty(self) -> Text:
+        message = "The curves begin with the first report." if self.size.width > 45 else "No points"
+        return Text("\n" * max(0, self.size.height // 2) + message, justify="center")
+
+    def _change(self, **changes: object) -> None:
+        self.look = dataclasses.replace(self.look, **changes)  # type: ignore[arg-type]
+        self.refresh()
+        self.post_message(self.LookChanged(self.look))
+
+    def action_log(self) -> None:
+        """Logarithmic or linear y-axis."""
+        self._change(log=not self.look.log)
+
+    def action_clip(self) -> None:
+        """Leave outliers out of the range, or let them in."""
+        self._change(clip=not self.look.clip)
+
+    def action_smooth(self) -> None:
+        """The next strength of smoothing."""
+        i = SMOOTHING.index(self.look.smoothing) if self.look.smoothing in SMOOTHING else 0
+        self._change(smoothing=SMOOTHING[(i + 1) % len(SMOOTHING)])
+
+    def action_shadows(self) -> None:
+        """Show the shadow's own curves, or not."""
+        self._with_shadow = not self._with_shadow
+        self.refresh()
+
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor; it appears at the right end."""
+        if self._plot is None:
+            return
+        width = len(self._plot.cells[0])
+        at = width if self._cursor is None else self._cursor
+        self._cursor = max(0, min(width - 1, at + by))
+        self.refresh()
+
+    def action_zoom(self, factor: float) -> None:
+        """Show a shorter or longer stretch around the cursor (or the end)."""
+        if self._plot is None:
+            return
+        first, last = self._plot.first, self._plot.last
+        center = self.cursor_step if self.cursor_step is not None else last
+        span = max((last - first) / factor, 4.0)
+        whole = draw([c for c, _ in self._curves()], 2, 1, Look())
+        if whole is None or span >= whole.last - whole.first:
+            self.action_whole()
+            return
+        start = min(max(whole.first, center - span / 2), whole.last - span)
+        self._change(window=(start, start + span))
+
+    def action_whole(self) -> None:
+        """Show everything."""
+        self._change(window=None)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is."""
+        self._cursor = max(0, event.x - AXIS)
+        self.refresh()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in."""
+        event.stop()
+        self.action_zoom(2)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out."""
+        event.stop()
+        self.action_zoom(0.5)
+
+
+def _curve(series: Series, name: str | None = None, mark: str = "") -> Curve:
+    steps = np.array(series.steps, np.float64)
+    return Curve(name or series.name, steps, np.array(series.values, np.float64), mark)

@@ -1,0 +1,102 @@
+"""One option of a form: its name, its field, its unit or its problem, in one line."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Label, Select
+
+from shadow_mlx.terminal import visible
+from tui.form import FormField
+
+
+class OptionRow(Horizontal):
+    """A field for one option. Empty text means the default, which stands there as a shadow.
+
+    Args:
+        field: The declaration.
+        value: The text to begin with.
+    """
+
+    DEFAULT_CSS = """
+    OptionRow { height: 1; padding: 0 1; }
+    OptionRow .name { width: 24; }
+    OptionRow Input, OptionRow Select { width: 1fr; max-width: 50; height: 1; }
+    OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; text-overflow: ellipsis; }
+    OptionRow.-wrong .note { color: $text-error; }
+    OptionRow.-wrong .name { text-style: bold; }
+    OptionRow:focus-within .name { text-style: bold reverse; }
+    """
+
+    class Changed(Message):
+        """The person changed the option."""
+
+        def __init__(self, row: OptionRow) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, field: FormField, value: str) -> None:
+        super().__init__(id=f"row-{field.name}")
+        self.field = field
+        self._value = value
+
+    def compose(self) -> ComposeResult:
+        """Name, field, note."""
+        field = self.field
+        yield Label(field.title, classes="name", markup=False)
+        control: Widget
+        if field.choices:
+            chosen = self._value or field.default
+            control = Select(
+                [(choice, choice) for choice in field.choices],
+                value=chosen if chosen in field.choices else Select.NULL,
+                allow_blank=field.optional,
+                compact=True,
+            )
+        else:
+            control = Input(self._value, placeholder=field.default or "default", compact=True)
+        control.HELP = self._help()  # type: ignore[misc]
+        yield control
+        yield Label(visible(field.unit), classes="note", markup=False)
+
+    def _help(self) -> str:
+        field = self.field
+        default = f" Default: `{field.default}`." if field.default else ""
+        return f"# {field.title}\n\n{field.help}\n\n`{field.flag}` takes {field.kind}.{default}"
+
+    @property
+    def value(self) -> str:
+        """The text as it stands; empty for the default."""
+        control = self.query_one(f"#{self.id} > Input, #{self.id} > Select")
+        if isinstance(control, Select):
+            text = "" if control.selection is None else str(control.selection)
+            return "" if text == self.field.default else text
+        assert isinstance(control, Input)
+        return control.value
+
+    @value.setter
+    def value(self, text: str) -> None:
+        control = self.query_one(f"#{self.id} > Input, #{self.id} > Select")
+        if isinstance(control, Select):
+            control.value = text or self.field.default or Select.NULL
+        else:
+            assert isinstance(control, Input)
+            control.value = text
+
+    def complain(self, problem: str) -> None:
+        """Show what is wrong, or with ``""`` the unit again."""
+        self.set_class(bool(problem), "-wrong")
+        note = self.query_one(".note", Label)
+        note.update(visible(f"! {problem}" if problem else self.field.unit))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Pass it on as this row's change."""
+        event.stop()
+        self.post_message(self.Changed(self))
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """Pass it on as this row's change."""
+        event.stop()
+        self.post_message(self.Changed(self))

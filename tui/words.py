@@ -1,0 +1,139 @@
+"""Figures and states in the words that people read; pure functions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from shadow_mlx.terminal import visible
+from tui.curves import RunView
+
+SIGNS = {
+    "running": "▶",
+    "starting": "…",
+    "done": "✔",
+    "patience": "✔",
+    "stopped": "■",
+    "failed": "✘",
+    "interrupted": "✘",
+    "empty": "·",
+}
+PHASES = {
+    "starting": "starting",
+    "loading": "loading the model",
+    "data": "reading the data",
+    "compiling": "compiling the first step",
+    "training": "training",
+    "validating": "validating",
+    "saving": "saving",
+    "paused": "paused (p goes on)",
+}
+
+
+def short(value: float) -> str:
+    """A number for an axis: four characters that matter."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e5 or size < 1e-3:
+        return f"{value:.0e}"
+    return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """A curve in one row of block characters, its highest value the full block."""
+    finite = [value for value in values if math.isfinite(value)]
+    columns = min(width, len(finite))
+    ends = [len(finite) * i // columns for i in range(columns + 1)] if columns else [0]
+    pairs = itertools.pairwise(ends)
+    means = [sum(finite[start:end]) / (end - start) for start, end in pairs]
+    low, high = min(means, default=0.0), max(means, default=0.0)
+    span = high - low
+    return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in means)
+
+
+def clock(seconds: float) -> str:
+    """A duration: ``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ago(seconds: float) -> str:
+    """How long ago: ``just now``, ``5 min ago``, ``3 days ago``."""
+    if seconds < 60:
+        return "just now"
+    for unit, length in (("min", 60), ("h", 3600), ("days", 86400)):
+        amount = int(seconds // length)
+        if seconds < length * {"min": 60, "h": 48, "days": 10**9}[unit]:
+            return f"{amount} {unit} ago"
+    return ""
+
+
+def count(number: float) -> str:
+    """A number of parameters or tokens: ``812``, ``23.4k``, ``1.25M``, ``8.1B``."""
+    for limit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{name}"
+    return f"{number:.0f}"
+
+
+def gigabytes(size: float) -> str:
+    """Bytes as MB or GB."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def bar(share: float, width: int) -> str:
+    """A progress bar that is readable without colour."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
+    """Sign, state, folder, backbone and progress, in one line."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    phase = PHASES.get(view.phase, view.phase)
+    state = phase if status in ("running", "starting") else status
+    text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
+    if view.detail and status == "running":
+        text.append(f" ({visible(view.detail)})")
+    text.append(f"  {visible(folder.name)}")
+    if view.started is not None:
+        text.append(f" · {visible(view.started.backbone)}")
+    if view.total_steps:
+        share = view.step / view.total_steps
+        left = width - text.cell_len - 26
+        drawn = f"  {bar(share, min(left, 40))}" if left >= 8 else ""
+        text.append(f"{drawn} {share:4.0%} {view.step:,}/{view.total_steps:,}")
+    return text
+
+
+def summary(view: RunView, status: str) -> str:
+    """What a run left, and what to do next, in one line."""
+    ended = view.ended
+    if status == "empty":
+        return ""
+    parts = []
+    if ended is not None:
+        parts.append(f"{clock(ended.seconds)}, {ended.step:,} steps")
+    if view.best_loss is not None:
+        parts.append(f"best validation loss {short(view.best_loss)} at step {view.best_step}")
+    if view.validated is not None:
+        parts.append(f"detached {short(view.validated.shadow_loss)}")
+    said = " · ".join(parts)
+    if status in ("done", "patience"):
+        return f"{said}  → c chat with it, v see what detaching costs, t train again"
+    if status in ("stopped", "interrupted"):
+        return f"{said}  → r goes on from step {view.saved_step or 0}, c chats with what is saved"
+    return said
