@@ -60,7 +60,7 @@ def peft_mirror_config(
     """
     kept = dataclasses.replace(
         config,
-        shadow_kv_heads=attention_sizes(backbone).kv_heads if config.shadow_heads else None,
+        shadow_kv_heads=_kept_kv_heads(backbone, backbone_config) if config.shadow_heads else None,
         shadow_head_dim=_kept_head_dim(backbone, backbone_config),
     )
     return mirror_model_config(backbone, backbone_config, kept)
@@ -81,17 +81,26 @@ def why_not_for_peft(
     if model.config.shadow != "mirror":
         return None
     ours = attention_sizes(model.shadow.backbone.decoder)
-    theirs = attention_sizes(model.decoder)
-    if ours.kv_heads != theirs.kv_heads:
+    kept = _kept_kv_heads(model.decoder, backbone_config)
+    if kept is not None and ours.kv_heads != kept:
         return (
             f"its shadow has {ours.kv_heads} key/value heads, and PEFT's mirror keeps the "
-            f"backbone's {theirs.kv_heads}"
+            f"backbone's {kept}"
         )
     own = ours.head_dim or (ours.hidden_size or 0) // (ours.heads or 1)
     kept = _kept_head_dim(model.decoder, backbone_config)
     if kept is not None and own != kept:
         return f"its shadow's heads are {own} wide, and PEFT's mirror keeps the backbone's {kept}"
     return None
+
+
+def _kept_kv_heads(backbone: Decoder, backbone_config: Mapping[str, Any]) -> int | None:
+    """The backbone's KV heads; ``None`` where its architecture in transformers has no such thing.
+
+    mlx-lm declares them for GPT-2 too, as many as heads.
+    """
+    part = backbone_config.get("text_config", backbone_config)
+    return attention_sizes(backbone).kv_heads if "num_key_value_heads" in part else None
 
 
 def _kept_head_dim(backbone: Decoder, backbone_config: Mapping[str, Any]) -> int | None:
