@@ -36,6 +36,10 @@ def locate(data: str | Path) -> DataFiles:
         DataError: When there is no such file, folder or id, or a folder holds no training file.
     """
     path = Path(data).expanduser()
+    try:
+        path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise DataError(f"--data {str(data)[:80]}: {error.strerror}") from None
     if path.is_dir():
         return _in_folder(path)
     if path.exists() or path.is_symlink():

@@ -51,6 +51,11 @@ def test_a_wrong_name_gets_a_suggestion(tmp_path: Path) -> None:
         locate(tmp_path / "no" / "chat.jsonl")
 
 
+def test_what_can_be_no_path_is_one_message() -> None:
+    with pytest.raises(DataError, match="File name too long"):
+        locate('{"messages": []}' * 100)
+
+
 def test_a_misspelt_path_is_not_asked_of_the_hub(tmp_path: Path, monkeypatch: Any) -> None:
     touch(tmp_path / "data" / "chat.jsonl")
     monkeypatch.chdir(tmp_path)
