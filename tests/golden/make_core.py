@@ -23,6 +23,7 @@ from oracle import (
     describe_adapter,
     describe_backbone,
     load_adapted,
+    load_backbone,
     write_backbone,
 )
 
@@ -117,12 +118,32 @@ SHADOWS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+PROJECTED = "explicit-projected"
+"""The narrow explicit shadow in the format of published projected shadows."""
+
 CASES = [
     Case(backbone, sharing, embeddings)
     for backbone in BACKBONES
     for sharing in ("layer", "depth")
     for embeddings in ("shared", "table", "projected")
-] + [Case("qwen3-tied", "depth", "frozen", shadow) for shadow in SHADOWS]
+] + [Case("qwen3-tied", "depth", "frozen", shadow) for shadow in (*SHADOWS, PROJECTED)]
+
+
+def projected_shadow(config: dict[str, Any], shapes: Shapes) -> tuple[dict[str, Any], Shapes]:
+    """A plain model's config and tensors as a projected shadow for a backbone of width 32."""
+    inner = {name: shape for name, shape in shapes.items() if name.startswith("model.")}
+    projected = {name.replace("model.", "shadow_model.", 1): shape for name, shape in inner.items()}
+    projected["shadow_hidden_projection.weight"] = [32, config["hidden_size"]]
+    projected["lm_head.weight"] = [VOCAB, 32]
+    wrapped = {"model_type": "causal_lm_with_hidden_projection", "shadow_model_config": config}
+    return wrapped, projected
+
+
+def fresh_detached(case: Case, base: Path, shadow: Path, ids: torch.Tensor) -> np.ndarray:
+    """Detached logits of an explicit shadow as its folder has it, before any adapter is loaded."""
+    model = peft.get_peft_model(load_backbone(base), case.adapter_config(shadow)).eval()
+    with torch.no_grad():
+        return model.base_model.unload_shadow()(input_ids=ids).logits.numpy()
 
 
 def batch() -> tuple[np.ndarray, np.ndarray]:
@@ -221,6 +242,8 @@ def run(case: Case, folders: dict[str, Path], into: Path) -> tuple[dict[str, Any
 
     arrays: dict[str, Any] = {}
     arrays["attached"], arrays["detached"] = trainer.logits(ids)
+    if shadow and case.shadow in ("explicit-equal", PROJECTED):  # else the projection is random
+        arrays["fresh_detached"] = fresh_detached(case, base, shadow, ids)
     history = []
     for step in range(STEPS):
         loss, numbers = trainer.losses(ids, labels)
@@ -255,6 +278,9 @@ def main() -> None:
         rope_theta = options["rope_parameters"]["rope_theta"]
         config, shapes = describe_backbone(model_type, options, {"rope_theta": rope_theta})
         described[name] = {"config": config, "tensors": shapes}
+    plain = described["explicit-narrow"]
+    config, shapes = projected_shadow(plain["config"], plain["tensors"])
+    described[PROJECTED] = {"config": config, "tensors": shapes}
     cases: dict[str, Any] = {}
     arrays: dict[str, Any] = {"ids": ids.astype(np.int32), "labels": labels.astype(np.int32)}
     with tempfile.TemporaryDirectory() as root:

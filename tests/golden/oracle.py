@@ -15,6 +15,8 @@ import transformers
 from deterministic import PATH_PLACEHOLDER, adapter_values, write_adapter, write_backbone
 from safetensors import safe_open
 
+torch.set_num_threads(1)  # tiny models: more threads wait for each other, and sum in other orders
+
 Shapes = dict[str, list[int]]
 
 VERSIONS = {
