@@ -167,7 +167,7 @@ def outcome(raw: bytes) -> str:
         return "refused" if error.findings else "refused without a reason"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(anything)
 def test_any_json_is_a_record_or_a_list_of_findings(value: Any) -> None:
     assert outcome(line(value)) in ("chat", "completion", "text", "refused")
