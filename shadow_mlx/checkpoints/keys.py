@@ -193,11 +193,14 @@ class Family:
         rules: What differs in the decoder, applied in this order outward.
         fills_head_dim: Whether its configuration fixes ``head_dim`` when it is made, so that a
             mirror of another width keeps the backbone's.
+        mlp_follows_width: Whether mlx-lm derives the MLP's width from the hidden size, where a
+            mirror in transformers keeps the backbone's.
     """
 
     blocks: str = "model.layers"
     rules: tuple[Rule, ...] = ()
     fills_head_dim: bool = False
+    mlp_follows_width: bool = False
 
     def outward(self, tensors: Tensors) -> dict[str, mx.array]:
         """mlx-lm's tensors of a decoder (names without a prefix) as transformers has them."""
@@ -227,7 +230,7 @@ FAMILIES: dict[str, Family] = {
     "gpt2": Family("transformer.h", (SwapAxes(r"\.(c_attn|c_proj|c_fc)\.weight$"),)),
     "gpt_bigcode": Family("transformer.h"),
     "gptj": Family("transformer.h"),
-    "gpt_neox": Family("gpt_neox.layers", (Restem("h.", "layers."),)),
+    "gpt_neox": Family("gpt_neox.layers", (Restem("h.", "layers."),), mlp_follows_width=True),
     "mixtral": Family(rules=(JoinedExperts(), Rename(".block_sparse_moe.", ".mlp."))),
     "granitemoe": Family(rules=(JoinedExperts(), Rename(".router.layer.", ".router."))),
     "gpt_oss": Family(rules=(InterleavedExperts(),)),

@@ -87,6 +87,8 @@ def why_not_for_peft(
             f"its shadow has {ours.kv_heads} key/value heads, and PEFT's mirror keeps the "
             f"backbone's {kept}"
         )
+    if family.mlp_follows_width and ours.hidden_size != attention_sizes(model.decoder).hidden_size:
+        return "its MLP follows the shadow's width, and PEFT's mirror keeps the backbone's MLP"
     own = ours.head_dim or (ours.hidden_size or 0) // (ours.heads or 1)
     kept = _kept_head_dim(model.decoder, backbone_config)
     if kept is not None and own != kept:

@@ -6,12 +6,13 @@ Needs torch, transformers and peft (see README.md) beside this project's own req
     python tests/golden/check_peft_opens_ours.py qwen3      # one family
 
 For every family of families.json: `sharing` depth and layer, a mirror of the backbone's width, a
-narrower one (PEFT reads the product of embeddings and projection as its table), and an explicit
-shadow. Exits 1 if anything differs, or if PEFT warns of missing tensors.
+narrower one (PEFT reads the product of embeddings and projection as its table), an explicit shadow,
+and a published projected one. Exits 1 if anything differs, or if PEFT warns of missing tensors.
 """
 
 import contextlib
 import io
+import json
 import sys
 import tempfile
 import warnings
@@ -26,6 +27,7 @@ from deterministic import fill, load_golden, write_backbone
 from mlx.utils import tree_map_with_path
 from mlx_lm.utils import load_model
 from oracle import load_backbone
+from safetensors.numpy import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -85,6 +87,23 @@ def read_with_peft(folders: dict[str, Path], ids: torch.Tensor) -> tuple[Any, An
     return attached, detached, told
 
 
+def write_projected(folder: Path, entry: dict[str, Any]) -> None:
+    """The model of ``entry`` as a published projected shadow."""
+    folder.mkdir()
+    published = {
+        "model_type": "causal_lm_with_hidden_projection",
+        "shadow_model_config": entry["config"],
+        "base_hidden_size": 32,
+        "vocab_size": entry["config"]["vocab_size"],
+    }
+    (folder / "config.json").write_text(json.dumps(published))
+    shapes = {
+        name.replace("model.", "shadow_model."): shape for name, shape in entry["tensors"].items()
+    } | {"shadow_hidden_projection.weight": [32, 32], "lm_head.weight": [96, 32]}
+    values = {name: fill(name, shape) for name, shape in shapes.items()}
+    save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list[str]:
     """One line for each kind of adapter; a line with DIFFERS is a failure."""
     folders = {
@@ -98,6 +117,7 @@ def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list
         "equal": {},
         "narrow": NARROW,
         "explicit": {"shadow": str(root / "shadow")},
+        "projected": {"shadow": str(root / "projected")},
     }
     for kind, options in kinds.items():
         for sharing in ("depth", "layer"):
@@ -137,6 +157,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as root:
         shadow = golden["families"]["qwen3"]
         write_backbone(Path(root) / "shadow", shadow["config"], shadow["tensors"])
+        write_projected(Path(root) / "projected", shadow)
         for name in names:
             with contextlib.redirect_stderr(io.StringIO()):
                 lines = check(name, golden["families"][name], arrays[f"{name}/ids"], Path(root))
