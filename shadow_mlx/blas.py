@@ -53,12 +53,14 @@ def install() -> None:
 class _BeforeMLX(MetaPathFinder):
     """Finds nothing; the import system asks it first, which is the moment to load OpenBLAS."""
 
+    asked = False
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
         global _state
-        if fullname == "mlx.core":
-            sys.meta_path.remove(self)
+        if fullname == "mlx.core" and not self.asked:
+            self.asked = True
             _state = _load()
 
 

@@ -29,6 +29,13 @@ COMMANDS = {
     "info": "versions, device, default model, and what an adapter folder holds",
 }
 
+# What users of mlx-lm look for here, and what there is instead.
+ELSEWHERE = {
+    "fuse": "a shadow cannot be fused into the backbone, since what it adds depends on the input; "
+    "the model that stands alone is the detached one: shadow-mlx chat --detached",
+    "lora": "shadow-mlx trains a shadow instead of LoRA: shadow-mlx train --data FILE",
+}
+
 DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 # How MLX's allocators begin the RuntimeError that they raise when memory is exhausted.
 MEMORY_PROBLEMS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
@@ -80,6 +87,8 @@ def _dispatch(argv: list[str]) -> int:
         print(f"shadow-mlx {shadow_mlx.__version__}")
         return 0
     name = argv[0]
+    if name in ELSEWHERE:
+        raise InputError(ELSEWHERE[name])
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

@@ -100,6 +100,13 @@ def test_a_misspelt_command_is_answered_with_the_nearest(
     assert "did you mean 'train'?" in capsys.readouterr().err
 
 
+def test_who_looks_for_fuse_is_told_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fuse"]) == 2
+    message = capsys.readouterr().err
+    assert "cannot be fused" in message
+    assert "--detached" in message
+
+
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [

@@ -166,14 +166,16 @@ def test_chat_base_with_an_adapter_can_switch(program: Program, tiny_adapter: Pa
     assert "not loaded" not in done.stderr
 
 
-def read_until(master: int, text: str, seconds: float = 60) -> str:
-    """What the program wrote to its terminal, up to ``text``."""
-    shown, deadline = "", time.monotonic() + seconds
-    while text not in shown:
-        left = deadline - time.monotonic()
-        assert left > 0, f"no {text!r} in {shown!r}"
-        if select.select([master], [], [], left)[0]:
-            shown += os.read(master, 4096).decode(errors="replace")
+def read_until(master: int, *texts: str, seconds: float = 180) -> str:
+    """What the program wrote to its terminal, up to the last of ``texts``, which come in order."""
+    shown, start, deadline = "", 0, time.monotonic() + seconds
+    for text in texts:
+        while (found := shown.find(text, start)) < 0:
+            left = deadline - time.monotonic()
+            assert left > 0, f"no {text!r} in {shown!r}"
+            if select.select([master], [], [], left)[0]:
+                shown += os.read(master, 4096).decode(errors="replace")
+        start = found + len(text)
     return shown
 
 
@@ -189,17 +191,17 @@ def test_chat_at_a_terminal_prompts_with_the_mode_and_survives_ctrl_c(tiny_adapt
         os.write(master, b"hello\n")
         read_until(master, "hello\r\n")
         # Not before it answers: at the prompt, Ctrl-C only says how to leave.
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not os.read(master, 1).strip():
             assert time.monotonic() < deadline
         os.kill(running.pid, signal.SIGINT)
-        assert "interrupted" in read_until(master, "attached> ")
+        read_until(master, "interrupted", "attached> ")
         os.write(master, b"/detached\n")
         read_until(master, "detached> ")
         os.kill(running.pid, signal.SIGINT)
-        read_until(master, "/exit leaves")
+        read_until(master, "/exit leaves", "detached> ")  # Ctrl-D means leaving only at a prompt
         os.write(master, b"\x04")  # Ctrl-D
-        assert running.wait(60) == 0
+        assert running.wait(180) == 0
     finally:
         running.kill()
         running.wait()
@@ -216,7 +218,7 @@ def test_interrupting_generate_exits_130(tiny_adapter: Path) -> None:
     assert running.stdout is not None
     running.stdout.read(1)  # it has begun to answer
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=180)
     assert running.returncode == 130
     assert b"interrupted" in err
     assert b"Traceback" not in err
