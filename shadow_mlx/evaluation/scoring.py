@@ -39,7 +39,8 @@ def mean_loss(
             raise Interrupted("stopped while the losses were measured")
         chosen = supervised(batch)
         states = gather(hidden(chosen.inputs), chosen.positions)
-        total += float(head_loss(head, states, chosen, differentiable=False).item())
+        summed: Any = head_loss(head, states, chosen, differentiable=False).item()
+        total += summed
         tokens += batch.tokens
     return total / tokens
 
