@@ -22,6 +22,7 @@ from mlx_lm.utils import _get_classes
 
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.shadow.backbone import seeded
 from shadow_mlx.shadow.detached import DetachedModel
 from tests.architectures.families import FAMILIES, VOCABULARY, Family
 
@@ -42,13 +43,14 @@ class Prepared:
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A random model of the configuration, in evaluation mode.
+    """A random model of the configuration, the same at every call, in evaluation mode.
 
     Every floating tensor is moved off its start, so that a norm, a bias, a sink or a router that
     is left out anywhere shows.
     """
     model_class, args_class = _get_classes(config)
-    model: nn.Module = model_class(args_class.from_dict(copy.deepcopy(config)))
+    with seeded(0):
+        model: nn.Module = model_class(args_class.from_dict(copy.deepcopy(config)))
     perturb(model, seed=1, scale=0.1)
     model.eval()
     return model
