@@ -71,7 +71,8 @@ class ShadowBackbone(nn.Module):
         dtype: Dtype of the state that is handed to the backbone.
 
     Raises:
-        ModelError: An explicit shadow's vocabulary is smaller than the backbone's.
+        ModelError: An explicit shadow's vocabulary is smaller than the backbone's, or its
+            projection was made for another width.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class ShadowBackbone(nn.Module):
         if width != backbone_width or network.projection is not None:
             self.projection = nn.Linear(width, backbone_width, bias=False)
             if network.projection is not None:
+                _check_projection(network.projection, self.projection.weight)
                 self.projection.weight = network.projection.astype(mx.float32)
 
     def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
@@ -144,6 +146,14 @@ def _check_vocabulary(own: nn.Module, backbones: nn.Module) -> None:
         raise ModelError(
             f"--shadow: its vocabulary has {mine} tokens and the backbone's {theirs}; "
             "an explicit shadow must share the backbone's tokenizer"
+        )
+
+
+def _check_projection(found: mx.array, expected: mx.array) -> None:
+    if found.shape != expected.shape:
+        raise ModelError(
+            f"--shadow: its projection {list(found.shape)} does not lead from its own width to "
+            f"the backbone's {list(expected.shape)}; it was made for another backbone"
         )
 
 

@@ -14,7 +14,7 @@ from mlx_lm.utils import load_model
 from shadow_mlx.checkpoints.peft import load_adapter, save_adapter
 from shadow_mlx.checkpoints.record import read_record
 from shadow_mlx.config import ShadowConfig
-from shadow_mlx.errors import CheckpointError
+from shadow_mlx.errors import CheckpointError, ModelError
 from shadow_mlx.shadow.attached import attach
 from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
 from tests.tiny import write_tiny_backbone
@@ -70,4 +70,11 @@ def test_an_incomplete_one_is_refused(tiny_backbone: Path, tmp_path: Path, missi
     folder, _ = write_projected(tmp_path / "shadow", 16, without=missing)
     backbone, config = load_model(tiny_backbone)
     with pytest.raises(CheckpointError, match=missing.removeprefix("shadow_model.")):
+        attach(backbone, config, ShadowConfig(shadow=str(folder)))
+
+
+def test_one_for_another_width_is_refused(tmp_path: Path) -> None:
+    folder, _ = write_projected(tmp_path / "shadow", 16)
+    backbone, config = load_model(write_tiny_backbone(tmp_path / "wide", hidden_size=64))
+    with pytest.raises(ModelError, match=r"its projection \[32, 16\]"):
         attach(backbone, config, ShadowConfig(shadow=str(folder)))

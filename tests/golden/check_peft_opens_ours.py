@@ -87,21 +87,22 @@ def read_with_peft(folders: dict[str, Path], ids: torch.Tensor) -> tuple[Any, An
     return attached, detached, told
 
 
-def write_projected(folder: Path, entry: dict[str, Any]) -> None:
-    """The model of ``entry`` as a published projected shadow."""
-    folder.mkdir()
+def write_projected(folder: Path, entry: dict[str, Any], width: int) -> Path:
+    """The model of ``entry`` as a published shadow projected to ``width``."""
+    folder.mkdir(exist_ok=True)
     published = {
         "model_type": "causal_lm_with_hidden_projection",
         "shadow_model_config": entry["config"],
-        "base_hidden_size": 32,
+        "base_hidden_size": width,
         "vocab_size": entry["config"]["vocab_size"],
     }
     (folder / "config.json").write_text(json.dumps(published))
     shapes = {
         name.replace("model.", "shadow_model."): shape for name, shape in entry["tensors"].items()
-    } | {"shadow_hidden_projection.weight": [32, 32], "lm_head.weight": [96, 32]}
+    } | {"shadow_hidden_projection.weight": [width, 32], "lm_head.weight": [96, width]}
     values = {name: fill(name, shape) for name, shape in shapes.items()}
     save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list[str]:
@@ -112,12 +113,15 @@ def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list
             root / f"{name} for mlx", entry["config"], entry["tensors"], for_mlx=True
         ),
     }
+    width = entry["config"].get("hidden_size", 32)
+    shadow = load_golden(HERE / "families.json")[0]["families"]["qwen3"]
+    projected = write_projected(root / f"projected to {width}", shadow, width)
     lines = []
     kinds: dict[str, dict[str, Any]] = {
         "equal": {},
         "narrow": NARROW,
         "explicit": {"shadow": str(root / "shadow")},
-        "projected": {"shadow": str(root / "projected")},
+        "projected": {"shadow": str(projected)},
     }
     for kind, options in kinds.items():
         for sharing in ("depth", "layer"):
@@ -157,7 +161,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as root:
         shadow = golden["families"]["qwen3"]
         write_backbone(Path(root) / "shadow", shadow["config"], shadow["tensors"])
-        write_projected(Path(root) / "projected", shadow)
         for name in names:
             with contextlib.redirect_stderr(io.StringIO()):
                 lines = check(name, golden["families"][name], arrays[f"{name}/ids"], Path(root))
