@@ -1,0 +1,178 @@
+import math
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.training.losses import Supervised, bucket_size
+from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.step import TrainingStep, step_seed
+
+
+def make_step(model, **options) -> TrainingStep:
+    config = TrainConfig(
+        learning_rate=1e-2,
+        warmup=0,
+        weight_decay=0.0,
+        optimizer=options.pop("optimizer", "adamw"),
+    )
+    return TrainingStep(model, build_optimizer(config, 100), **({"aux_weight": 0.3} | options))
+
+
+def random_batch(rows: int = 4, width: int = 16, trained: int = 20, seed: int = 0) -> Supervised:
+    generator = np.random.default_rng(seed)
+    tokens = generator.integers(0, 200, (rows, width + 1)).astype(np.int32)
+    chosen = np.sort(generator.permutation(rows * width)[:trained]).astype(np.int32)
+    pad = (0, bucket_size(trained) - trained)
+    return Supervised(
+        mx.array(tokens[:, :-1]),
+        mx.array(np.pad(chosen, pad)),
+        mx.array(np.pad(tokens[:, 1:].reshape(-1)[chosen], pad)),
+        mx.array(np.pad(np.ones(trained, np.float32), pad)),
+    )
+
+
+def do(step: TrainingStep, number: int, batches: list[Supervised], tokens: int):
+    return step.finish(step.start(number, batches, tokens, [0.0, 1.0]))
+
+
+def weights_of(model) -> dict[str, np.ndarray]:
+    return {name: np.array(value) for name, value in tree_flatten(model.trainable_parameters())}
+
+
+def largest_difference(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
+    assert one.keys() == other.keys()
+    return max(float(np.abs(one[name] - other[name]).max()) for name in one)
+
+
+def test_the_loss_falls_on_one_batch(make_model):
+    step = make_step(make_model())
+    batch = random_batch()
+    first = do(step, 1, [batch], 20)
+    for number in range(2, 40):
+        last = do(step, number, [batch], 20)
+    assert last.loss_sum < 0.5 * first.loss_sum
+    assert last.shadow_loss_sum < 0.5 * first.shadow_loss_sum
+
+
+def test_only_the_shadow_changes(make_model):
+    model = make_model()
+    before = {name: np.array(v) for name, v in tree_flatten(model.backbone.parameters())}
+    do(make_step(model), 1, [random_batch()], 20)
+    after = {name: np.array(v) for name, v in tree_flatten(model.backbone.parameters())}
+    assert largest_difference(before, after) == 0.0
+
+
+def test_accumulation_weighs_by_tokens(make_model):
+    """Windows of unequal batches train as one batch of all their tokens (mean of means would not).
+
+    With SGD, so that a difference in scale shows.
+    """
+    one, other = random_batch(trained=20, seed=1), random_batch(trained=4, seed=2)
+    joined = Supervised(
+        mx.concatenate([one.inputs, other.inputs]),
+        mx.concatenate([one.positions[:20], other.positions[:4] + 4 * 16]),
+        mx.concatenate([one.targets[:20], other.targets[:4]]),
+        mx.ones(24),
+    )
+    found, expected = make_model(), make_model()
+    accumulated = do(make_step(found, optimizer="sgd"), 1, [one, other], 24)
+    whole = do(make_step(expected, optimizer="sgd"), 1, [joined], 24)
+    assert accumulated.loss_sum == pytest.approx(whole.loss_sum, rel=1e-6)
+    assert accumulated.gradient_norm == pytest.approx(whole.gradient_norm, rel=1e-5)
+    assert largest_difference(weights_of(found), weights_of(expected)) < 1e-6
+
+
+def test_clipping_bounds_the_update_and_reports_the_norm_before(make_model):
+    model = make_model()
+    before = weights_of(model)
+    result = do(make_step(model, optimizer="sgd", clip=1e-3), 1, [random_batch()], 20)
+    moved = math.sqrt(
+        sum(float(((value - before[name]) ** 2).sum()) for name, value in weights_of(model).items())
+    )
+    assert result.gradient_norm > 0.1
+    assert moved == pytest.approx(1e-2 * 1e-3, rel=0.05)
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_step_that_is_not_finite_changes_nothing(make_model, accumulated):
+    model = make_model()
+    step = make_step(model)
+    good = random_batch()
+    do(step, 1, [good] * accumulated, 20 * accumulated)
+    weights = weights_of(model)
+    moments = {name: np.array(value) for name, value in tree_flatten(step.optimizer.state)}
+    poisoned = Supervised(
+        good.inputs, good.positions, good.targets, mx.full(good.weights.shape, mx.nan)
+    )
+    result = do(step, 2, [poisoned] * accumulated, 20)
+    assert not result.finite
+    assert largest_difference(weights, weights_of(model)) == 0.0
+    after = {name: np.array(value) for name, value in tree_flatten(step.optimizer.state)}
+    assert all(np.array_equal(moments[name], after[name]) for name in moments)
+    assert do(step, 2, [good] * accumulated, 20 * accumulated).finite
+
+
+def test_one_trace_for_each_shape(make_model):
+    step = make_step(make_model())
+    for number in range(1, 13):
+        do(step, number, [random_batch(width=16 if number % 2 else 24, seed=number)], 20)
+    assert step.traces == 2
+    for number in range(13, 19):
+        do(step, number, [random_batch(seed=number)] * (2 + number % 2), 40 + 20 * (number % 2))
+    assert step.traces == 4  # the first batch of a window, and the others
+
+
+def test_dropout_depends_on_the_step_and_on_nothing_before_it(make_model):
+    batch = random_batch()
+    steps = [make_step(make_model(dropout=0.5), seed=3) for _ in range(3)]
+    mx.random.seed(99)
+    first = do(steps[0], 5, [batch], 20)
+    mx.random.normal((100,))
+    again = do(steps[1], 5, [batch], 20)
+    other = do(steps[2], 6, [batch], 20)
+    assert first == again
+    assert first.loss_sum != other.loss_sum
+
+
+def test_seeds_differ_by_run_step_and_process():
+    seeds = {step_seed(s, n, r) for s in range(3) for n in range(3) for r in range(3)}
+    assert len(seeds) == 27
+    assert all(0 <= seed < 2**64 for seed in seeds)
+
+
+def test_without_the_auxiliary_loss_the_shadow_loss_is_zero(make_model):
+    assert do(make_step(make_model(), aux_weight=0.0), 1, [random_batch()], 20).shadow_loss_sum == 0
+
+
+@pytest.mark.parametrize("sharing", ["depth", "layer"])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_checkpointing_of_gradients_changes_no_update(make_model, sharing, dropout):
+    """With dropout too: the recomputed forward pass must drop the same elements."""
+    found, expected = (make_model(sharing=sharing, dropout=dropout) for _ in range(2))
+    found.recompute_activations()
+    results = [
+        do(make_step(model, optimizer="sgd", seed=1), 1, [random_batch(trained=64)], 64)
+        for model in (found, expected)
+    ]
+    assert results[0].loss_sum == pytest.approx(results[1].loss_sum, rel=1e-6)
+    assert results[0].gradient_norm == pytest.approx(results[1].gradient_norm, rel=1e-5)
+    assert largest_difference(weights_of(found), weights_of(expected)) < 1e-6
+
+
+def test_checkpointing_of_gradients_needs_less_memory(make_model):
+    batch = random_batch(rows=16, width=128, trained=16)
+
+    def peak(recompute: bool) -> int:
+        model = make_model()
+        model.recompute_activations(recompute)
+        step = make_step(model)
+        mx.eval(batch.arrays())
+        before = mx.get_active_memory()
+        mx.reset_peak_memory()
+        do(step, 1, [batch], 16)
+        return mx.get_peak_memory() - before
+
+    assert peak(True) < 0.8 * peak(False)
