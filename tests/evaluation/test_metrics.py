@@ -1,6 +1,7 @@
 """Exact match and field F1 against hand-counted cases."""
 
 import pytest
+
 from shadow_mlx.evaluation.metrics import FieldCounts, count_fields, exact_match, json_fields
 
 
