@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shadow_mlx.errors import ModelError
+from shadow_mlx.model_folder import is_model
 
 
 def bundled_models() -> list[str]:
@@ -23,11 +24,6 @@ def bundled_model(name: str) -> Path:
             return root / name
     known = ", ".join(bundled_models()) or "none"
     raise ModelError(f"no bundled model {name!r} (bundled: {known})")
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder looks like a model's at all."""
-    return (folder / "config.json").is_file()
 
 
 def _roots() -> list[Path]:

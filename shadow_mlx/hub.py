@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shadow_mlx.bundled import bundled_model, bundled_models, is_model
+from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.errors import DataError, HubError, InputError, ModelError
+from shadow_mlx.model_folder import check_model, has_all_weights
 
 # No Python code, no duplicates of the weights in other formats.
 MODEL_FILES = [
@@ -116,7 +117,7 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     else:
         files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
         folder = _download(name, "model", files, ModelError)
-    _check_model(folder, name, trust_remote_code)
+    check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
 
 
@@ -139,32 +140,6 @@ def resolve_dataset(name: str) -> Path:
     )
 
 
-def _check_model(folder: Path, name: str, trust_remote_code: bool) -> None:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        hint = ""
-        if (folder / "adapter_config.json").is_file():
-            hint = "; it holds an adapter: give it as --adapter-path"
-        raise ModelError(f"{name}: no config.json in the model's folder{hint}") from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise ModelError(f"{name}: config.json is not valid JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ModelError(f"{name}: config.json: expected an object")
-    if config.get("model_file") and not trust_remote_code:
-        raise ModelError(
-            f"{name}: the model wants to run code of its own ({config['model_file']}); read it, "
-            "and give --trust-remote-code if you trust it"
-        )
-    if not any(folder.glob("model*.safetensors")):
-        other = next((p.name for p in folder.iterdir() if p.suffix in (".bin", ".gguf", ".pt")), "")
-        found = f" (found {other})" if other else ""
-        raise ModelError(
-            f"{name}: no model*.safetensors in the model's folder{found}; "
-            "mlx_lm.convert makes a folder that can be used"
-        )
-
-
 def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
     """The folder of a complete snapshot in the local hub cache, without asking the hub."""
     from huggingface_hub import snapshot_download
@@ -178,21 +153,7 @@ def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    return folder if kind == "dataset" or _complete(folder) else None
-
-
-def _complete(folder: Path) -> bool:
-    """Whether an interrupted download left all the weights that the index names."""
-    index = folder / "model.safetensors.index.json"
-    if not is_model(folder):
-        return False
-    if not index.is_file():
-        return any(folder.glob("model*.safetensors"))
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return False
-    return all((folder / name).is_file() for name in names)
+    return folder if kind == "dataset" or has_all_weights(folder) else None
 
 
 def _download(
