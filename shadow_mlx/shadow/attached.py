@@ -6,7 +6,7 @@ Shapes: token ids ``[B, T]``, hidden states and shadow states ``[B, T, D]``, log
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import mlx.nn as nn
 from mlx_lm.models.cache import make_prompt_cache
 
 from shadow_mlx.config import ShadowConfig
+from shadow_mlx.errors import ConfigError
 from shadow_mlx.shadow.backbone import (
     ShadowBackbone,
     ShadowNetwork,
@@ -28,19 +29,39 @@ from shadow_mlx.shadow.explicit import build_explicit, load_explicit
 from shadow_mlx.shadow.head import HeadView
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import Reference, ShadowLayer
+from shadow_mlx.shadow.original import OriginalShadowLayer, SkippedLayer, Variant
 
 
 class Shadow(nn.Module):
     """Everything that is trained: the shadow backbone, and the inject/update layers.
 
     ``layers`` holds one :class:`ShadowLayer` with ``sharing: depth`` and one for each block of the
-    backbone with ``sharing: layer``.
+    backbone with ``sharing: layer``; in the original variant one for each block but the first, and
+    ``norm``, which they share.
     """
 
-    def __init__(self, backbone: ShadowBackbone, layers: list[ShadowLayer]) -> None:
+    def __init__(
+        self,
+        backbone: ShadowBackbone,
+        layers: Sequence[ShadowLayer],
+        norm: nn.LayerNorm | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.layers = layers
+        self.layers = list(layers)
+        if norm is not None:
+            self.norm = norm
+
+    @property
+    def variant(self) -> Variant:
+        """Which of the two functions this is."""
+        return "original" if "norm" in self else "peft"
+
+    def for_blocks(self, count: int) -> list[ShadowLayer]:
+        """The layer of each of the backbone's ``count`` blocks."""
+        if self.variant == "original":
+            return [SkippedLayer(), *self.layers]
+        return list(self.layers) * (count if len(self.layers) == 1 else 1)
 
 
 class AttachedModel(nn.Module):
@@ -63,7 +84,7 @@ class AttachedModel(nn.Module):
         self.shadow = shadow
         self.config = config
         self.decoder = decoder
-        self.wrapping = wrap_blocks(decoder, shadow.layers)
+        self.wrapping = wrap_blocks(decoder, shadow.for_blocks(len(decoder.blocks)))
         self.head_view = Reference(HeadView(decoder))
         self.backbone_caches = len(make_prompt_cache(self.backbone))
 
@@ -112,7 +133,15 @@ class AttachedModel(nn.Module):
         return DetachedModel(self.shadow.backbone, self.decoder)
 
     def recompute_activations(self, enabled: bool = True) -> None:
-        """Gradient checkpointing: keep ``(h, s)`` of each block and recompute what is inside."""
+        """Gradient checkpointing: keep ``(h, s)`` of each block and recompute what is inside.
+
+        Raises:
+            ConfigError: The variant is the original: its shared norm would get no gradient.
+        """
+        if enabled and self.shadow.variant == "original":
+            raise ConfigError(
+                "--grad-checkpoint: not with the original variant, whose blocks share a norm"
+            )
         for block in self.decoder.blocks:
             block.recompute = enabled
 
@@ -126,6 +155,7 @@ def attach(
     shadow_model_config: Mapping[str, Any] | None = None,
     own_table: bool = False,
     projected: bool = False,
+    variant: Variant = "peft",
 ) -> AttachedModel:
     """Put a fresh shadow on a loaded mlx-lm model.
 
@@ -138,6 +168,7 @@ def attach(
             about to be loaded into it; without it the options decide.
         own_table: A mirror keeps token embeddings of its own, frozen, instead of the backbone's.
         projected: An explicit shadow is projected even where the widths are equal.
+        variant: PEFT's function, or that of the authors' first package (see :mod:`.original`).
 
     Raises:
         ConfigError: The options do not fit the backbone.
@@ -153,16 +184,7 @@ def attach(
         if projected and network.projection is None:
             blank = mx.zeros((width, embedding_width(network.decoder)))
             network = dataclasses.replace(network, projection=blank)
-        layers = [
-            ShadowLayer(
-                width,
-                config.rank,
-                config.update_hidden_size or config.rank,
-                config.alpha,
-                config.dropout,
-            )
-            for _ in range(1 if config.sharing == "depth" else len(decoder.blocks))
-        ]
+        layers, norm = _layers(config, variant, width, len(decoder.blocks))
         shadow_backbone = ShadowBackbone(
             network,
             shares_embedding=config.shadow == "mirror" and not own_table,
@@ -170,7 +192,25 @@ def attach(
             backbone_width=width,
             dtype=embedded.dtype,
         )
-    return AttachedModel(decoder, Shadow(shadow_backbone, layers), config)
+    return AttachedModel(decoder, Shadow(shadow_backbone, layers, norm), config)
+
+
+def _layers(
+    config: ShadowConfig, variant: Variant, width: int, blocks: int
+) -> tuple[Sequence[ShadowLayer], nn.LayerNorm | None]:
+    """The inject/update layers, and what the original variant's share."""
+    update_width = config.update_hidden_size or config.rank
+    sizes = (width, config.rank, update_width, config.alpha, config.dropout)
+    if variant == "peft":
+        count = 1 if config.sharing == "depth" else blocks
+        return [ShadowLayer(*sizes) for _ in range(count)], None
+    if config.sharing == "depth" or blocks < 2:
+        raise ConfigError(
+            "the original variant has a module for every block but the first: it needs "
+            "--sharing layer and a backbone of two blocks or more"
+        )
+    norm = nn.LayerNorm(width)
+    return [OriginalShadowLayer(*sizes, norm) for _ in range(blocks - 1)], norm
 
 
 def _network(
