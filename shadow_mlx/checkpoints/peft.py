@@ -1,18 +1,9 @@
-"""Adapters in PEFT's format, written and read: a shadow trained here opens there, and the reverse.
-
-A folder is one adapter only if its two files belong together: the configuration records the digest
-of the weights' file, so a mixture of two saves (a crash between two renames, a partial copy) is
-found out instead of loaded.
-"""
+"""Adapters in PEFT's format: what is trained here opens there, and the reverse."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +20,13 @@ from shadow_mlx.checkpoints.peft_mirror import (
     why_not_for_peft,
 )
 from shadow_mlx.checkpoints.record import (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
+    PEFT_FILES,
     AdapterRecord,
     BackboneIdentity,
     identity_of,
     read_record,
 )
-from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
+from shadow_mlx.checkpoints.safetensors import TensorInfo
 from shadow_mlx.checkpoints.tensors import (
     adapter_tensors,
     assign,
@@ -46,13 +36,10 @@ from shadow_mlx.checkpoints.tensors import (
     shares_embeddings,
     table_key,
 )
-from shadow_mlx.config import BUNDLED_MODEL, ShadowConfig
+from shadow_mlx.config import BUNDLED_MODEL
 from shadow_mlx.errors import CheckpointError
-from shadow_mlx.files import atomic_file
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.decoder import find_decoder
-
-_FLOATS = ("F32", "BF16", "F16")
 
 
 def save_adapter(
@@ -93,23 +80,13 @@ def save_adapter(
         training=dict(training) if training else None,
     )
     blocks = block_path(model, own_blocks)
-    tensors = adapter_tensors(model, blocks, own_network)
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
-    with (
-        ExitStack() as stack
-    ):  # leaves, and so renames, the last one first: README, weights, config
-        config_file = stack.enter_context(atomic_file(folder / CONFIG_FILE))
-        weights_file = stack.enter_context(atomic_file(folder / WEIGHTS_FILE))
-        card_file = stack.enter_context(atomic_file(folder / "README.md"))
-        mx.save_safetensors(weights_file, tensors, {"format": "pt"})
-        weights_file.flush()
-        record = dataclasses.replace(record, weights_sha256=_digest(Path(weights_file.name)))
-        written = json.dumps(record.to_json(blocks), indent=2, sort_keys=True, ensure_ascii=False)
-        config_file.write(written.encode() + b"\n")
-        card_file.write(model_card(record, trained).encode())
-        for file in (weights_file, config_file, card_file):  # nothing slow between the renames
-            file.flush()
-            os.fsync(file.fileno())
+    PEFT_FILES.write(
+        folder,
+        adapter_tensors(model, blocks, own_network),
+        lambda digest: dataclasses.replace(record, weights_sha256=digest).to_json(blocks),
+        model_card(record, trained),
+    )
 
 
 def load_adapter(
@@ -128,17 +105,9 @@ def load_adapter(
     """
     folder = Path(folder)
     record = read_record(folder)
-    path = folder / WEIGHTS_FILE
-    header = read_header(path)
+    header = PEFT_FILES.read_header(folder)
     _check_backbone(folder, record, header, identity_of(find_decoder(backbone), backbone_config))
-    if record.weights_sha256 is not None and _digest(path) != record.weights_sha256:
-        raise CheckpointError(
-            folder,
-            [
-                f"{WEIGHTS_FILE} is not the file that {CONFIG_FILE} was written with: they come "
-                "from two saves, or one was changed. A complete adapter may be in run/checkpoints."
-            ],
-        )
+    PEFT_FILES.check_digest(folder, record.weights_sha256)
     model = _attach(record, backbone, backbone_config)
     family = None
     if record.layout == "transformers":
@@ -146,13 +115,9 @@ def load_adapter(
     blocks = next(iter(blocks_in(header)))
     expected = adapter_tensors(model, blocks, family, table=False)
     passed_over = {table_key(model)} if shares_embeddings(model) else set()
-    problems = _header_problems(header, expected, passed_over)
-    if problems:
-        raise CheckpointError(path, problems)
-    tensors = _read(path, expected)
-    problems = _value_problems(tensors, record.config, len(model.layers))
-    if problems:
-        raise CheckpointError(path, problems)
+    tensors = PEFT_FILES.read_tensors(folder, expected, passed_over)
+    if record.config.sharing == "depth":
+        _check_copies(folder, tensors, len(model.layers))
     assign(model, tensors, family)
     model.config = record.config
     return model
@@ -203,7 +168,7 @@ def _check_backbone(
     blocks = blocks_in(header)
     if len(blocks) != 1:
         raise CheckpointError(
-            folder / WEIGHTS_FILE,
+            folder / PEFT_FILES.weights,
             [
                 "expected tensors such as base_model.model.….layers.0.shadow_down.default.weight "
                 f"for one list of decoder blocks, found {len(blocks)} lists"
@@ -224,62 +189,16 @@ def _check_backbone(
         raise CheckpointError(folder, [f"belongs to another backbone{name}:", *differences])
 
 
-def _header_problems(
-    found: Mapping[str, TensorInfo], expected: Mapping[str, mx.array], passed_over: set[str]
-) -> list[str]:
-    """Missing, extra, misshapen and wrongly typed tensors, in the order of their names."""
-    problems = []
-    for name in sorted({*found, *expected}):
-        info, value = found.get(name), expected.get(name)
-        if value is None:
-            if name not in passed_over:
-                problems.append(f"{name}: expected no such tensor, found {_show(info)}")
-        elif info is None:
-            if name not in passed_over:
-                problems.append(f"{name}: expected shape {list(value.shape)}, found no such tensor")
-        elif info.shape != value.shape:
-            problems.append(f"{name}: expected shape {list(value.shape)}, found {_show(info)}")
-        elif info.dtype not in _FLOATS:
-            problems.append(f"{name}: expected one of {', '.join(_FLOATS)}, found {_show(info)}")
-    return problems
-
-
-def _show(info: TensorInfo | None) -> str:
-    assert info is not None
-    return f"{info.dtype} {list(info.shape)}"
-
-
-def _read(path: Path, names: Iterable[str]) -> dict[str, mx.array]:
-    """The named tensors of a checked file that are there, in memory."""
-    loaded = mx.load(str(path), format="safetensors")
-    assert isinstance(loaded, dict)
-    tensors = {name: loaded[name] for name in names if name in loaded}
-    try:
-        mx.eval(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(path, [f"cannot be read: {error}"]) from error
-    return tensors
-
-
-def _value_problems(
-    tensors: Mapping[str, mx.array], config: ShadowConfig, blocks: int
-) -> list[str]:
-    """Values that are not finite, and depth-shared copies that differ."""
-    finite = {name: mx.isfinite(value).all() for name, value in tensors.items()}
-    mx.eval(finite)
+def _check_copies(folder: Path, tensors: Mapping[str, mx.array], blocks: int) -> None:
+    """Refuse a depth-shared adapter of which some block has other values."""
     problems = [
-        f"{name}: expected finite numbers, found NaN or infinity"
-        for name in sorted(tensors)
-        if not finite[name].item()
-    ]
-    if config.sharing == "layer" or problems:
-        return problems
-    return [
         f"{copy}: expected the same values as block 0 (sharing: depth), found others"
         for name in sorted(tensors)
         for copy in copies_of(name, blocks)
         if not mx.array_equal(tensors[copy], tensors[name]).item()
     ]
+    if problems:
+        raise CheckpointError(folder / PEFT_FILES.weights, problems)
 
 
 def _lasting_name(name: str) -> str:
@@ -287,8 +206,3 @@ def _lasting_name(name: str) -> str:
     path = Path(name).expanduser()
     local = name not in ("mirror", BUNDLED_MODEL) and path.is_dir()
     return str(path.resolve()) if local else name
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

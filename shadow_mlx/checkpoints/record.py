@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from shadow_mlx.checkpoints.pair import Pair
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import CheckpointError, ConfigError
 from shadow_mlx.shadow.backbone import embedding_width
 from shadow_mlx.shadow.decoder import Decoder
+from shadow_mlx.shadow.original import Variant
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+PEFT_FILES = Pair(CONFIG_FILE, WEIGHTS_FILE)
 OURS = "shadow_mlx"
 FORMAT = 1
 PEFT_VERSION = "0.21.2"  # the version that the written fields are those of
@@ -135,22 +138,48 @@ class AdapterRecord:
             "share_embeddings": narrower or not self.own_table,
             "target_modules": [f"{blocks}.{index}" for index in range(self.backbone.layers)],
             "task_type": "CAUSAL_LM",
-            OURS: {
-                "format": FORMAT,
-                "variant": "peft",
-                "sharing": self.config.sharing,
-                "shadow_kv_heads": self.config.shadow_kv_heads,
-                "shadow_head_dim": self.config.shadow_head_dim,
-                "model_config": self.model_config,
-                "own_table": self.own_table,
-                "projected": self.projected,
-                "layout": self.layout,
-                "not_for_peft": self.not_for_peft,
-                "backbone": dataclasses.asdict(self.backbone),
-                "training": self.training,
-                "weights_sha256": self.weights_sha256,
-            },
+            OURS: self.own_part("peft"),
         }
+
+    def own_part(self, variant: Variant) -> dict[str, Any]:
+        """What the format itself has no field for."""
+        assert self.backbone is not None
+        return {
+            "format": FORMAT,
+            "variant": variant,
+            "sharing": self.config.sharing,
+            "shadow_kv_heads": self.config.shadow_kv_heads,
+            "shadow_head_dim": self.config.shadow_head_dim,
+            "model_config": self.model_config,
+            "own_table": self.own_table,
+            "projected": self.projected,
+            "layout": self.layout,
+            "not_for_peft": self.not_for_peft,
+            "backbone": dataclasses.asdict(self.backbone),
+            "training": self.training,
+            "weights_sha256": self.weights_sha256,
+        }
+
+    def with_own_part(self, where: Path, ours: Mapping[str, Any]) -> AdapterRecord:
+        """This record, completed by :meth:`own_part` as it was read.
+
+        Raises:
+            CheckpointError: Something is missing or damaged.
+        """
+        try:
+            return dataclasses.replace(
+                self,
+                backbone=BackboneIdentity(**ours["backbone"]),
+                model_config=ours["model_config"],
+                own_table=bool(ours["own_table"]),
+                projected=bool(ours["projected"]),
+                layout=ours["layout"],
+                not_for_peft=ours["not_for_peft"],
+                training=ours["training"],
+                weights_sha256=ours["weights_sha256"],
+            )
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(where, [f"{OURS}: incomplete or damaged: {error}"]) from error
 
 
 def read_record(folder: Path) -> AdapterRecord:
@@ -160,14 +189,10 @@ def read_record(folder: Path) -> AdapterRecord:
         CheckpointError: There is none, it is of another kind or of a future version, or a field
             has a wrong value; all wrong fields together.
     """
-    values = _read_object(folder)
+    values = PEFT_FILES.read_config(folder)
     where = folder / CONFIG_FILE
     problems = _refusals(values)
-    ours = values.get(OURS) or {}
-    if not isinstance(ours, dict):
-        raise CheckpointError(where, [f"{OURS}: expected an object, found {ours!r}"])
-    if ours and ours.get("format") != FORMAT:
-        raise CheckpointError(where, [_foreign_format(ours.get("format"))])
+    ours = own_part_of(values, where)
     options: dict[str, Any] = {
         name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values
     }
@@ -183,42 +208,21 @@ def read_record(folder: Path) -> AdapterRecord:
     name = named if isinstance(named, str) and named else None
     if not ours:
         return AdapterRecord(config, name, own_table=not values.get("share_embeddings", True))
-    try:
-        return AdapterRecord(
-            config,
-            name,
-            backbone=BackboneIdentity(**ours["backbone"]),
-            model_config=ours["model_config"],
-            own_table=bool(ours["own_table"]),
-            projected=bool(ours["projected"]),
-            layout=ours["layout"],
-            not_for_peft=ours["not_for_peft"],
-            training=ours["training"],
-            weights_sha256=ours["weights_sha256"],
-        )
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(where, [f"{OURS}: incomplete or damaged: {error}"]) from error
+    return AdapterRecord(config, name).with_own_part(where, ours)
 
 
-def _read_object(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "no such folder"
-        raise CheckpointError(folder, [f"expected the folder of an adapter, found {found}"])
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        hint = ""
-        if (folder / "config.json").is_file():
-            hint = "; this looks like a model: give it as --model"
-        raise CheckpointError(folder, [f"holds no adapter: no {CONFIG_FILE}{hint}"]) from None
-    except OSError as error:
-        raise CheckpointError(path, [f"cannot be read: {error.strerror}"]) from error
-    except ValueError as error:
-        raise CheckpointError(path, [f"not valid JSON: {error}"]) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(path, ["expected an object"])
-    return values
+def own_part_of(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    """What stands under our key; empty in a folder that another program wrote.
+
+    Raises:
+        CheckpointError: It is of a future version, or damaged.
+    """
+    ours = values.get(OURS) or {}
+    if not isinstance(ours, dict):
+        raise CheckpointError(where, [f"{OURS}: expected an object, found {ours!r}"])
+    if ours and ours.get("format") != FORMAT:
+        raise CheckpointError(where, [_foreign_format(ours.get("format"))])
+    return ours
 
 
 def _refusals(values: Mapping[str, Any]) -> list[str]:

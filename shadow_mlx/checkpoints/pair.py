@@ -1,0 +1,172 @@
+"""A configuration and the weights that belong to it: written together, checked together.
+
+The configuration records the digest of the weights' file, so a mixture of two saves (a crash
+between two renames, a partial copy) is found out instead of loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+
+from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
+from shadow_mlx.errors import CheckpointError
+from shadow_mlx.files import atomic_file
+
+_FLOATS = ("F32", "BF16", "F16")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two files of one adapter format."""
+
+    config: str
+    weights: str
+
+    def write(
+        self,
+        folder: Path,
+        tensors: Mapping[str, mx.array],
+        describe: Callable[[str], Mapping[str, Any]],
+        card: str,
+    ) -> None:
+        """Write both and a ``README.md``, or leave everything as it was.
+
+        All are written beside their places first and then renamed.
+
+        Args:
+            folder: Where; made if it is missing.
+            tensors: The weights.
+            describe: Makes the configuration of the weights' digest.
+            card: The model card.
+
+        Raises:
+            SurroundingsError: The disk is full, read-only, or otherwise refuses.
+        """
+        with ExitStack() as stack:  # renames when it is left, the last file first
+            config_file = stack.enter_context(atomic_file(folder / self.config))
+            weights_file = stack.enter_context(atomic_file(folder / self.weights))
+            card_file = stack.enter_context(atomic_file(folder / "README.md"))
+            mx.save_safetensors(weights_file, dict(tensors), {"format": "pt"})
+            weights_file.flush()
+            values = describe(_digest(Path(weights_file.name)))
+            text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
+            config_file.write(text.encode() + b"\n")
+            card_file.write(card.encode())
+            for file in (weights_file, config_file, card_file):  # nothing slow between renames
+                file.flush()
+                os.fsync(file.fileno())
+
+    def check_digest(self, folder: Path, recorded: str | None) -> None:
+        """Refuse weights that are not those that the configuration was written with.
+
+        Raises:
+            CheckpointError: They are not.
+        """
+        if recorded is not None and _digest(folder / self.weights) != recorded:
+            raise CheckpointError(
+                folder,
+                [
+                    f"{self.weights} is not the file that {self.config} was written with: they "
+                    "come from two saves, or one was changed. A complete adapter may be in "
+                    "run/checkpoints."
+                ],
+            )
+
+    def read_config(self, folder: Path) -> dict[str, Any]:
+        """The configuration, which must be a JSON object.
+
+        Raises:
+            CheckpointError: It is missing or cannot be read.
+        """
+        path = folder / self.config
+        if not folder.is_dir():
+            found = "a file" if folder.exists() else "no such folder"
+            raise CheckpointError(folder, [f"expected the folder of an adapter, found {found}"])
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            hint = ""
+            if (folder / "config.json").is_file():
+                hint = "; this looks like a model: give it as --model"
+            raise CheckpointError(folder, [f"holds no adapter: no {self.config}{hint}"]) from None
+        except OSError as error:
+            raise CheckpointError(path, [f"cannot be read: {error.strerror}"]) from error
+        except ValueError as error:
+            raise CheckpointError(path, [f"not valid JSON: {error}"]) from error
+        if not isinstance(values, dict):
+            raise CheckpointError(path, ["expected an object"])
+        return values
+
+    def read_header(self, folder: Path) -> dict[str, TensorInfo]:
+        """Names, types and shapes of the weights.
+
+        Raises:
+            CheckpointError: The file is missing, damaged or cut short.
+        """
+        return read_header(folder / self.weights)
+
+    def read_tensors(
+        self, folder: Path, expected: Mapping[str, mx.array], passed_over: Iterable[str] = ()
+    ) -> dict[str, mx.array]:
+        """The weights, in memory, once they are known to be what is expected.
+
+        Args:
+            folder: The adapter's folder.
+            expected: Names and shapes; the values are not looked at.
+            passed_over: Names that may be there or not, and are not read.
+
+        Raises:
+            CheckpointError: Tensors are missing, extra, misshapen or of a wrong type, all of them
+                together; or else not finite.
+        """
+        path = folder / self.weights
+        if problems := _differences(self.read_header(folder), expected, set(passed_over)):
+            raise CheckpointError(path, problems)
+        loaded = mx.load(str(path), format="safetensors")
+        assert isinstance(loaded, dict)
+        tensors = {name: loaded[name] for name in expected if name in loaded}
+        finite = {name: mx.isfinite(value).all() for name, value in tensors.items()}
+        try:
+            mx.eval(tensors, finite)
+        except RuntimeError as error:
+            raise CheckpointError(path, [f"cannot be read: {error}"]) from error
+        if broken := [name for name in sorted(tensors) if not finite[name].item()]:
+            raise CheckpointError(
+                path, [f"{name}: expected finite numbers, found NaN or infinity" for name in broken]
+            )
+        return tensors
+
+
+def _differences(
+    found: Mapping[str, TensorInfo], expected: Mapping[str, mx.array], passed_over: set[str]
+) -> list[str]:
+    """Missing, extra, misshapen and wrongly typed tensors, in the order of their names."""
+    problems = []
+    for name in sorted({*found, *expected} - passed_over):
+        info, value = found.get(name), expected.get(name)
+        if info is None:
+            assert value is not None
+            problems.append(f"{name}: expected shape {list(value.shape)}, found no such tensor")
+            continue
+        shown = f"{info.dtype} {list(info.shape)}"
+        if value is None:
+            problems.append(f"{name}: expected no such tensor, found {shown}")
+        elif info.shape != value.shape:
+            problems.append(f"{name}: expected shape {list(value.shape)}, found {shown}")
+        elif info.dtype not in _FLOATS:
+            problems.append(f"{name}: expected one of {', '.join(_FLOATS)}, found {shown}")
+    return problems
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
