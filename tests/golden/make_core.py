@@ -30,7 +30,7 @@ from oracle import (
 HERE = Path(__file__).parent
 VOCAB = 96
 STEPS = 20
-LEARNING_RATE = 0.01
+LEARNING_RATE = 0.005
 LAMBDA = 0.3
 IGNORED = -100
 TABLE = "base_model.shadow_backbone.default.embed_tokens.weight"
