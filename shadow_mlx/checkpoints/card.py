@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.checkpoints.record import AdapterRecord
+from shadow_mlx.shadow.original import Variant
 
 _WITH_PEFT = """\
 ## With PEFT
@@ -27,12 +28,28 @@ _DEPTH_NOTE = (
 )
 
 
-def model_card(record: AdapterRecord, parameters: int) -> str:
+_WITH_ORIGINAL = """\
+## With shadow-peft 0.1
+
+```python
+import shadow_peft, transformers
+
+backbone = transformers.AutoModelForCausalLM.from_pretrained({backbone})
+model = shadow_peft.ShadowPeftModel.from_pretrained(backbone, "path/to/this/folder")
+```
+
+This is the original package's variant of the method. PEFT computes another function with these
+weights (every block, GELU, biases, no shared norm), so they are not converted for it.
+"""
+
+
+def model_card(record: AdapterRecord, parameters: int, variant: Variant = "peft") -> str:
     """Markdown: what the folder holds, how it is used, how it was trained.
 
     Args:
         record: The adapter's configuration.
         parameters: How many numbers are trained.
+        variant: Which of the two functions it is.
     """
     config, backbone = record.config, _shown_name(record)
     shared = "one inject/update module reused at every block"
@@ -49,7 +66,7 @@ def model_card(record: AdapterRecord, parameters: int) -> str:
         "**detached**, the shadow alone with the backbone's embeddings and head, as a much "
         "smaller model.\n",
         _with_shadow_mlx(),
-        _with_peft(record),
+        _with_peft(record) if variant == "peft" else _with_original(record),
     ]
     if record.training:
         sections.append(_training(record.training))
@@ -89,6 +106,10 @@ def _with_peft(record: AdapterRecord) -> str:
         version="0.21",
         depth_note=_DEPTH_NOTE if depth else "",
     )
+
+
+def _with_original(record: AdapterRecord) -> str:
+    return _WITH_ORIGINAL.format(backbone=json.dumps(_shown_name(record)))
 
 
 def _training(summary: dict[str, Any]) -> str:

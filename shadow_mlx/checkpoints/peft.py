@@ -14,6 +14,7 @@ from mlx.utils import tree_flatten
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
+from shadow_mlx.checkpoints.original import is_original, load_original, save_original
 from shadow_mlx.checkpoints.peft_mirror import (
     has_own_table,
     peft_mirror_config,
@@ -37,9 +38,10 @@ from shadow_mlx.checkpoints.tensors import (
     table_key,
 )
 from shadow_mlx.config import BUNDLED_MODEL
-from shadow_mlx.errors import CheckpointError
+from shadow_mlx.errors import CheckpointError, ConfigError
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.decoder import find_decoder
+from shadow_mlx.shadow.original import Variant
 
 
 def save_adapter(
@@ -49,11 +51,13 @@ def save_adapter(
     backbone: str,
     backbone_config: Mapping[str, Any],
     training: Mapping[str, Any] | None = None,
+    variant: Variant | None = None,
 ) -> None:
     """Write ``adapter_config.json``, ``adapter_model.safetensors`` and ``README.md`` into a folder.
 
-    All three are written beside their places first and then renamed, so that a full disk or a crash
-    leaves the adapter that was there.
+    A model of the original variant is written in the original package's files instead. All are
+    written beside their places first and then renamed, so that a full disk or a crash leaves the
+    adapter that was there.
 
     Args:
         folder: Where; made if it is missing.
@@ -61,11 +65,19 @@ def save_adapter(
         backbone: Folder or hub id of the backbone, kept as an absolute path or as the id.
         backbone_config: The backbone's ``config.json``.
         training: Figures of the run for the model card, in the order to show them.
+        variant: The format asked for, where it must be a certain one.
 
     Raises:
+        ConfigError: The variant asked for is not the model's.
         SurroundingsError: The disk is full, read-only, or otherwise refuses.
     """
     folder = Path(folder)
+    if variant not in (None, model.shadow.variant):
+        raise ConfigError(
+            f"an adapter of the {model.shadow.variant} variant cannot become one of the {variant} "
+            "variant: they are different functions (blocks, activation, biases, norm, place of "
+            "the dropout), so the weights of one mean nothing in the other; train it anew"
+        )
     network, families = model.shadow.backbone, _families(model, backbone_config)
     own_blocks, own_network = families if None not in families else (None, None)
     record = AdapterRecord(
@@ -79,6 +91,9 @@ def save_adapter(
         not_for_peft=why_not_for_peft(model, backbone_config, own_blocks),
         training=dict(training) if training else None,
     )
+    if model.shadow.variant == "original":
+        save_original(folder, model, record, own_network)
+        return
     blocks = block_path(model, own_blocks)
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     PEFT_FILES.write(
@@ -94,6 +109,8 @@ def load_adapter(
 ) -> AttachedModel:
     """Attach the adapter in ``folder``, written here or by PEFT, to a loaded backbone.
 
+    Files of the original package (``shadow_config.json``) make a model of the original variant.
+
     The shadow's weights are float32, as they are trained. No weight of the backbone is evaluated.
 
     Raises:
@@ -104,6 +121,8 @@ def load_adapter(
         UnsupportedArchitectureError: The backbone's architecture cannot carry a shadow.
     """
     folder = Path(folder)
+    if is_original(folder):
+        return load_original(folder, backbone, backbone_config)
     record = read_record(folder)
     header = PEFT_FILES.read_header(folder)
     _check_backbone(folder, record, header, identity_of(find_decoder(backbone), backbone_config))

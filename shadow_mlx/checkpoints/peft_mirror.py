@@ -66,6 +66,23 @@ def peft_mirror_config(
     return mirror_model_config(backbone, backbone_config, kept)
 
 
+def original_mirror_config(
+    backbone: Decoder, backbone_config: Mapping[str, Any], config: ShadowConfig
+) -> dict[str, Any]:
+    """The same for the original package, which can set KV heads and head width too.
+
+    Raises:
+        ConfigError: The options do not fit the backbone.
+    """
+    kept = dataclasses.replace(
+        config,
+        shadow_kv_heads=config.shadow_kv_heads
+        or (_kept_kv_heads(backbone, backbone_config) if config.shadow_heads else None),
+        shadow_head_dim=config.shadow_head_dim or _kept_head_dim(backbone, backbone_config),
+    )
+    return mirror_model_config(backbone, backbone_config, kept)
+
+
 def has_own_table(backbone: Decoder, config: ShadowConfig, share_embeddings: bool) -> bool:
     """Whether PEFT gives the mirror token embeddings of its own."""
     width = attention_sizes(backbone).hidden_size
