@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shadow_mlx.config import TrainConfig
+    from shadow_mlx.worker import messages as m
     from tui.child import Child
 
 PAGES = ("home", "models", "data", "train", "chat", "compare")
@@ -66,18 +68,44 @@ class ShadowApp(App[None]):
         self.state: UiState = load_state()
         self._worker_command = worker_command or bridge.worker_command()
         self._children: dict[str, Child] = {}
+        self._loaded: tuple[object, m.Loaded] | None = None
+        self._loading = asyncio.Lock()
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
-    def child(self, purpose: Literal["models", "data"]) -> Child:
+    def child(self, purpose: Literal["models", "data", "download"]) -> Child:
         """The child process for a purpose; it starts with its first request."""
         if purpose not in self._children:
             from tui.child import Child
 
             self._children[purpose] = Child(self._worker_command)
         return self._children[purpose]
+
+    async def loaded(self, model: str | None, adapter: str | None) -> m.Loaded:
+        """Have the models' child hold these weights: at once, if it does already.
+
+        Chat and comparison share that child, so that no two models are in memory.
+
+        Raises:
+            ChildError: They cannot be loaded.
+        """
+        from shadow_mlx.worker import messages as m
+
+        child = self.child("models")
+        changed = bridge.adapter_changed(adapter)
+        async with self._loading:
+            if self._loaded and self._loaded[0] == (child.process_id, model, adapter, changed):
+                return self._loaded[1]
+            self._loaded = None
+            loaded = await child.result(m.Load(child.number(), model, adapter), m.Loaded)
+            self._loaded = ((child.process_id, model, adapter, changed), loaded)
+            return loaded
+
+    def forget_loaded(self) -> None:
+        """The child has let go of its weights."""
+        self._loaded = None
 
     async def close_children(self) -> None:
         """End the children."""

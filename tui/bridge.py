@@ -195,9 +195,28 @@ def check_target(config: TrainConfig) -> str | None:
     return None
 
 
+def test_file(adapter: Path) -> str | None:
+    """The test split of the data that an adapter was trained on, else its validation split."""
+    config = read_config(adapter)
+    files = data_files(config.data) if config and config.data else []
+    for name in ("test", "valid", "train"):
+        for path in files:
+            if path.stem.startswith(name[:3]):
+                return str(path)
+    return str(files[0]) if files else None
+
+
 def has_adapter(folder: Path) -> bool:
     """Whether something can be chatted with already."""
     return RunFolder(folder).has_adapter
+
+
+def adapter_changed(adapter: str | None) -> float:
+    """When an adapter's weights were written; 0 where there are none."""
+    try:
+        return (Path(adapter) / ADAPTER_FILES[1]).stat().st_mtime if adapter else 0.0
+    except OSError:
+        return 0.0
 
 
 def free_folder(base: str = "adapters") -> str:
@@ -397,3 +416,46 @@ def _search(folder: Path, depth: int) -> Iterable[Path]:
     for child in sorted(children)[:200]:
         if not Path(child).name.startswith(".") and Path(child).name != "node_modules":
             yield from _search(Path(child), depth - 1)
+
+
+def save_conversation(path: Path, messages: list[dict[str, str]]) -> None:
+    """Write a conversation as one line of chat data.
+
+    Raises:
+        SurroundingsError: The disk refuses.
+    """
+    from shadow_mlx.generation.transcript import save_transcript
+
+    save_transcript(path, messages)
+
+
+def load_conversation(path: Path) -> list[dict[str, str]]:
+    """Read a conversation, or the first one of a chat data file.
+
+    Raises:
+        InputError: There is none.
+    """
+    from shadow_mlx.generation.transcript import load_transcript
+
+    return load_transcript(path)
+
+
+async def copy(text: str) -> str:
+    """Give text to the system's clipboard too, for terminals that refuse; tells which way.
+
+    Over ssh, the terminal's own way (OSC 52) is the only one that reaches the person.
+    """
+    tools = (["pbcopy"], ["wl-copy"], ["xclip", "-selection", "clipboard"])
+    if not os.environ.get("SSH_CONNECTION"):
+        for tool in tools:
+            if shutil.which(tool[0]):
+                process = await asyncio.create_subprocess_exec(
+                    *tool,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+                await process.communicate(text.encode())
+                if process.returncode == 0:
+                    return tool[0]
+    return "through the terminal"

@@ -14,6 +14,7 @@ from typing import Any
 from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import (
     Options,
+    SamplingConfig,
     TrainConfig,
     choices_of,
     describe_type,
@@ -91,23 +92,43 @@ def problems_of(texts: Mapping[str, str]) -> tuple[TrainConfig | None, dict[str,
     Problems come from the declarations alone; those of no single field stand under ``""``.
     """
     known = {field.name: field for field in fields()}
-    values: dict[str, Any] = {}
-    for name, text in texts.items():
-        stripped = text.strip()
-        if not stripped:
-            continue
-        yes_or_no = known[name].choices == ("yes", "no")
-        values[name] = stripped == "yes" if yes_or_no else stripped
+    values = _values(texts, known)
     problems: dict[str, str] = {}
     if not values.get("data"):
         problems["data"] = "--data: choose a file or folder (page 3 helps), or a hub id"
     try:
         config = TrainConfig.from_mapping(values, where="form")
     except ConfigError as error:
-        for line in str(error).splitlines():
-            problems.setdefault(_name_in(line, known), line.removeprefix("form: "))
-        return None, problems
+        return None, {**_by_field(error, known), **problems}
     return (None if problems else config), problems
+
+
+def sampling_of(texts: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """The settings of sampling that the fields name, or what is wrong with them."""
+    known = {field.name: field for field in fields(SamplingConfig)}
+    try:
+        config = SamplingConfig.from_mapping(_values(texts, known), where="form")
+    except ConfigError as error:
+        return None, _by_field(error, known)
+    defaults = SamplingConfig().to_mapping()
+    return {k: v for k, v in config.to_mapping().items() if v != defaults[k]}, {}
+
+
+def _values(texts: Mapping[str, str], known: Mapping[str, FormField]) -> dict[str, Any]:
+    """What is filled in, ready to be converted by the declarations."""
+    filled = {name: text.strip() for name, text in texts.items() if text.strip()}
+    yes_or_no = ("yes", "no")
+    return {
+        name: text == "yes" if known[name].choices == yes_or_no else text
+        for name, text in filled.items()
+    }
+
+
+def _by_field(error: ConfigError, known: Mapping[str, FormField]) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    for line in str(error).splitlines():
+        problems.setdefault(_name_in(line, known), line.removeprefix("form: "))
+    return problems
 
 
 def _name_in(line: str, known: Mapping[str, FormField]) -> str:

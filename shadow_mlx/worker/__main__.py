@@ -129,6 +129,11 @@ class Worker:
             from shadow_mlx.worker import models
 
             return models.serve(request)
+        if isinstance(request, m.CompareFile):
+            from shadow_mlx.worker import comparing
+
+            self._chat = None  # it loads what it needs; two models at once may not fit
+            return comparing.serve(request, self._send)
         from shadow_mlx.worker.chatting import Chat
 
         if not isinstance(self._chat, Chat):

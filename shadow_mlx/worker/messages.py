@@ -86,6 +86,17 @@ class Measure(Request):
 
 
 @dataclass(frozen=True)
+class CompareFile(Request):
+    """Measure base, attached and detached of some adapters on a test file."""
+
+    data: str
+    adapters: list[str]
+    model: str | None = None
+    limit: int | None = None
+    max_tokens: int = 128
+
+
+@dataclass(frozen=True)
 class ListModels(Request):
     """The models that this machine has."""
 
@@ -256,6 +267,19 @@ class Measured(Reply):
     longest: int
     histogram: list[tuple[int, int, int]]
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Compared(Reply):
+    """A comparison as ``evaluation.compare.Comparison.to_mapping`` gives it.
+
+    ``right`` tells for each model by name which of the examples it answered exactly.
+    """
+
+    final: ClassVar[bool] = True
+
+    figures: dict[str, Any]
+    right: dict[str, list[bool]]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def words(pilot: Pilot[Any]) -> str:
     return " ".join(text(pilot).split())
 
 
+def told(pilot: Pilot[Any]) -> str:
+    """The messages in the corner."""
+    return "\n".join(note.message for note in pilot.app._notifications)
+
+
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     await pilot.press(*keys)
     await pilot.pause()

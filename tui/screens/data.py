@@ -1,18 +1,316 @@
-"""Placeholder."""
+"""Data: find a file, see whether it is sound, see what of it is trained."""
 
-from textual.widgets import Static
+from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.terminal import visible
+from shadow_mlx.worker import messages as m
+from tui import bridge, data_view, finder
+from tui.child import ChildError
 from tui.screens.base import Page
+
+VIEWS = ("records", "tokens", "lengths", "problems")
+DEFAULT_LENGTH = 2048
 
 
 class DataScreen(Page):
-    """Placeholder."""
+    """One data file at a time, in four views."""
 
     NAME = "data"
+    HELP = """\
+# Data
 
-    def body(self):
-        """Placeholder."""
-        yield Static("soon")
+Type to find a file (letters in order are enough), or a path beginning with `/`, `~` or `./`.
+`Enter` opens it, `Escape` leaves the field.
+
+- `r` records · `k` tokens, with what is trained in ⟦brackets⟧ · `l` lengths · `e` problems
+- `n` and `b` turn the page · `Enter` on a problem shows its record
+- `a` another file of the same folder (train, valid, test) · `/` find · `t` train on it
+"""
+    DEFAULT_CSS = """
+    DataScreen #find { height: 1; margin: 0 1; }
+    DataScreen #matches { height: auto; max-height: 12; border: none; margin: 0 1; }
+    DataScreen #facts { height: auto; padding: 0 1; text-style: bold; }
+    DataScreen #views { height: 1; padding: 0 1; background: $panel; }
+    DataScreen #scroll { height: 1fr; padding: 0 1; }
+    DataScreen #problems { height: 1fr; border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", "Find", key_display="/", id="data-find"),
+        Binding("r", "view('records')", "Records", id="data-records"),
+        Binding("k", "view('tokens')", "Tokens", id="data-tokens"),
+        Binding("l", "view('lengths')", "Lengths", id="data-lengths"),
+        Binding("e", "view('problems')", "Problems", id="data-problems"),
+        Binding("n", "turn(1)", "Next", id="data-next"),
+        Binding("b", "turn(-1)", "Before", id="data-before"),
+        Binding("a", "sibling", "Split", id="data-split"),
+        Binding("t", "train", "Train", id="data-train"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: Path | None = None
+        self._chosen = ""  # what training is given: the file or its folder
+        self._siblings: list[Path] = []
+        self._start = 0
+        self._total: int | None = None
+        self._checked: m.Checked | None = None
+        self._problems: list[m.ProblemView] = []
+        self._view = "records"
+        self._nearby: list[str] = []
+        self._check_id: int | None = None
+
+    def body(self) -> ComposeResult:
+        """Finder, facts, and the view."""
+        yield Input(placeholder="find a data file, or type a path", compact=True, id="find")
+        yield OptionList(id="matches", markup=False)
+        yield Static(id="facts", markup=False)
+        yield Static(id="views", markup=False)
+        with VerticalScroll(id="scroll"):
+            yield Static(id="content", markup=False)
+        yield OptionList(id="problems", markup=False)
+
+    def on_mount(self) -> None:
+        """Look around for files."""
+        self.query_one("#problems").display = False
+        self.query_one("#find", Input).focus()
+        self._look_around()
+        self._draw()
+
+    @work(exclusive=True, group="around")
+    async def _look_around(self) -> None:
+        self._nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
+        self._match(self.query_one("#find", Input).value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Find with every letter."""
+        self._match(event.value)
+
+    def _match(self, typed: str) -> None:
+        matches = self.query_one("#matches", OptionList)
+        if finder.is_path(typed):
+            found = finder.completions(typed)
+        else:
+            known = finder.unique(self.ui.state.recent_data, self._nearby, _bundled())
+            found = finder.fuzzy(typed, known)
+        matches.clear_options()
+        matches.add_options(Option(Text(visible(path)), id=path) for path in dict.fromkeys(found))
+        if found:
+            matches.highlighted = 0
+        matches.display = self.focused is self.query_one("#find", Input)
+
+    def on_descendant_focus(self) -> None:
+        """The list of matches is there while the field is used."""
+        finding = self.focused in (self.query_one("#find"), self.query_one("#matches"))
+        self.query_one("#matches").display = finding
+
+    def on_descendant_blur(self) -> None:
+        """As for the focus."""
+        self.call_after_refresh(self.on_descendant_focus)
+
+    def key_down(self) -> None:
+        """From the field into the list below it."""
+        if self.focused is self.query_one("#find"):
+            self.query_one("#matches").focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Open what is marked in the list, or the path as typed."""
+        matches = self.query_one("#matches", OptionList)
+        typed = event.value.strip()
+        if typed and Path(typed).expanduser().is_file():
+            self.open(typed)
+        elif matches.highlighted is not None and matches.option_count:
+            self._pick(str(matches.get_option_at_index(matches.highlighted).id))
+        elif typed:
+            self.open(typed)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Open the match, or go to the problem's record."""
+        if event.option_list.id == "matches":
+            self._pick(str(event.option_id))
+            return
+        problem = self._problems[event.option_index]
+        if problem.record >= 0:
+            self._start = problem.record
+            self.action_view("records")
+
+    def _pick(self, path: str) -> None:
+        if path.endswith("/") and not bridge.data_files(path):  # a folder on the way
+            field = self.query_one("#find", Input)
+            field.value = path
+            field.focus()
+            field.cursor_position = len(path)
+            return
+        self.open(path)
+
+    def open(self, data: str) -> None:
+        """Show a file, or the training file of a folder."""
+        files = bridge.data_files(data)
+        if not files:
+            self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
+            return
+        self._chosen, self._siblings = data.rstrip("/"), files
+        self.ui.remember_first("recent_data", self._chosen)
+        self._show(files[0])
+
+    def _show(self, path: Path) -> None:
+        self.path, self._start, self._total = path, 0, None
+        self._checked, self._problems = None, []
+        self.set_focus(None)
+        self.query_one("#problems", OptionList).clear_options()
+        self._check()
+        self.action_view("records")
+
+    @work(exclusive=True, group="check")
+    async def _check(self) -> None:
+        child = self.ui.child("data")
+        request = m.Check(child.number(), str(self.path))
+        try:
+            async for reply in child.ask(request):
+                if isinstance(reply, m.Checked):
+                    self._checked = reply
+                    self._total = reply.total
+                    self._add_problems(reply.problems)
+                    self._draw()
+        except ChildError as error:
+            self.ui.tell(str(error), "error")
+
+    def _add_problems(self, problems: list[m.ProblemView]) -> None:
+        self._problems += problems
+        self.query_one("#problems", OptionList).add_options(
+            Option(data_view.problem_line(problem)) for problem in problems
+        )
+
+    @property
+    def _page_size(self) -> int:
+        return max(3, (self.size.height - 6) // 4)
+
+    def action_view(self, name: str) -> None:
+        """One of the four views."""
+        if self.path is None:
+            self.ui.tell("Open a file first: / finds one.")
+            return
+        self._view = name
+        self.query_one("#problems").display = name == "problems"
+        self.query_one("#scroll").display = name != "problems"
+        if name == "problems":
+            self.query_one("#problems").focus()
+        else:
+            self.query_one("#scroll").focus()
+            self._load()
+        self._draw()
+
+    @work(exclusive=True, group="page")
+    async def _load(self) -> None:
+        """Ask for what the view shows, and show it."""
+        child, path = self.ui.child("data"), str(self.path)
+        content = self.query_one("#content", Static)
+        width = self.size.width - 4
+        if self._view != "records":
+            content.update("working …")
+        try:
+            if self._view == "records":
+                ask = m.ReadPage(child.number(), path, self._start, self._page_size)
+                page = await child.result(ask, m.Page)
+                self._total = page.total if page.total is not None else self._total
+                content.update(data_view.records(page, width))
+            elif self._view == "tokens":
+                show = m.ShowTokens(
+                    child.number(), self._model, path, self._start, self._page_size,
+                    self._length, self._mask_prompt,
+                )  # fmt: skip
+                content.update(data_view.tokens(await child.result(show, m.Tokens), width))
+            else:
+                await self._measure(path, content, width)
+        except ChildError as error:
+            content.update(f"! {visible(str(error))}")
+            return
+        self.query_one("#scroll").scroll_home(animate=False)
+        self._draw()
+
+    async def _measure(self, path: str, content: Static, width: int) -> None:
+        child = self.ui.child("data")
+        request = m.Measure(child.number(), self._model, path, self._length, self._mask_prompt)
+        async for reply in child.ask(request):
+            if isinstance(reply, m.Progress):
+                content.update(f"{reply.what} {reply.done:,} of {reply.total:,}")
+            elif isinstance(reply, m.Measured):
+                content.update(data_view.lengths(reply, self._length, width))
+
+    @property
+    def _model(self) -> str | None:
+        return self.ui.state.form.get("model") or None
+
+    @property
+    def _length(self) -> int:
+        text = str(self.ui.state.form.get("max_seq_length", ""))
+        return int(text) if text.isdigit() and int(text) >= 8 else DEFAULT_LENGTH
+
+    @property
+    def _mask_prompt(self) -> bool:
+        return self.ui.state.form.get("mask_prompt") != "no"
+
+    def _draw(self) -> None:
+        views = "  ".join(f"[{v}]" if v == self._view else f" {v} " for v in VIEWS)
+        if self.path is None:
+            self.query_one("#facts", Static).update("")
+            views = "Find a file above. It is checked line by line, and nothing is changed."
+        else:
+            name = f"{self.path.parent.name}/{self.path.name}"
+            facts = data_view.facts(name, self._checked, self._total)
+            self.query_one("#facts", Static).update(facts)
+            if self._view in ("records", "tokens") and self._total:
+                end = min(self._start + self._page_size, self._total)
+                views += f"   records {self._start + 1:,} to {end:,} of {self._total:,}"
+            elif self._view == "problems" and self._checked:
+                count = self._checked.problem_count
+                views += "   " + data_view.problems_hint(self._problems, count)
+        self.query_one("#views", Static).update(views)
+
+    def action_find(self) -> None:
+        """To the field that finds files."""
+        self.query_one("#find", Input).focus()
+
+    def action_turn(self, by: int) -> None:
+        """The next page of records, or the one before."""
+        if self.path is None or self._view not in ("records", "tokens"):
+            return
+        last = max(0, (self._total or self._page_size) - 1)
+        start = self._start + by * self._page_size
+        if 0 <= start <= last or by < 0:
+            self._start = max(0, start)
+            self._load()
+
+    def action_sibling(self) -> None:
+        """The next file of the same data set."""
+        if self.path is not None and len(self._siblings) > 1:
+            at = self._siblings.index(self.path)
+            self._show(self._siblings[(at + 1) % len(self._siblings)])
+
+    async def action_train(self) -> None:
+        """Fill the data into the training form."""
+        if self._chosen:
+            values = {**self.ui.state.form, "data": self._chosen}
+            await self.ui.train_with(values)
+
+
+def _bundled() -> list[str]:
+    try:
+        return [str(bridge.bundled_data())]
+    except ShadowMLXError:
+        return []
 
 
 PAGE = DataScreen

@@ -1,18 +1,176 @@
-"""Placeholder."""
+"""Models: what this machine has, whether it can be tuned here, and fetching more."""
 
-from textual.widgets import Static
+from __future__ import annotations
 
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Static
+
+from shadow_mlx.terminal import visible
+from shadow_mlx.worker import messages as m
+from tui import bridge
+from tui.child import ChildError
 from tui.screens.base import Page
+from tui.screens.dialogs import Ask
+from tui.words import gigabytes
+
+COLUMNS = ("Model", "Size", "Weights", "Architecture", "Where", "Here")
 
 
 class ModelsScreen(Page):
-    """Placeholder."""
+    """Bundled, local and cached models."""
 
     NAME = "models"
+    HELP = """\
+# Models
 
-    def body(self):
-        """Placeholder."""
-        yield Static("soon")
+The models that come along, those in folders here, and those in the hub's cache.
+
+- `t` trains on the one under the cursor · `c` chats with it
+- `d` fetches one from the Hugging Face hub by its id · `Escape` stops that · `r` looks again
+"""
+    DEFAULT_CSS = """
+    ModelsScreen DataTable { height: 1fr; }
+    ModelsScreen #note { height: auto; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "train", "Train", id="models-train"),
+        Binding("c", "chat", "Chat", id="models-chat"),
+        Binding("d", "download", "Download", id="models-download"),
+        Binding("r", "look", "Look again", id="models-look"),
+        Binding("escape", "stop", "Stop", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._models: list[m.ModelView] = []
+        self._fetching = ""
+
+    def body(self) -> ComposeResult:
+        """The table, and a line about the one under the cursor."""
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Static("Looking for models …", id="note", markup=False)
+
+    def on_mount(self) -> None:
+        """Look."""
+        self.query_one(DataTable).focus()
+        self.action_look()
+
+    @work(exclusive=True, group="look")
+    async def action_look(self) -> None:
+        """Look for models, in the child."""
+        child = self.ui.child("data")
+        try:
+            found = await child.result(m.ListModels(child.number()), m.Models)
+        except ChildError as error:
+            self._note(f"! {error}")
+            return
+        self._models = found.models
+        table = self.query_one(DataTable)
+        table.clear(columns=True)
+        table.add_columns(*COLUMNS)
+        for model in self._models:
+            cells = (
+                model.name,
+                gigabytes(model.size_bytes),
+                model.quantization,
+                model.architecture,
+                model.where,
+                _verdict(model) if model.supported else "✘ not supported",
+            )
+            table.add_row(*(Text(visible(cell)) for cell in cells))
+        self._describe()
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Tell about the one under the cursor."""
+        self._describe()
+
+    def _chosen(self) -> m.ModelView | None:
+        row = self.query_one(DataTable).cursor_row
+        return self._models[row] if 0 <= row < len(self._models) else None
+
+    def _describe(self) -> None:
+        model = self._chosen()
+        if self._fetching:
+            self._note(f"… fetching {self._fetching} (esc stops)")
+        elif model is None:
+            self._note("No model is here yet: d fetches one.")
+        else:
+            self._note(f"{model.path}\n{model.reason or _memory(model)}")
+
+    def _note(self, text: str) -> None:
+        self.query_one("#note", Static).update(visible(text))
+
+    async def action_train(self) -> None:
+        """Fill the model into the training form."""
+        model = self._chosen()
+        if model is None or not model.supported:
+            self.ui.tell(model.reason if model else "There is no model.", "warning")
+            return
+        await self.ui.train_with({**self.ui.state.form, "model": model.name})
+
+    async def action_chat(self) -> None:
+        """Chat with the untuned model."""
+        model = self._chosen()
+        if model is not None and model.supported:
+            await self.ui.chat_with(None, model.name)
+
+    def action_download(self) -> None:
+        """Ask for an id, and fetch it."""
+        question = "Id on the Hugging Face hub:"
+
+        def fetch(name: str | None) -> None:
+            if name:
+                self._fetch(name)
+
+        self.app.push_screen(Ask(question, "mlx-community/Qwen3-0.6B-4bit"), fetch)
+
+    @work(exclusive=True, group="fetch")
+    async def _fetch(self, name: str) -> None:
+        child = self.ui.child("download")
+        self._fetching = name
+        self._describe()
+        try:
+            async for reply in child.ask(m.Download(child.number(), name)):
+                if isinstance(reply, m.Progress) and reply.total:
+                    self._note(
+                        f"… fetching {name}: {gigabytes(reply.done)} of {gigabytes(reply.total)} "
+                        "(esc stops)"
+                    )
+        except ChildError as error:
+            self.ui.tell(str(error), "error")
+        else:
+            self.ui.tell(f"{name} is here.")
+        self._fetching = ""
+        self.action_look()
+
+    async def action_stop(self) -> None:
+        """Stop fetching; what is there is gone on with the next time."""
+        if self._fetching:
+            await self.ui.child("download").close()
+
+
+def _verdict(model: m.ModelView) -> str:
+    """Whether the weights fit, in two words; the training estimate is another matter."""
+    memory = bridge.memory_of_machine()
+    if not memory or not model.size_bytes:
+        return ""
+    share = model.size_bytes / memory
+    return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
+
+
+def _memory(model: m.ModelView) -> str:
+    memory = bridge.memory_of_machine()
+    if not memory:
+        return ""
+    return (
+        f"The weights take {gigabytes(model.size_bytes)} of this machine's {gigabytes(memory)}; "
+        "training needs room beside them."
+    )
 
 
 PAGE = ModelsScreen

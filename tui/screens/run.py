@@ -100,6 +100,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._others: list[Path] = []
         self._alerts: list[Alert] = []
         self._output = ""
+        self._shown: dict[str, object] = {}
 
     def body(self) -> ComposeResult:
         """Headline, alerts, chart, figures."""
@@ -171,18 +172,26 @@ The run works in a process of its own: leaving this page, or the program, does n
             message = visible(self._output).strip().splitlines()
             text = "\n".join(message[-3:]) or f"the process ended with code {self.exit_code}"
             self._alerts.insert(0, Alert("error", text, "t: change the settings"))
-        self.query_one("#head", Static).update(self._head())
-        after = self.query_one("#next", Static)
-        after.update(self._next())
-        after.display = bool(self._next())
-        warning = self.query_one("#alerts", Static)
-        warning.display = bool(self._alerts)
-        warning.update("\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts))
-        self.query_one("#figures", Static).update(self._figures())
-        self.query_one("#log", Static).update(self._log())
+        warnings = "\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts)
+        self._put("head", self._head())
+        self._put("next", self._next())
+        self._put("alerts", warnings)
+        self._put("figures", self._figures())
+        self._put("log", self._log())
         if fresh:
             self.query_one(LossChart).show(self.view, self._overlays)
-        self.refresh_bindings()
+        possible = (self.status, self.view.saved_step is None, self._starting)
+        if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
+            self._shown["keys"] = possible
+            self.refresh_bindings()
+
+    def _put(self, name: str, content: str | Text) -> None:
+        """Update a part when it changed; an empty one takes no room."""
+        if self._shown.get(name) != content:
+            self._shown[name] = content
+            part = self.query_one(f"#{name}", Static)
+            part.update(content)
+            part.display = bool(content)
 
     def _head(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,109 @@
+"""A worker that answers at once without any model: ``python -m tests.tui.fake_worker``.
+
+What a message says decides what it does: ``long`` streams until it is stopped, ``die`` ends the
+process as the system would for want of memory, ``fail`` fails.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+
+from shadow_mlx.worker import messages as m
+
+
+def main() -> None:
+    requests: queue.Queue[m.Request | None] = queue.Queue()
+    stopped = threading.Event()
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            request = m.decode(line)
+            if isinstance(request, m.Stop):
+                stopped.set()
+            else:
+                requests.put(request)
+        requests.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (request := requests.get()) is not None:
+        stopped.clear()
+        if isinstance(request, m.Load):
+            load(request)
+        elif isinstance(request, m.Ask):
+            answer(request, stopped)
+        elif isinstance(request, m.CompareFile):
+            compare(request)
+        else:
+            send(m.Failed(request.id, f"the fake does not know {type(request).__name__}"))
+
+
+def send(reply: m.Reply) -> None:
+    sys.stdout.buffer.write(m.encode(reply))
+    sys.stdout.buffer.flush()
+
+
+def load(request: m.Load) -> None:
+    if request.model == "missing":
+        send(m.Failed(request.id, "missing: no such \x1b[31mmodel"))
+        return
+    modes = ["attached", "detached", "base"] if request.adapter else ["base"]
+    model = request.model or "sprout"
+    send(m.Loaded(request.id, model, request.adapter, modes, 11_000_000, 0.1, ""))
+
+
+def answer(request: m.Ask, stopped: threading.Event) -> None:
+    said = request.messages[-1]["content"]
+    if said == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if said == "fail":
+        send(m.Failed(request.id, "the chat template refuses"))
+        return
+    pieces = [f"{request.mode} ", "heard ", f"**{said}** "]
+    for piece in pieces:
+        send(m.Piece(request.id, piece))
+    while said == "long" and not stopped.wait(0.01):
+        send(m.Piece(request.id, "on "))
+    reason = "interrupted" if said == "long" else "stop"
+    text = "".join(pieces)
+    send(
+        m.Answered(request.id, request.mode, text, 7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
+    )
+
+
+def compare(request: m.CompareFile) -> None:
+    for done in range(3):
+        send(m.Progress(request.id, "attached: answers", done, 3))
+    names = ("base", "attached", "detached")
+    right = {"base": [False, True], "attached": [True, True], "detached": [True, False]}
+    figures = {
+        "data": request.data,
+        "results": [
+            {
+                "name": name, "exact": 0.5, "field_f1": None, "loss": 1.0, "decode_tps": 100.0,
+                "first_token_seconds": 0.01, "memory_bytes": 5_000_000, "parameters": 1_000_000,
+            }
+            for name in names
+        ],
+        "pairings": [
+            {
+                "first": "base", "second": "detached", "fixed": 1, "regressed": 1,
+                "both_right": 0, "both_wrong": 0,
+            }
+        ],
+        "examples": [
+            {
+                "line": i + 1, "prompt": f"question {i}", "expected": "yes",
+                "answers": dict.fromkeys(names, f"answer {i}"),
+            }
+            for i in range(2)
+        ],
+    }  # fmt: skip
+    send(m.Compared(request.id, figures, right))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The chat against a worker that pretends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tui.app import ShadowApp
+from tui.screens.chat import ChatScreen
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = [sys.executable, "-m", "tests.tui.fake_worker"]
+
+
+@pytest.fixture(autouse=True)
+def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def adapter(own_place: Path) -> Path:
+    folder = own_place / "adapters"
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "events.jsonl").write_text("")
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return folder
+
+
+async def say(pilot: object, words: str) -> None:
+    for letter in words:
+        await pilot.press("space" if letter == " " else letter)  # type: ignore[attr-defined]
+    await press(pilot, "enter")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, int]) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE), size) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED backbone and shadow" in words(pilot))
+            await say(pilot, "hi")
+            await until(pilot, lambda: "attached heard hi" in words(pilot))
+            assert "7 tokens · 55/s" in words(pilot)
+            await press(pilot, "ctrl+t")
+            assert "DETACHED the shadow alone" in words(pilot)
+            await say(pilot, "you")
+            await until(pilot, lambda: "detached heard you" in words(pilot))
+            assert "attached heard hi" in words(pilot)  # the conversation stays
+            await press(pilot, "ctrl+t")
+            assert "BASE the untuned backbone" in words(pilot)
+
+    run(test())
+
+
+def test_without_an_adapter_the_bundled_model_answers() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE)) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "BASE the untuned backbone · sprout" in words(pilot))
+
+    run(test())
+
+
+def test_an_answer_is_stopped_and_what_there_is_stays(adapter: Path) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE)) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "long")
+            await until(pilot, lambda: "heard long on" in words(pilot))
+            await press(pilot, "escape")
+            await until(pilot, lambda: "stopped" in words(pilot))
+            screen = pilot.app.screen
+            assert isinstance(screen, ChatScreen)
+            assert [turn.role for turn in screen.conversation.turns] == ["user", "assistant"]
+
+    run(test())
+
+
+def test_answering_again_and_editing(adapter: Path) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE)) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "one")
+            await until(pilot, lambda: "heard one" in words(pilot))
+            await press(pilot, "ctrl+t", "ctrl+r")
+            await until(pilot, lambda: "detached heard one" in words(pilot))
+            screen = pilot.app.screen
+            assert isinstance(screen, ChatScreen)
+            await until(pilot, lambda: len(screen.conversation.turns) == 2)
+            await press(pilot, "ctrl+e")
+            await say(pilot, "more")
+            await until(pilot, lambda: "heard onemore" in words(pilot))
+
+    run(test())
+
+
+def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "die")
+            await until(pilot, lambda: "memory ran out" in told(pilot))
+            await say(pilot, "hi")
+            await until(pilot, lambda: "heard hi" in words(pilot))
+
+    run(test())
+
+
+def test_failures_are_messages_and_shown_as_they_are(adapter: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE)
+        async with shown(app, WIDE) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "fail")
+            await until(pilot, lambda: "the chat template refuses" in told(pilot))
+            screen = app.screen
+            assert isinstance(screen, ChatScreen)
+            screen.load("missing", None)
+            await until(pilot, lambda: "nothing is loaded" in words(pilot))
+
+    run(test())
+
+
+def test_markup_in_messages_is_text(adapter: Path) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "a[b]c[/b]")
+            await until(pilot, lambda: "heard a[b]c[/b]" in words(pilot))
+            assert text(pilot).count("a[b]c[/b]") == 2
+
+    run(test())
+
+
+def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "hi")
+            await until(pilot, lambda: "55/s" in words(pilot))
+            await press(pilot, "ctrl+q")
+            await until(pilot, lambda: "not saved" in words(pilot))
+            await press(pilot, "escape", "ctrl+s")
+            await until(pilot, lambda: "Save the conversation" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: (own_place / "conversation.jsonl").exists())
+            await until(pilot, lambda: not app.unsaved)
+            await press(pilot, "ctrl+n")
+            await until(pilot, lambda: "heard hi" not in words(pilot))
+            await press(pilot, "ctrl+l")
+            await until(pilot, lambda: "Load a conversation" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "heard hi" in words(pilot))
+
+    run(test())
+
+
+def test_settings_are_checked_by_their_declarations(adapter: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await press(pilot, "ctrl+g")
+            await until(pilot, lambda: "System message" in words(pilot))
+            await press(pilot, *"briefly", "tab", *"0", "ctrl+r")
+            await until(pilot, lambda: "--max-tokens: must be at least 1" in words(pilot))
+            await press(pilot, "backspace", *"64", "ctrl+r")
+            await until(pilot, lambda: app.state.sampling == {"max_tokens": 64})
+            assert app.state.system_prompt == "briefly"
+
+    run(test())
+
+
+def test_searching_marks_the_message(adapter: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            await say(pilot, "needle")
+            await until(pilot, lambda: "55/s" in words(pilot))
+            await press(pilot, "ctrl+f", *"needle", "enter")
+            await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
+
+    run(test())

@@ -1,0 +1,47 @@
+"""Where a message is written: Enter sends, Ctrl+J begins a new line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+
+class Composer(TextArea):
+    """A field of a few lines that grows with its text."""
+
+    HELP = """\
+# Message
+
+`Enter` sends, `Ctrl+J` begins a new line. `Escape` stops an answer, or leaves the field so that
+digits change the page.
+"""
+    DEFAULT_CSS = """
+    Composer { height: auto; min-height: 1; max-height: 6; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j", "new_line", "New line", show=False),
+    ]
+
+    class Sent(Message):
+        """The person sent a message."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            if text := self.text.strip():
+                self.post_message(self.Sent(text))
+            return
+        await super()._on_key(event)
+
+    def action_new_line(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
