@@ -12,7 +12,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import mlx_lm.utils
 
-from shadow_mlx.checkpoints.peft import load_adapter
+from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model
@@ -136,7 +136,14 @@ def _load(
         raise InputError(
             f"mode {mode} needs an adapter: name its folder as adapter_path, or use mode base"
         )
-    name = choose_model(None if name is None else str(name), adapter_path).name
+    if adapter_path is not None and (name is None or mode != "base"):
+        recorded = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
+        name = name or recorded
+        if name is None:
+            raise InputError(
+                f"{adapter_path}: this adapter does not record its backbone; name it (--model)"
+            )
+    name = choose_model(None if name is None else str(name)).name
     backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
     if mode == "base":
         return _ready(backbone, name), folder

@@ -210,6 +210,28 @@ def test_by_default_the_adapters_own_backbone(tiny_backbone: Path, tmp_path: Pat
     assert mx.array_equal(shadow_mlx.load_model(str(tiny_backbone), str(tmp_path))(IDS), model(IDS))
 
 
+def test_an_adapter_that_does_not_record_its_backbone(tiny_backbone: Path, tmp_path: Path) -> None:
+    folder = write_adapter(tmp_path, tiny_backbone)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = None
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    for mode in MODES:
+        with pytest.raises(InputError, match="does not record its backbone"):
+            load_model(None, folder, mode)
+    assert load_model(tiny_backbone, folder)(IDS).shape == (1, 6, 259)
+
+
+def test_the_original_variant_in_every_mode(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, config, _ = load_backbone(tiny_backbone)
+    attached = attach(model, config, ShadowConfig(sharing="layer"), variant="original")
+    for layer in attached.shadow.layers:
+        layer.up.weight = mx.ones_like(layer.up.weight)
+    save_adapter(tmp_path, attached, backbone=str(tiny_backbone), backbone_config=config)
+    assert mx.allclose(load_model(None, tmp_path)(IDS), attached.eval()(IDS), atol=1e-5)
+    detached = load_model(None, tmp_path, "detached")
+    assert mx.allclose(detached(IDS), attached.detached()(IDS), atol=1e-5)
+
+
 def test_the_base_needs_no_adapter(tiny_backbone: Path) -> None:
     model, _ = load(tiny_backbone, mode="base")
     assert model(IDS).shape == (1, 6, 259)

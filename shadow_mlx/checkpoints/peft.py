@@ -14,7 +14,12 @@ from mlx.utils import tree_flatten
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
-from shadow_mlx.checkpoints.original import is_original, load_original, save_original
+from shadow_mlx.checkpoints.original import (
+    is_original,
+    load_original,
+    read_original_record,
+    save_original,
+)
 from shadow_mlx.checkpoints.peft_mirror import (
     has_own_table,
     peft_mirror_config,
@@ -140,6 +145,17 @@ def load_adapter(
     assign(model, tensors, family)
     model.config = record.config
     return model
+
+
+def recorded_backbone(folder: str | Path) -> str | None:
+    """Folder or hub id of the backbone that an adapter records, or ``None``.
+
+    Raises:
+        CheckpointError: There is no adapter, or its configuration cannot be used.
+    """
+    folder = Path(folder)
+    record = read_original_record(folder) if is_original(folder) else read_record(folder)
+    return record.backbone_name
 
 
 def _attach(

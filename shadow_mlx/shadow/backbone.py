@@ -13,7 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_flatten, tree_map_with_path, tree_unflatten
 from mlx_lm.models.cache import make_prompt_cache
 
 from shadow_mlx.errors import ModelError
@@ -123,8 +123,18 @@ class ShadowBackbone(nn.Module):
         return caches[: self.own_caches]
 
     def cast(self, dtype: mx.Dtype) -> None:
-        """Compute in ``dtype``: float32 to train, the backbone's dtype to save time and cache."""
-        self.apply(lambda x: x.astype(dtype) if mx.issubdtype(x.dtype, mx.floating) else x)
+        """Compute in ``dtype``: float32 to train, the backbone's dtype to save time and cache.
+
+        What an architecture keeps wide (``cast_predicate``: decay rates, router biases) stays so.
+        """
+        may_cast = getattr(self.decoder.model, "cast_predicate", None)
+
+        def converted(name: str, value: mx.array) -> mx.array:
+            if not mx.issubdtype(value.dtype, mx.floating) or (may_cast and not may_cast(name)):
+                return value
+            return value.astype(dtype)
+
+        self.update(tree_map_with_path(converted, self.parameters()))
         if isinstance(self.decoder.embedding, SharedEmbedding):
             self.decoder.embedding.compute_dtype = dtype
 
