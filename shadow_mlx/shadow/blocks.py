@@ -25,10 +25,15 @@ from shadow_mlx.shadow.modules import Reference, ShadowLayer
 
 @dataclass(frozen=True)
 class Pair:
-    """``(h, s)`` between two blocks. ``depth`` is the number of blocks it has been through."""
+    """``(h, s)`` between two blocks.
+
+    ``wrapping`` is whose state it is: a backbone may carry several shadows, one at a time.
+    ``depth`` is the number of blocks it has been through.
+    """
 
     hidden: mx.array
     shadow: mx.array
+    wrapping: object
     depth: int
 
     @property
@@ -112,23 +117,22 @@ class ShadowBlock(nn.Module):
         """The block's own arguments, the hidden state first; a :class:`Pair` in, a pair out."""
         x, rest = hidden_and_rest(args, kwargs)
         entry = _entering.get()
-        mine = entry is not None and entry.wrapping is self.wrapping
-        if isinstance(x, Pair):
-            if x.depth != self.index:
-                raise UnsupportedArchitectureError("its loop skips or repeats decoder blocks")
-            h, s = x.hidden, x.shadow
-        elif not mine or entry is None:
+        carrier = x if isinstance(x, Pair) else entry
+        if entry is None or carrier is None or carrier.wrapping is not self.wrapping:
             return self.block(x, *rest, **kwargs)
-        else:
+        if not isinstance(x, Pair):
             h, s = x, self._take(entry, x)
+        elif x.depth == self.index:
+            h, s = x.hidden, x.shadow
+        else:
+            raise UnsupportedArchitectureError("its loop skips or repeats decoder blocks")
         if self.recompute:
             h, s = self._recomputed(h, s, rest, kwargs)
         else:
             h, s = self._advance(h, s, rest, kwargs)
         if not self.last:
-            return Pair(h, s, self.index + 1)
-        if mine and entry is not None:
-            entry.done = True
+            return Pair(h, s, self.wrapping, self.index + 1)
+        entry.done = True
         return h
 
     def _take(self, entry: _Entry, x: Any) -> mx.array:
