@@ -1,0 +1,171 @@
+"""The data page against the real worker, which imports no MLX for this."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tui import finder
+from tui.app import ShadowApp
+from tui.screens.data import DataScreen
+from tui.screens.train import TrainScreen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(path: Path, count: int, broken: dict[int, str] | None = None) -> Path:
+    lines = [
+        json.dumps({"messages": [
+            {"role": "user", "content": f"question {i}"},
+            {"role": "assistant", "content": f"answer {i}"},
+        ]})
+        for i in range(1, count + 1)
+    ]  # fmt: skip
+    for number, line in (broken or {}).items():
+        lines[number - 1] = line
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_a_file_is_found_by_some_of_its_letters(own_place: Path, size: tuple[int, int]) -> None:
+    (own_place / "deep").mkdir()
+    write(own_place / "deep" / "robot-talk.jsonl", 30)
+    write(own_place / "other.jsonl", 3)
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, size) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "deep/robot-talk.jsonl" in text(pilot))
+            await press(pilot, *"rtalk", "enter")
+            await until(pilot, lambda: "✔ no problems" in words(pilot))
+            screen = words(pilot)
+            assert "30 records checked" in screen
+            assert "user: question 1 assistant: answer 1" in screen
+            await press(pilot, "n")
+            await until(pilot, lambda: "question 1 " not in words(pilot))
+            await press(pilot, "b")
+            await until(pilot, lambda: "question 1 " in words(pilot))
+            assert app.state.recent_data == ("deep/robot-talk.jsonl",)
+
+    run(test())
+
+
+def test_problems_are_listed_and_jumped_to(own_place: Path) -> None:
+    write(own_place / "bad.jsonl", 40, {25: '{"messages": "x"}', 33: "nonsense [bold] \x1b"})
+
+    async def test() -> None:
+        async with shown(ShadowApp(), WIDE) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "bad.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "2 problems" in words(pilot))
+            await press(pilot, "e")
+            assert "line 25: found 'messages' is 'x'" in words(pilot)
+            await press(pilot, "down", "enter")
+            await until(pilot, lambda: "nonsense [bold] ␛" in words(pilot))
+
+    run(test())
+
+
+def test_a_folder_brings_its_splits_and_goes_to_the_form(own_place: Path) -> None:
+    folder = own_place / "set"
+    folder.mkdir()
+    write(folder / "train.jsonl", 20)
+    write(folder / "valid.jsonl", 5)
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await press(pilot, "3")
+            screen = app.screen
+            assert isinstance(screen, DataScreen)
+            screen.open(str(folder))
+            await until(pilot, lambda: "20 records checked" in words(pilot))
+            await press(pilot, "a")
+            await until(pilot, lambda: "5 records checked" in words(pilot))
+            await press(pilot, "t")
+            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+            await until(pilot, lambda: "20 examples to learn from, 5 to validate" in words(pilot))
+
+    run(test())
+
+
+def test_what_is_no_data_is_said(own_place: Path) -> None:
+    (own_place / "nothing").mkdir()
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await press(pilot, "3")
+            screen = app.screen
+            assert isinstance(screen, DataScreen)
+            screen.open(str(own_place / "nothing"))
+            await until(pilot, lambda: "no data here" in told(pilot))
+            await press(pilot, "escape", "k")
+            assert "Open a file first" in told(pilot)
+
+    run(test())
+
+
+def test_a_hundred_thousand_lines(own_place: Path) -> None:
+    write(own_place / "large.jsonl", 100_000, {99_999: "{}"})
+
+    async def test() -> None:
+        async with shown(ShadowApp()) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "large.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "question 1 " in words(pilot))  # before the check is done
+            await until(pilot, lambda: "99,999 records checked" in words(pilot))
+            await press(pilot, "e", "enter")
+            await until(pilot, lambda: "line 99999" in words(pilot))
+
+    run(test())
+
+
+def test_tokens_show_what_is_trained(own_place: Path, tiny_backbone: Path) -> None:
+    """With the real tokenizer, in the child."""
+    write(own_place / "chats.jsonl", 12)
+    shutil.copytree(tiny_backbone, own_place / "tiny")
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(form={"model": "tiny", "max_seq_length": "64"})
+        async with shown(app, WIDE) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "chats.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "12 records checked" in words(pilot))
+            await press(pilot, "k")
+            await until(pilot, lambda: "⟦answer 1<|im_end|>⟧" in words(pilot))
+            await press(pilot, "l")
+            await until(pilot, lambda: "12 examples" in words(pilot))
+            assert "longest" in words(pilot)
+
+    run(test())
+
+
+def test_fuzzy_prefers_the_name_and_letters_together() -> None:
+    paths = ["train/other.jsonl", "data/train.jsonl", "t/r/a/i/n.jsonl"]
+    assert finder.fuzzy("train", paths)[0] == "data/train.jsonl"
+    assert finder.fuzzy("xyz", paths) == []
+    assert finder.fuzzy("", paths) == paths
+
+
+def test_typed_paths_are_completed(own_place: Path) -> None:
+    (own_place / "deep").mkdir()
+    write(own_place / "data.jsonl", 1)
+    (own_place / "data.txt").write_text("")
+    assert finder.completions("./d") == ["./deep/", "./data.jsonl"]
+    assert finder.completions("/no/such/place/x") == []

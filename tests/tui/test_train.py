@@ -1,0 +1,134 @@
+"""The training form, its rules, and the whole way from nothing to a tuned chat."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from shadow_mlx.config import SamplingConfig, TrainConfig
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
+from tui import bridge, form
+from tui.app import ShadowApp
+from tui.screens.chat import ChatScreen
+from tui.screens.run import RunScreen
+from tui.screens.train import extent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-m", "tests.tui.fake_run"])
+    return [sys.executable, "-m", "tests.tui.fake_worker"]
+
+
+def test_every_option_has_a_field() -> None:
+    assert {f.name for f in form.fields()} == {f.name for f in dataclasses.fields(TrainConfig)}
+    assert {f.name for f in form.fields(SamplingConfig)} == {
+        f.name for f in dataclasses.fields(SamplingConfig)
+    }
+
+
+def test_an_empty_form_is_the_declared_defaults() -> None:
+    config, problems = form.problems_of({"data": "x.jsonl"})
+    assert config == TrainConfig(data="x.jsonl")
+    assert problems == {}
+
+
+def test_problems_stand_at_their_fields() -> None:
+    texts = {"data": "x", "rank": "0", "epochs": "many", "iters": "3", "learning_rate": "1e-3"}
+    config, problems = form.problems_of(texts)
+    assert config is None
+    assert set(problems) == {"epochs"}  # types first, as the declarations check them
+    _, problems = form.problems_of({**texts, "epochs": "2"})
+    assert problems["rank"] == "--rank: must be at least 1, found 0"
+    assert "--iters and --epochs" in problems["iters"]
+    assert "data" in form.problems_of({})[1]
+
+
+def test_values_go_into_the_form_and_come_back() -> None:
+    config = TrainConfig(data="d", rank=8, mask_prompt=False, learning_rate=1e-4, epochs=2.0)
+    texts = {name: form.to_text(value) for name, value in config.to_mapping().items()}
+    assert form.problems_of(texts) == (config, {})
+
+
+def test_the_length_of_a_run_in_words() -> None:
+    config = TrainConfig(data="d", batch_size=10)
+    assert "300 steps of 10 are 3.0 epochs" in extent(config, (1000, 100))
+    assert "900 examples to learn from, 100 to validate" in extent(config, (1000, 0))
+    assert "4 steps" in extent(dataclasses.replace(config, epochs=2.0), (20, 5))
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_from_nothing_to_a_tuned_chat_in_three_keys(
+    size: tuple[int, int], fakes: list[str]
+) -> None:
+    async def test() -> None:
+        app = ShadowApp(fakes)
+        async with shown(app, size) as pilot:
+            await until(pilot, lambda: "a first run, all filled in" in words(pilot))
+            await press(pilot, "g")
+            await until(pilot, lambda: "3,000 examples to learn from" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            await until(pilot, lambda: "✔ done" in words(pilot))
+            await press(pilot, "c")
+            await until(pilot, lambda: isinstance(app.screen, ChatScreen))
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+
+    run(test())
+
+
+def test_the_form_complains_and_goes_to_the_field() -> None:
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await press(pilot, "4")
+            await until(pilot, lambda: "--data: choose a file" in words(pilot))
+            await press(pilot, "ctrl+r")
+            focused = app.screen.focused
+            assert focused is not None
+            assert focused.parent is not None
+            assert focused.parent.id == "row-data"
+            await press(pilot, *"x.jsonl", "tab", "tab", *"0")
+            await until(pilot, lambda: "! --iters: must be at least 1" in words(pilot))
+            assert "--iters: optimizer steps" in words(pilot)  # the help of the focused field
+
+    run(test())
+
+
+def test_every_option_is_one_key_away_and_kept() -> None:
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await press(pilot, "4")
+            assert "aux weight" not in text(pilot)
+            await press(pilot, "ctrl+a")
+            await until(pilot, lambda: "update hidden size" in text(pilot))
+            await press(pilot, "tab", *"mine")
+            await until(pilot, lambda: app.state.form.get("model") == "mine")
+        again = ShadowApp()
+        async with shown(again) as pilot:
+            await press(pilot, "4")
+            await until(pilot, lambda: "mine" in text(pilot))
+
+    run(test())
+
+
+def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
+    (own_place / "adapters" / "run").mkdir(parents=True)
+    (own_place / "adapters" / "run" / "events.jsonl").write_text("")
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(form={"data": "x.jsonl"})
+        async with shown(app) as pilot:
+            await press(pilot, "4")
+            await until(pilot, lambda: "holds a run already" in words(pilot))
+
+    run(test())
+    assert bridge.free_folder() == "adapters-2"
