@@ -47,6 +47,10 @@ ROPE = {"rope_type": "default", "rope_theta": THETA}
 HEAD_SCALE = "PEFT's detached head leaves out the family's logit scale"
 EXACT_GELU = "mlx-lm computes the exact GELU here where transformers' default is the tanh form"
 
+# A linear attention's output is normalised, however close to nothing one key and one query left it.
+# With the usual 1e-6 a rounding error in the embeddings grows ten thousandfold on random weights.
+LINEAR_ATTENTION_EPS = 1e-2
+
 
 def partial(factor: float) -> dict[str, Any]:
     """Rope parameters with only a part of each head rotated."""
@@ -219,6 +223,7 @@ FAMILIES: dict[str, Family] = {
         linear_num_key_heads=2,
         linear_key_head_dim=8,
         linear_value_head_dim=8,
+        rms_norm_eps=LINEAR_ATTENTION_EPS,
         legacy={"full_attention_interval": 4},
     ),
     "qwen3_5_text": llama_like(
@@ -229,6 +234,7 @@ FAMILIES: dict[str, Family] = {
         linear_num_key_heads=2,
         linear_key_head_dim=8,
         linear_value_head_dim=8,
+        rms_norm_eps=LINEAR_ATTENTION_EPS,
         legacy={"full_attention_interval": 4},
         mlx={"model_type": "qwen3_5"},
         note="in mlx-lm the text model goes by the name of the whole",

@@ -1,7 +1,8 @@
 """The forward pass, both losses, every gradient and 20 steps of SGD, against PEFT's.
 
 The goldens are PEFT's numbers in float32 (`tests/golden/README.md`). The two libraries sum in
-different orders.
+different orders: on one CPU they were 7e-6 apart on logits up to 8, 2e-6 on losses and gradients,
+and after the 20 steps 4e-5 on logits. The tolerances are three to five times that.
 
 Shapes: B batch, T tokens, V vocabulary.
 """
@@ -153,7 +154,7 @@ def test_losses_and_gradients_are_pefts(name: str, tmp_path: Path) -> None:
     for key, found in gradients.items():
         # What PEFT's loss does not reach (the last block's T and G) has no gradient there.
         theirs = ARRAYS[prefix + key] if key in expected else np.zeros(found.shape, np.float32)
-        close(found, theirs, 2e-5, key)
+        close(found, theirs, 1e-5, key)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -170,11 +171,11 @@ def test_twenty_steps_of_sgd_are_pefts(name: str, tmp_path: Path) -> None:
         result = step.finish(step.start(number, [examples], count, (0.0, 0.0)))
         task, shadow = result.loss_sum / count, result.shadow_loss_sum / count
         history.append([task, shadow, task + weight * shadow])
-    close(history, ARRAYS[f"{name}/losses"], 1e-4, "losses")
-    check_logits(model, name, "_after", 1e-3)
+    close(history, ARRAYS[f"{name}/losses"], 1e-5, "losses")
+    check_logits(model, name, "_after", 2e-4)
     trained = {peft_name(path): value for path, value in tree_flatten(model.trainable_parameters())}
     for key, norm in case["norms_after"].items():
-        assert np.linalg.norm(np.array(trained[key])) == pytest.approx(norm, rel=1e-4), key
+        assert np.linalg.norm(np.array(trained[key])) == pytest.approx(norm, rel=1e-5), key
 
 
 @pytest.mark.parametrize("shadow", ["explicit-equal", "explicit-projected"])
