@@ -84,7 +84,7 @@ def finetune(
         InputError: What was given is wrong.
         SurroundingsError: Disk, memory, network, or another run in this folder.
     """
-    group = mx.distributed.init()
+    group = _processes()
     first = group.rank() == 0
     recorder = Recorder(listener if first else None)
     folder = RunFolder(Path(config.adapter_path).expanduser().absolute())
@@ -95,6 +95,13 @@ def finetune(
             recorder.add(service_listener(config, folder.path))
         run = _Run(config, folder, recorder, first)
         return run.execute(splits, group, stop or StopToken(), resume=resume, overwrite=overwrite)
+
+
+def _processes() -> mx.distributed.Group:
+    try:
+        return mx.distributed.init()
+    except RuntimeError as error:
+        raise SurroundingsError(f"the processes of this run cannot meet: {error}") from error
 
 
 def _settle(
@@ -169,6 +176,8 @@ class _Run:
         overwrite: bool,
     ) -> RunSummary:
         config = self.config
+        if group.size() > 1:
+            self.recorder.note("info", f"{group.size()} processes share each batch")
         prepare_device()
         checkpoint = self._last_checkpoint() if resume else None
         start_from = checkpoint or (Path(config.init_adapter) if config.init_adapter else None)

@@ -68,7 +68,9 @@ def make_model(tiny_backbone: Path) -> Callable[..., AttachedModel]:
         backbone, config = load_model(tiny_backbone)
         model = attach(backbone, config, ShadowConfig(**({"rank": 4} | options)))
         for index, layer in enumerate(model.shadow.layers):
-            layer.up.weight = 0.1 * mx.random.normal(layer.up.weight.shape, key=mx.random.key(index))
+            layer.up.weight = 0.1 * mx.random.normal(
+                layer.up.weight.shape, key=mx.random.key(index)
+            )
         model.train()
         mx.eval(model.parameters())
         return model

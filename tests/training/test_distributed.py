@@ -1,0 +1,103 @@
+"""Two processes on one machine, over MLX's ring backend, as ``mlx.launch -n 2`` starts them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shadow_mlx.events import Event, Noted, Trained, Validated, from_json
+from shadow_mlx.run_folder import RunFolder
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def start(folder: Path, flags: list[str], world: int) -> list[subprocess.Popen[str]]:
+    hosts = folder / "hosts.json"
+    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(world)]))
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "shadow_mlx", "train", *flags],
+            env=os.environ
+            | ({"MLX_RANK": str(rank), "MLX_HOSTFILE": str(hosts)} if world > 1 else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+
+
+def run(folder: Path, flags: list[str], world: int) -> list[str]:
+    processes = start(folder, flags, world)
+    outputs = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * world, outputs
+    return outputs
+
+
+def events_of(adapter: Path, kind: type[Event]) -> list:
+    lines = RunFolder(adapter).events.read_text(encoding="utf-8").splitlines()
+    return [event for line in lines if isinstance(event := from_json(line), kind)]
+
+
+def flags_for(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
+    options = {
+        "--model": tiny_backbone,
+        "--data": chats,
+        "--adapter-path": adapter,
+        "--epochs": 1,
+        "--batch-size": 4,
+        "--rank": 4,
+        "--grad-accumulation-steps": 2,
+        "--steps-per-report": 1,
+        "--steps-per-eval": 3,
+        "--val-batches": -1,
+    }
+    return [str(part) for pair in options.items() for part in pair]
+
+
+def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
+    """43 examples in batches of 4: the last batch is short, and one process has less of it."""
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run(tmp_path, flags_for(tiny_backbone, chats, alone), 1)
+    outputs = run(tmp_path, flags_for(tiny_backbone, chats, together), 2)
+    notes = [event.message for event in events_of(together, Noted)]
+    assert "2 processes share each batch" in notes
+    assert "done" in outputs[0]
+    assert outputs[1] == ""  # one process speaks
+    expected, found = events_of(alone, Trained), events_of(together, Trained)
+    assert len(found) == len(expected) == 6
+    for one, other in zip(found, expected, strict=True):
+        assert one.trained_tokens == other.trained_tokens
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+        assert one.shadow_loss == pytest.approx(other.shadow_loss, rel=1e-4)
+        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+    validations = zip(events_of(together, Validated), events_of(alone, Validated), strict=True)
+    for one, other in validations:
+        assert one.tokens == other.tokens
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+
+
+def test_a_signal_to_one_process_stops_all_of_them(tmp_path, tiny_backbone, chats):
+    adapter = tmp_path / "run"
+    flags = flags_for(tiny_backbone, chats, adapter)
+    flags[flags.index("--epochs") + 1] = "2000"
+    processes = start(tmp_path, flags, 2)
+    assert processes[0].stderr is not None
+    for line in processes[0].stderr:
+        if line.startswith("step 4/"):
+            processes[1].send_signal(signal.SIGTERM)
+            break
+    outputs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [130, 130], outputs
+    assert len(RunFolder(adapter).saved_steps()) >= 1
