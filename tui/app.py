@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.timer import Timer
 
 from tui import bridge
 from tui.state import UiState, load_state, remember, save_state
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from shadow_mlx.worker import messages as m
     from tui.child import Child
 
+SAVE_SECONDS = 1.0
 PAGES = ("home", "models", "data", "train", "chat", "compare")
 
 
@@ -70,6 +72,7 @@ class ShadowApp(App[None]):
         self._children: dict[str, Child] = {}
         self._loaded: tuple[object, m.Loaded] | None = None
         self._loading = asyncio.Lock()
+        self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         if self.state.keys:
@@ -119,10 +122,17 @@ class ShadowApp(App[None]):
         self.watch(self, "theme", lambda theme: self.remember(theme=theme), init=False)
 
     def remember(self, **changes: Any) -> None:
-        """Change the remembered state and write it."""
+        """Change the remembered state; it is written a moment later, and at the end."""
         self.state = dataclasses.replace(self.state, **changes)
+        if not self.is_running:
+            self._save()
+        elif self._unsaved_state is None:
+            self._unsaved_state = self.set_timer(SAVE_SECONDS, self._save)
+
+    def _save(self) -> None:
+        self._unsaved_state = None
         problem = save_state(self.state)
-        if problem:
+        if problem and self.is_running:
             self.tell(f"Settings are not saved. {problem}", "warning")
 
     def remember_first(self, field: str, value: str) -> None:
@@ -235,7 +245,8 @@ class ShadowApp(App[None]):
         self.push_screen(LeaveDialog(live, list(self.unsaved.values())), decide)
 
     async def on_unmount(self) -> None:
-        """End the children; a run goes on."""
+        """End the children and keep the state; a run goes on."""
+        self._save()
         await self.close_children()
 
 

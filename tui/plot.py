@@ -37,7 +37,7 @@ class Look:
         log: Logarithmic y-axis (only where all shown values are positive).
         smoothing: 0 none, towards 1 more: weight of the past in a running average.
         window: Show only the steps of this interval.
-        clip: Leave the highest 2 % of values out of the range, so that outliers do not flatten
+        clip: Leave the highest 5 % of values out of the range, so that outliers do not flatten
             the rest.
     """
 
@@ -109,9 +109,9 @@ def draw(curves: Sequence[Curve], width: int, height: int, look: Look) -> Plot |
     low, high = float(everything.min()), float(everything.max())
     clipped = 0
     if look.clip and len(everything) >= 20:
-        limit = float(np.quantile(everything, 0.98))
+        limit = float(np.quantile(everything, 0.95))
         # only true outliers: a curve that merely falls steeply keeps its beginning
-        if high - low > 2.5 * (limit - low) > 0:
+        if high - low > 3 * (limit - low) > 0:
             high, clipped = limit, int((everything > limit).sum())
     if high - low < 1e-9 * max(1.0, abs(high)):
         spread = abs(high) * 0.05 or 0.5

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from tui.app import ShadowApp
 
-PATIENCE = 30.0
+PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
 
 

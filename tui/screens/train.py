@@ -53,6 +53,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         super().__init__()
         self._fields = form.fields()
         self._config: TrainConfig | None = None
+        self._problems: dict[str, str] = {}
+        self._due = False
         self._records: dict[str, tuple[int, int] | None] = {}
 
     def body(self) -> ComposeResult:
@@ -90,13 +92,16 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self.query_one("#start", Button).focus()
 
     def on_option_row_changed(self, message: OptionRow.Changed) -> None:
-        """Check again with every change."""
-        self._check()
+        """Check again, once for all the changes of a moment."""
+        if not self._due:
+            self._due = True
+            self.call_later(self._check)
 
     def _texts(self) -> dict[str, str]:
         return {row.field.name: row.value for row in self.query(OptionRow)}
 
     def _check(self) -> None:
+        self._due = False
         texts = self._texts()
         self._config, problems = form.problems_of(texts)
         if self._config is not None and (blocked := bridge.check_target(self._config)):

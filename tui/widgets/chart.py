@@ -57,10 +57,10 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
     LossChart { height: 1fr; min-height: 6; }
     LossChart:focus { background-tint: $foreground 4%; }
     LossChart > .chart--train { color: $primary; }
-    LossChart > .chart--shadow { color: $secondary; }
+    LossChart > .chart--shadow { color: $warning; }
     LossChart > .chart--valid { color: $success; text-style: bold; }
     LossChart > .chart--valid-shadow { color: $warning; text-style: bold; }
-    LossChart > .chart--best { color: $accent; text-style: bold; }
+    LossChart > .chart--best { color: $text; text-style: bold; }
     LossChart > .chart--other { color: $error; }
     LossChart > .chart--axis { color: $text-muted; }
     """

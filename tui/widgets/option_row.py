@@ -41,6 +41,7 @@ class OptionRow(Horizontal):
         super().__init__(id=f"row-{field.name}")
         self.field = field
         self._value = value
+        self._problem = ""
 
     def compose(self) -> ComposeResult:
         """Name, field, note."""
@@ -58,8 +59,10 @@ class OptionRow(Horizontal):
         else:
             control = Input(self._value, placeholder=field.default or "default", compact=True)
         control.HELP = self._help()  # type: ignore[misc]
+        self._control = control
         yield control
-        yield Label(visible(field.unit), classes="note", markup=False)
+        self._note = Label(visible(field.unit), classes="note", markup=False)
+        yield self._note
 
     def _help(self) -> str:
         field = self.field
@@ -69,7 +72,7 @@ class OptionRow(Horizontal):
     @property
     def value(self) -> str:
         """The text as it stands; empty for the default."""
-        control = self.query_one(f"#{self.id} > Input, #{self.id} > Select")
+        control = self._control
         if isinstance(control, Select):
             text = "" if control.selection is None else str(control.selection)
             return "" if text == self.field.default else text
@@ -78,7 +81,7 @@ class OptionRow(Horizontal):
 
     @value.setter
     def value(self, text: str) -> None:
-        control = self.query_one(f"#{self.id} > Input, #{self.id} > Select")
+        control = self._control
         if isinstance(control, Select):
             control.value = text or self.field.default or Select.NULL
         else:
@@ -87,9 +90,11 @@ class OptionRow(Horizontal):
 
     def complain(self, problem: str) -> None:
         """Show what is wrong, or with ``""`` the unit again."""
+        if problem == self._problem:
+            return
+        self._problem = problem
         self.set_class(bool(problem), "-wrong")
-        note = self.query_one(".note", Label)
-        note.update(visible(f"! {problem}" if problem else self.field.unit))
+        self._note.update(visible(f"! {problem}" if problem else self.field.unit))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass it on as this row's change."""

@@ -1,0 +1,98 @@
+"""With real models in a real child: sprout as it comes, and a tiny run from start to chat."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.worker import messages as m
+from tests.tui.support import press, run, shown, until, words
+from tui import bridge
+from tui.app import ShadowApp
+from tui.child import Child, ChildError
+from tui.screens.chat import ChatScreen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def test_sprout_answers_stops_and_says_what_is_wrong() -> None:
+    async def test() -> None:
+        child = Child(bridge.worker_command())
+        try:
+            loaded = await child.result(m.Load(child.number(), "sprout"), m.Loaded)
+            assert loaded.modes == ["base"]
+            question = [{"role": "user", "content": "Hello!"}]
+            pieces: list[str] = []
+            final: m.Reply | None = None
+            async for reply in child.ask(m.Ask(child.number(), "base", question)):
+                if isinstance(reply, m.Piece):
+                    pieces.append(reply.text)
+                final = reply
+            assert isinstance(final, m.Answered)
+            assert "".join(pieces) == final.text
+            with pytest.raises(ChildError, match="attached is not loaded"):
+                await child.result(m.Ask(child.number(), "attached", question), m.Answered)
+            wrong = m.Ask(child.number(), "base", question, {"temp": -1})
+            with pytest.raises(ChildError, match="--temp"):
+                await child.result(wrong, m.Answered)
+            await _stopped(child, question)
+            models = await child.result(m.ListModels(child.number()), m.Models)
+            assert [x.name for x in models.models if x.where == "bundled"] == ["sprout"]
+        finally:
+            await child.close()
+
+    asyncio.run(test())
+
+
+async def _stopped(child: Child, question: list[dict[str, str]]) -> None:
+    """An endless answer ends when it is stopped, and the child lives on."""
+    number, reasons = child.number(), []
+    endless = {"max_tokens": 100_000, "temp": 5.0}
+    async for reply in child.ask(m.Ask(number, "base", question, endless)):
+        if isinstance(reply, m.Piece):
+            child.stop(number)
+        elif isinstance(reply, m.Answered):
+            reasons.append(reply.finish_reason)
+    assert reasons in ([], ["interrupted"], ["stop"])
+    await child.result(m.Ask(child.number(), "base", question), m.Answered)
+
+
+def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> None:
+    lines = [
+        json.dumps({"messages": [
+            {"role": "user", "content": f"say {i}"}, {"role": "assistant", "content": str(i)},
+        ]})
+        for i in range(20)
+    ]  # fmt: skip
+    (own_place / "data.jsonl").write_text("\n".join(lines))
+    config = TrainConfig(
+        model=str(tiny_backbone), data="data.jsonl", iters=4, batch_size=4, rank=2,
+        steps_per_report=1, steps_per_eval=2, save_every=2, adapter_path="mine",
+    )  # fmt: skip
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(config)
+            await until(pilot, lambda: "✔ done" in words(pilot))
+            assert "100% 4/4" in words(pilot)
+            await press(pilot, "c")
+            await until(pilot, lambda: "ATTACHED" in words(pilot))
+            app.remember(sampling={"max_tokens": 4})
+            await press(pilot, *"hi", "enter")
+            screen = app.screen
+            assert isinstance(screen, ChatScreen)
+            await until(pilot, lambda: len(screen.conversation.turns) == 2)
+            await press(pilot, "ctrl+t", "ctrl+r")
+            await until(pilot, lambda: screen.conversation.turns[-1].mode == "detached")
+
+    run(test())
