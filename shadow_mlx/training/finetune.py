@@ -235,7 +235,7 @@ class _Run:
             starting.clear(self.folder)
         starting.save_config(self.folder, self.config)
         if progress.step:
-            keeper.publish(progress)
+            keeper.repair(progress)
         self.recorder.open_log(self.folder)
 
     def _started(self, parts: Assembly, start_step: int) -> RunStarted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import mlx.optimizers as optim
 
 from shadow_mlx.checkpoints import peft
+from shadow_mlx.checkpoints.record import CONFIG_FILE, WEIGHTS_FILE
 from shadow_mlx.checkpoints.training import save_state
 from shadow_mlx.events import Event, Saved
 from shadow_mlx.files import atomic_folder, remove_folder
@@ -54,15 +56,23 @@ class Keeper:
             self._save_adapter(folder, progress)
             record = {**self.facts, **progress.to_record()}
             save_state(folder, self.model, self.optimizer, record)
-        self.publish(progress)
+        self._publish(progress)
         self._prune(progress)
         self.emit(Saved(time.time(), progress.step, str(target), progress.is_best))
 
-    def publish(self, progress: Progress) -> None:
-        """Write the adapter at the top if the model of ``progress`` is the one to stand there.
+    def repair(self, progress: Progress) -> None:
+        """After a resumption: finish the adapter at the top if a kill came before it was written.
 
-        A resumed run calls it too: a kill may have fallen between checkpoint and top.
+        ``progress`` is that of the checkpoint which was just restored.
         """
+        checkpoint = self.folder.checkpoint(progress.step)
+        names = (WEIGHTS_FILE, CONFIG_FILE)
+        same, _, _ = filecmp.cmpfiles(checkpoint, self.folder.path, names, shallow=False)
+        if len(same) < len(names):
+            self._publish(progress)
+
+    def _publish(self, progress: Progress) -> None:
+        """Write the adapter at the top if the model of ``progress`` is the one to stand there."""
         if progress.is_best or progress.best is None:
             self._save_adapter(self.folder.path, progress)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from shadow_mlx.bundled import bundled_models
 from shadow_mlx.config import TrainConfig, flag_name
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files import disk_errors, remove_folder, write_text
@@ -36,7 +37,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
     """The effective configuration: the backbone named, and local paths good from any folder."""
     return dataclasses.replace(
         config,
-        model=_absolute(model),
+        model=model if model in bundled_models() else _absolute(model),
         data=_absolute(config.data),
         shadow=_absolute(config.shadow) or config.shadow,
         init_adapter=_absolute(config.init_adapter),
@@ -45,7 +46,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
 
 
 def _absolute(name: str | None) -> str | None:
-    """``name`` as an absolute path if it is one at all (not a hub id, not a bundled model)."""
+    """``name`` as an absolute path if it is one at all, and not a hub id."""
     if name is None or ("/" not in name and not Path(name).suffix and not Path(name).is_dir()):
         return name
     path = Path(name).expanduser()

@@ -1,0 +1,203 @@
+"""``shadow-mlx train`` as a person runs it: exit codes, messages, streams."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from shadow_mlx.cli.main import main
+from shadow_mlx.run_folder import RunFolder
+from tests.training.conftest import write_chats
+
+Flags = Callable[..., list[str]]
+
+
+@pytest.fixture
+def flags(tiny_backbone: Path, tmp_path: Path) -> Flags:
+    """``train`` and the flags of a small run into ``tmp_path/run``; keywords change them."""
+    data = write_chats(tmp_path / "chats.jsonl", 24)
+
+    def make(**changes: object) -> list[str]:
+        options: dict[str, object] = {
+            "model": tiny_backbone,
+            "data": data,
+            "adapter_path": tmp_path / "run",
+            "iters": 4,
+            "batch_size": 4,
+            "rank": 4,
+            "steps_per_report": 1,
+            "val_batches": 1,
+            "save_every": 2,
+        }
+        chosen = {name: value for name, value in (options | changes).items() if value is not None}
+        return [
+            "train",
+            *(f"--{name.replace('_', '-')}={value}" for name, value in chosen.items()),
+        ]
+
+    return make
+
+
+def test_progress_goes_to_stderr_and_figures_to_stdout(flags, capsys, tmp_path):
+    assert main([*flags(), "--json"]) == 0
+    captured = capsys.readouterr()
+    figures = json.loads(captured.out)
+    assert (figures["reason"], figures["step"]) == ("done", 4)
+    assert figures["adapter_path"] == str(tmp_path / "run")
+    assert "step 4/4: loss" in captured.err
+    assert f"shadow-mlx chat --adapter-path {tmp_path / 'run'}" in captured.err
+
+
+def test_a_run_goes_on_from_its_own_options(flags, capsys, tmp_path):
+    assert main(flags()) == 0
+    assert main(["train", "--resume", "--adapter-path", str(tmp_path / "run"), "--iters", "6"]) == 0
+    assert "2 more" not in capsys.readouterr().out
+    assert RunFolder(tmp_path / "run").saved_steps()[-1] == 6
+
+
+def test_epochs_may_replace_iterations_on_resume(flags, tmp_path):
+    assert main(flags()) == 0
+    resume = ["train", "--resume", f"--adapter-path={tmp_path / 'run'}"]
+    assert main([*resume, "--epochs=1.2"]) == 0
+    saved = yaml.safe_load((tmp_path / "run" / "run" / "config.yaml").read_text(encoding="utf-8"))
+    assert (saved["iters"], saved["epochs"]) == (None, 1.2)
+
+
+def test_the_saved_config_reproduces_the_run(flags, tmp_path):
+    assert main(flags(dropout=0.2)) == 0
+    config = tmp_path / "run" / "run" / "config.yaml"
+    again = tmp_path / "again"
+    assert main(["train", "-c", str(config), "--adapter-path", str(again)]) == 0
+    names = [folder / "adapter_model.safetensors" for folder in (tmp_path / "run", again)]
+    assert names[0].read_bytes() == names[1].read_bytes()
+
+
+def test_an_adapter_to_start_from_brings_its_shape(flags, tmp_path, capsys):
+    assert main(flags(rank=6, sharing="layer")) == 0
+    second = flags(rank=None, adapter_path=tmp_path / "second", init_adapter=tmp_path / "run")
+    assert main(second) == 0
+    saved = yaml.safe_load((tmp_path / "second/run/config.yaml").read_text(encoding="utf-8"))
+    assert (saved["rank"], saved["sharing"]) == (6, "layer")
+    assert main([*second, "--rank=5", "--overwrite"]) == 2
+    assert "--rank: the adapter has 6, asked for is 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": None}, "--data"),
+        ({"data": "no/such.jsonl"}, "no such file"),
+        ({"model": "./no-such-model"}, "no-such-model"),
+        ({"rank": 0}, "--rank: must be at least 1"),
+        ({"learning_rate": "nan"}, "--learning-rate"),
+        ({"learning_rate": -1}, "--learning-rate: must be more than 0"),
+        ({"batch_size": "many"}, "--batch-size"),
+        ({"epochs": 2}, "--iters and --epochs"),
+        ({"report_to": "nowhere"}, "nowhere"),
+        ({"optimizer": "best"}, "--optimizer"),
+        ({"init_adapter": "nothing/here"}, "nothing/here"),
+    ],
+)
+def test_bad_options_give_one_message_and_exit_code_2(flags, capsys, tmp_path, changes, words):
+    assert main(flags(**changes)) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert not RunFolder(tmp_path / "run").config.exists()
+
+
+def test_a_missing_service_package_is_named(flags, capsys, monkeypatch):
+    from mlx_lm.tuner import callbacks
+
+    monkeypatch.setattr(callbacks, "wandb", None)
+    assert main(flags(report_to="wandb")) == 2
+    assert "pip install wandb" in capsys.readouterr().err
+
+
+def test_a_second_start_does_not_destroy_the_first(flags, capsys):
+    assert main(flags()) == 0
+    assert main(flags()) == 2
+    message = capsys.readouterr().err
+    assert "--resume" in message
+    assert "--overwrite" in message
+    assert main([*flags(), "--overwrite"]) == 0
+
+
+def test_resume_and_overwrite_exclude_each_other(flags, capsys):
+    assert main(flags()) == 0
+    assert main([*flags(), "--resume", "--overwrite"]) == 2
+    assert "not both" in capsys.readouterr().err
+
+
+def test_resume_without_a_run_says_so(flags, capsys):
+    assert main([*flags(), "--resume"]) == 2
+    assert "there is no run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(flags, tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shadow_mlx", *flags(iters=100_000, save_every=100_000)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("step 3/"):
+            process.send_signal(number)
+            break
+    rest = process.communicate(timeout=120)[1]
+    assert process.returncode == 130
+    assert f"shadow-mlx train --resume --adapter-path {tmp_path / 'run'}" in rest
+    (step,) = RunFolder(tmp_path / "run").saved_steps()
+    assert step >= 3
+    assert f"stopped after step {step} of 100000" in rest
+    assert (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+def test_a_file_size_limit_during_the_run_is_exit_code_3(flags, tmp_path, capsys):
+    """The weights no longer fit on the "disk": one message, and what was saved before stays."""
+    assert main(flags(val_batches=0)) == 0
+    adapter = tmp_path / "run" / "adapter_model.safetensors"
+    before = adapter.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        code = main(["train", "--resume", f"--adapter-path={tmp_path / 'run'}", "--iters=6"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    message = capsys.readouterr().err
+    assert code == 3
+    assert "beyond the allowed size" in message
+    assert "step 4 is kept" in message
+    assert adapter.read_bytes() == before
+    assert main(["train", "--resume", f"--adapter-path={tmp_path / 'run'}", "--iters=6"]) == 0
+
+
+def test_an_adapter_path_that_is_a_file_is_refused(flags, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert main(flags(adapter_path=tmp_path / "file")) == 2
+    assert "is a file" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys; from shadow_mlx.cli.main import main; code = main(['train', '--help'])\n"
+        "heavy = {'mlx.core', 'mlx_lm', 'transformers', 'numpy', 'tqdm'} & set(sys.modules)\n"
+        "sys.exit(code or bool(heavy))"
+    )
+    environment = {**os.environ, "COLUMNS": "100"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
+    )
+    for flag in ("--resume", "--overwrite", "--aux-weight", "--no-mask-prompt", "--config"):
+        assert flag in ended.stdout

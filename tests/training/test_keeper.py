@@ -1,0 +1,46 @@
+"""What a kill between a checkpoint and the adapter at the top leaves, a resumed run repairs."""
+
+import shutil
+
+import pytest
+
+from shadow_mlx.jobs import train
+from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.training.keeper import training_summary
+from shadow_mlx.training.progress import Best, Progress
+
+
+@pytest.mark.parametrize("left", ["nothing", "an older adapter"])
+def test_the_adapter_at_the_top_is_repaired(make_config, left):
+    config = make_config(val_batches=0)
+    folder = RunFolder(train(config).adapter_path)
+    before = (folder.path / "adapter_model.safetensors").read_bytes()
+    for name in ADAPTER_FILES:
+        (folder.path / name).unlink()
+    if left == "an older adapter":
+        older = RunFolder(
+            train(make_config(adapter_path=str(folder.path / "x"), iters=1)).adapter_path
+        )
+        for name in ADAPTER_FILES:
+            shutil.copy(older.path / name, folder.path / name)
+        shutil.rmtree(older.path)
+    train(config, resume=True)
+    assert (folder.path / "adapter_model.safetensors").read_bytes() == before
+
+
+def test_an_older_best_stays_at_the_top(make_config):
+    config = make_config(iters=5, steps_per_eval=4, save_every=100)
+    folder = RunFolder(train(config).adapter_path)
+    shutil.rmtree(folder.checkpoint(5))  # as if killed after step 4, the best so far
+    before = (folder.path / "adapter_model.safetensors").read_bytes()
+    train(config, resume=True)
+    assert (folder.path / "adapter_model.safetensors").read_bytes() == before
+
+
+def test_the_summary_tells_the_best_validation():
+    progress = Progress(step=9, best=Best(6, 2.0, 1.5, 1.7), supervised_tokens=100, seconds=1.26)
+    summary = training_summary(progress)
+    assert summary["step"] == 9
+    assert summary["best_step"] == 6
+    assert summary["validation_loss"] == 1.5
+    assert summary["seconds"] == 1.3
