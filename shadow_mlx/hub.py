@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
@@ -83,13 +84,21 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
 
 def adapter_backbone(adapter_path: str | Path) -> str | None:
     """The backbone that an adapter folder records, or None when it names none."""
-    try:
-        text = (Path(adapter_path) / "adapter_config.json").read_text(encoding="utf-8")
-        config = json.loads(text)
-    except (OSError, ValueError):  # no adapter here, or a broken one: its loader says what is wrong
-        return None
-    name = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    config = _json_object(Path(adapter_path) / "adapter_config.json")
+    name = config.get("base_model_name_or_path")
+    if not config:  # the original package has no field for it; ours stands under our key
+        ours = _json_object(Path(adapter_path) / "shadow_config.json").get("shadow_mlx")
+        name = ours.get("backbone_name") if isinstance(ours, dict) else None
     return name if isinstance(name, str) and name else None
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    """The object in a file; empty where there is none: the file's loader says what is wrong."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:

@@ -20,6 +20,7 @@ import shadow_mlx
 from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.config import Mode, ShadowConfig
 from shadow_mlx.errors import CheckpointError, InputError, ModelError
+from shadow_mlx.hub import adapter_backbone
 from shadow_mlx.loading import load, load_backbone, load_model, load_tokenizer
 from shadow_mlx.shadow.attached import attach
 from tests.architectures.matrix import greedy_alone, greedy_batch
@@ -227,6 +228,7 @@ def test_the_original_variant_in_every_mode(tiny_backbone: Path, tmp_path: Path)
     for layer in attached.shadow.layers:
         layer.up.weight = mx.ones_like(layer.up.weight)
     save_adapter(tmp_path, attached, backbone=str(tiny_backbone), backbone_config=config)
+    assert adapter_backbone(tmp_path) == str(tiny_backbone.resolve())
     assert mx.allclose(load_model(None, tmp_path)(IDS), attached.eval()(IDS), atol=1e-5)
     detached = load_model(None, tmp_path, "detached")
     assert mx.allclose(detached(IDS), attached.detached()(IDS), atol=1e-5)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
+from shadow_mlx.run_folder import holds_adapter
 from shadow_mlx.terminal import visible
 
 
@@ -76,7 +76,7 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
         ShadowMLXError: The model or the adapter cannot be loaded.
     """
     mode: Mode = args.mode
-    has_adapter = (Path(args.adapter_path) / "adapter_config.json").is_file()
+    has_adapter = holds_adapter(args.adapter_path)
     if mode != "base" and not has_adapter:
         raise InputError(
             f"no adapter in {args.adapter_path}: train one first (shadow-mlx train --data FILE), "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from shadow_mlx.config import Mode, SamplingConfig
@@ -15,6 +14,7 @@ from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.hub import choose_model
 from shadow_mlx.loading import load
+from shadow_mlx.run_folder import holds_adapter
 from shadow_mlx.worker import messages as m
 
 
@@ -44,7 +44,7 @@ class Chat:
     def _load(self, request: m.Load) -> m.Loaded:
         started = time.monotonic()
         adapter = request.adapter
-        if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
+        if adapter is not None and not holds_adapter(adapter):
             raise InputError(f"no adapter in {adapter}: train one first, or choose another folder")
         self._models, self._caches = {}, {}  # two models at once may not fit
         choice = choose_model(request.model, adapter)

@@ -39,8 +39,9 @@ from shadow_mlx.shadow.attached import attach
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-4
-ILL_CONDITIONED = {"qwen3_next": 5e-3}  # noise of 1e-7 in the weights moves its logits by 1e-3
-NARROW = {"shadow_hidden_size": 16, "shadow_heads": 2}
+NARROW = {"shadow_hidden_size": 16}
+FEWER_HEADS = {"shadow_heads": 2}  # not where the mirrored block is no attention block
+HYBRID = ("lfm2", "qwen3_next", "qwen3_5_text")
 BARE_HEAD = ("cohere", "cohere2", "granite", "granitemoe", "gemma2")
 EXPECTED_WARNINGS = ("Unexpected keyword arguments",)  # the key shadow_mlx
 UNREAD = (".wte.", ".embed_in.")  # a table that PEFT's mirror keeps and never reads
@@ -108,7 +109,12 @@ def write_projected(folder: Path, entry: dict[str, Any], width: int) -> Path:
 def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list[str]:
     """One line for each kind of adapter; a line with DIFFERS is a failure."""
     folders = {
-        "backbone": write_backbone(root / name, entry["config"], entry["tensors"]),
+        "backbone": write_backbone(
+            # mlx-lm may know the model by another type, under which transformers builds a giant
+            root / name,
+            {**entry["config"], "model_type": name},
+            entry["tensors"],
+        ),
         "backbone for mlx": write_backbone(
             root / f"{name} for mlx", entry["config"], entry["tensors"], for_mlx=True
         ),
@@ -119,7 +125,7 @@ def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list
     lines = []
     kinds: dict[str, dict[str, Any]] = {
         "equal": {},
-        "narrow": NARROW,
+        "narrow": NARROW if name in HYBRID else NARROW | FEWER_HEADS,
         "explicit": {"shadow": str(root / "shadow")},
         "projected": {"shadow": str(projected)},
     }
@@ -136,14 +142,13 @@ def check(name: str, entry: dict[str, Any], ids: np.ndarray, root: Path) -> list
                 lines.append(f"{label} not for PEFT: {reason}")
                 continue
             *theirs, told = read_with_peft(folders, torch.from_numpy(ids).long())
-            limit = ILL_CONDITIONED.get(name, TOLERANCE)
             found = [
                 None if b is None else np.abs(a - b).max()
                 for a, b in zip(ours, theirs, strict=True)
             ]
             if name in BARE_HEAD:
                 found[1] = None
-            bad = any(value is not None and not value < limit for value in found) or told
+            bad = any(value is not None and not value < TOLERANCE for value in found) or told
             shown = " ".join("   -   " if v is None else f"{v:.1e}" for v in found)
             lines.append(f"{label} {shown} {'DIFFERS ' + '; '.join(told) if bad else ''}".rstrip())
     return lines
