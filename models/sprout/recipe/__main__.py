@@ -15,7 +15,12 @@ import argparse
 import json
 from pathlib import Path
 
-from .fast_blas import load_openblas
+import shadow_mlx  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
+
+from .evaluate import evaluate
+from .pretrain import Settings, pretrain
+from .robot_intents import write_robot_intents
+from .tokenizer import save_tokenizer
 
 SPROUT = Path(__file__).resolve().parent.parent
 COMMANDS = ("tokenizer", "pretrain", "data", "evaluate", "all")
@@ -39,13 +44,6 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the chosen part of the recipe."""
     arguments = parse_arguments()
-    load_openblas()
-    # Imported here: MLX must find OpenBLAS when it starts.
-    from .evaluate import evaluate
-    from .pretrain import Settings, pretrain
-    from .robot_intents import write_robot_intents
-    from .tokenizer import save_tokenizer
-
     chosen = COMMANDS[:-1] if arguments.command == "all" else (arguments.command,)
     folder, seed = arguments.folder, arguments.seed
     if "tokenizer" in chosen:

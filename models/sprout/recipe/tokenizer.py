@@ -10,9 +10,12 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from .corpus import conversations
+from .skills.lists import ANY_WORD
 
 VOCABULARY_SIZE = 2048
 TRAINING_CONVERSATIONS = 60_000
+#: How often each word of the skills is shown in quotes, beside the conversations.
+WORD_REPEATS = 40
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 #: Words, single digits and runs of punctuation, each with the space before it; then spaces.
 SPLIT = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]|\s+(?!\S)|\s+"
@@ -20,7 +23,9 @@ MAX_LENGTH = 1024
 
 
 def training_text(seed: int) -> Iterator[str]:
-    """The roles and contents of the messages, one at a time."""
+    """Roles and contents of messages; and each known word often enough to become a token."""
+    for word in ANY_WORD:
+        yield f'"{word}" ' * WORD_REPEATS
     for conversation in islice(conversations(seed, "tokenizer"), TRAINING_CONVERSATIONS):
         for message in conversation.messages:
             yield message["role"]

@@ -25,8 +25,10 @@ from .registry import Turn, skill
 
 ANY_WORD = tuple(
     dict.fromkeys(
-        (*NOUNS, *NOUNS.values(), *COLORS, *PLACES, *PEOPLE, *FURNITURE, *FOODS, *DRINKS)
-        + COMMON_WORDS
+        [
+            *(*NOUNS, *NOUNS.values(), *COLORS, *PLACES, *PEOPLE, *FURNITURE, *FOODS, *DRINKS),
+            *COMMON_WORDS,
+        ]
     )
 )
 CATEGORIES: dict[str, tuple[str, ...]] = {
@@ -45,10 +47,14 @@ def some_words(rng: Random, low: int = 2, high: int = 5) -> list[str]:
     return rng.sample(ANY_WORD, rng.randint(low, high))
 
 
-@skill(2.0)
+@skill(4.0)
 def repeat_words(rng: Random) -> Turn:
-    words = some_words(rng, 1, 6)
-    text = (" " if rng.random() < 0.6 else ", ").join(words)
+    """Word for word, sometimes long: what copying is learnt from."""
+    words = some_words(rng, 1, 12 if rng.random() < 0.4 else 5)
+    text = (" " if rng.random() < 0.7 else ", ").join(words)
+    if rng.random() < 0.25:
+        ask = rng.choice(["Say twice: {}", "Repeat two times: {}"])
+        return ask.format(text), f"{text}\n{text}"
     ask = rng.choice(
         ["Say: {}", "Repeat: {}", "Repeat after me: {}", 'Say "{}".', "Copy this: {}", 'Copy "{}".']
     )

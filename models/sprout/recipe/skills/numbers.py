@@ -74,7 +74,7 @@ def add_subtract(rng: Random) -> Turn:
 @skill()
 def story_sum(rng: Random) -> Turn:
     person = rng.choice(PEOPLE)
-    one, many = rng.choice(tuple(ITEMS.items()))
+    many = rng.choice(tuple(ITEMS.values()))
     have, change = rng.randint(2, 9), rng.randint(1, 5)
     if rng.random() < 0.5 and have > change:
         text = f"{person} has {have} {many} and gives away {change}."

@@ -25,21 +25,10 @@ FIELDS: dict[str, tuple[str, tuple[str | int, ...]]] = {
 }
 
 #: Keys that the robot-intents data uses stay out: sprout must not know that task beforehand.
-ROBOT_KEYS = frozenset(
-    [
-        "intent",
-        "item",
-        "count",
-        "color",
-        "place",
-        "device",
-        "state",
-        "person",
-        "message",
-        "minutes",
-        "reason",
-    ]
-)
+ROBOT_KEYS = (
+    "intent", "item", "count", "color", "place", "device", "state", "person", "message",
+    "minutes", "reason",
+)  # fmt: skip
 FREE_KEYS = tuple(word for word in COMMON_WORDS if word not in ROBOT_KEYS)
 
 Record = dict[str, str | int]
