@@ -100,12 +100,17 @@ def _with_shadow_mlx() -> str:
 def _with_peft(record: AdapterRecord) -> str:
     if record.not_for_peft:
         return f"## With PEFT\n\nPEFT cannot open this adapter: {record.not_for_peft}.\n"
-    depth = record.config.sharing == "depth"
-    return _WITH_PEFT.format(
+    text = _WITH_PEFT.format(
         backbone=json.dumps(_shown_name(record)),
         version="0.21",
-        depth_note=_DEPTH_NOTE if depth else "",
+        depth_note=_DEPTH_NOTE if record.config.sharing == "depth" else "",
     )
+    if record.config.shadow != "mirror":
+        text += (
+            "\nPEFT builds the shadow from `shadow_model` in `adapter_config.json`: it must name "
+            "the folder or hub id\nof the explicit shadow where PEFT runs.\n"
+        )
+    return text
 
 
 def _with_original(record: AdapterRecord) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mlx.utils import tree_flatten
 from mlx_lm.utils import _get_classes
 
@@ -82,3 +84,40 @@ def test_gpt_oss_experts_take_turns() -> None:
     joined = FAMILIES["gpt_oss"].outward(tensors)[f"{stem}gate_up_proj"]
     assert joined.shape == (2, 4, 6)
     assert mx.array_equal(joined[0, 0], mx.array([0.0, 1, 0, 1, 0, 1]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    family=st.sampled_from(["qwen3_moe", "mixtral", "granitemoe", "gpt_oss"]),
+    layers=st.lists(st.integers(0, 99), max_size=4, unique=True),
+    experts=st.integers(1, 5),
+    width=st.integers(1, 7),
+    hidden=st.integers(1, 7),
+)
+def test_experts_of_any_size_come_back(
+    family: str, layers: list[int], experts: int, width: int, hidden: int
+) -> None:
+    """Expert tensors survive both ways bit for bit, and nothing else is touched."""
+    stems = {
+        "qwen3_moe": "mlp.switch_mlp",
+        "mixtral": "block_sparse_moe.switch_mlp",
+        "granitemoe": "block_sparse_moe.switch_mlp",
+        "gpt_oss": "mlp.experts",
+    }
+    shapes = {
+        "gate_proj": (experts, width, hidden),
+        "up_proj": (experts, width, hidden),
+        "down_proj": (experts, hidden, width),
+    }
+    before = {"norm.weight": mx.ones(hidden)}
+    for layer in layers:
+        for part, shape in shapes.items():
+            stem = f"layers.{layer}.{stems[family]}.{part}"
+            before[f"{stem}.weight"] = mx.random.normal(shape)
+            if family == "gpt_oss":
+                before[f"{stem}.bias"] = mx.random.normal(shape[:2])
+    outward = FAMILIES[family].outward(before)
+    assert not any("gate_proj" in name or "switch_mlp" in name for name in outward)
+    after = FAMILIES[family].inward(outward)
+    assert after.keys() == before.keys()
+    assert all(mx.array_equal(after[name], before[name]) for name in before)

@@ -97,6 +97,7 @@ def test_an_explicit_shadow_is_built_again_without_its_folder(
     assert mx.array_equal(again(ids), model(ids))
     assert mx.array_equal(again.detached()(ids), model.detached()(ids))
     assert again.config.shadow == str(shadow.resolve())
+    assert "the explicit shadow where PEFT runs" in (tmp_path / "a" / "README.md").read_text()
 
 
 def test_a_bfloat16_shadow_is_saved_wide(tiny_backbone: Path, tmp_path: Path) -> None:
