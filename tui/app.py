@@ -224,7 +224,7 @@ class ShadowApp(App[None]):
 
         screen = self.screen_stack[0]
         assert isinstance(screen, TrainScreen)
-        screen.fill(values)
+        await screen.fill(values)
 
     async def action_quit(self) -> None:
         """Leave; asks first where something would be lost or goes on without us."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections import deque
@@ -98,13 +99,14 @@ class Child:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            process.terminate()
+        with contextlib.suppress(ProcessLookupError):  # it may end between a look and a signal
+            if process.returncode is None:
+                process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 2)
+                await asyncio.wait_for(process.wait(), 5)
             except TimeoutError:
                 process.kill()
-                await process.wait()
+        await process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._process = None
 

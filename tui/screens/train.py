@@ -10,6 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from shadow_mlx.cli.options import GROUP_TITLES
@@ -52,6 +53,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def __init__(self) -> None:
         super().__init__()
         self._fields = form.fields()
+        self._rows: dict[str, OptionRow] = {}
+        self._values: dict[str, str] = {}  # texts of the fields whose rows are not made yet
         self._config: TrainConfig | None = None
         self._problems: dict[str, str] = {}
         self._due = False
@@ -59,17 +62,11 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
-        values = self.ui.state.form
+        self._values = {name: str(text) for name, text in self.ui.state.form.items()}
         with VerticalScroll(id="form", can_focus=False):
-            group = ""
             for field in self._fields:
-                if not field.simple and field.group != group:
-                    group = field.group
-                    title = GROUP_TITLES.get(group, group)
-                    yield Label(title, classes="group expert", markup=False)
-                row = OptionRow(field, str(values.get(field.name, "")))
-                row.set_class(not field.simple, "expert")
-                yield row
+                if field.simple:
+                    yield self._row(field)
         yield Static(id="help", markup=False)
         yield Static(id="verdict", markup=False)
         with Horizontal(id="start-row"):
@@ -81,13 +78,38 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._check()
         self.query_one("#start", Button).focus()
 
-    def fill(self, values: Mapping[str, Any]) -> None:
+    def _row(self, field: form.FormField) -> OptionRow:
+        row = self._rows[field.name] = OptionRow(field, self._values.get(field.name, ""))
+        return row
+
+    async def _mount_experts(self) -> None:
+        """The many other rows are made when they are first asked for."""
+        if len(self._rows) == len(self._fields):
+            return
+        parts: list[Widget] = []
+        group = ""
+        for field in self._fields:
+            if field.simple:
+                continue
+            if field.group != group:
+                group = field.group
+                title = GROUP_TITLES.get(group, group)
+                parts.append(Label(title, classes="group expert", markup=False))
+            parts.append(self._row(field))
+            parts[-1].add_class("expert")
+        await self.query_one("#form").mount_all(parts)
+
+    async def fill(self, values: Mapping[str, Any]) -> None:
         """Put other settings in; everything not named goes back to its default."""
-        for row in self.query(OptionRow):
-            text = form.to_text(values.get(row.field.name))
-            row.value = "" if text == row.field.default else text
-        everything = any(row.value and not row.field.simple for row in self.query(OptionRow))
-        self.set_class(everything, "-everything")
+        self._values = {}
+        for field in self._fields:
+            text = form.to_text(values.get(field.name))
+            self._values[field.name] = "" if text == field.default else text
+            if field.name in self._rows:
+                self._rows[field.name].value = self._values[field.name]
+        if any(self._values[field.name] for field in self._fields if not field.simple):
+            await self._mount_experts()
+            self.add_class("-everything")
         self._check()
         self.query_one("#start", Button).focus()
 
@@ -98,7 +120,13 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self.call_later(self._check)
 
     def _texts(self) -> dict[str, str]:
-        return {row.field.name: row.value for row in self.query(OptionRow)}
+        """What stands in the fields; of rows that are not made yet, what would stand there."""
+        return {
+            field.name: self._rows[field.name].value
+            if field.name in self._rows
+            else self._values.get(field.name, "")
+            for field in self._fields
+        }
 
     def _check(self) -> None:
         self._due = False
@@ -107,7 +135,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         if self._config is not None and (blocked := bridge.check_target(self._config)):
             problems = {"adapter_path": blocked}
             self._config = None
-        for row in self.query(OptionRow):
+        for row in self._rows.values():
             row.complain(problems.get(row.field.name, ""))
         self._problems = problems
         hidden = [
@@ -136,7 +164,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         verdict.update(visible(extent(self._config, records)))
 
     def _explain(self) -> None:
-        for row in self.query(OptionRow):
+        for row in self._rows.values():
             if row.has_focus_within:
                 field = row.field
                 default = f" Default: {field.default}." if field.default else ""
@@ -146,14 +174,15 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         text = "Enter starts the run · Tab goes to the fields · Ctrl+A shows every option"
         self.query_one("#help", Static).update(text)
 
-    def action_everything(self) -> None:
+    async def action_everything(self) -> None:
         """All options, or the simple ones."""
+        await self._mount_experts()
         self.toggle_class("-everything")
 
-    def action_defaults(self) -> None:
+    async def action_defaults(self) -> None:
         """Everything as declared, but keep model and data."""
         texts = self._texts()
-        self.fill({"model": texts["model"], "data": texts["data"]})
+        await self.fill({"model": texts["model"], "data": texts["data"]})
 
     def on_button_pressed(self) -> None:
         """Start."""
@@ -165,7 +194,9 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         if self._config is None:
             names = [name for name in self._problems if name]
             if names:
-                row = self.query_one(f"#row-{names[0]}", OptionRow)
+                if names[0] not in self._rows:
+                    await self._mount_experts()
+                row = self._rows[names[0]]
                 if not row.field.simple:
                     self.add_class("-everything")
                 row.query("Input, Select").first().focus()
@@ -175,9 +206,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         if config.data:
             self.ui.remember_first("recent_data", config.data)
         await self.ui.launch(config)
-        self.query_one("#row-adapter_path", OptionRow).value = ""
-        folder = bridge.free_folder(config.adapter_path)
-        self.query_one("#row-adapter_path", OptionRow).value = folder
+        self._rows["adapter_path"].value = bridge.free_folder(config.adapter_path)
 
 
 def extent(config: TrainConfig, records: tuple[int, int] | None) -> str:

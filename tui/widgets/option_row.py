@@ -27,7 +27,7 @@ class OptionRow(Horizontal):
     OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; text-overflow: ellipsis; }
     OptionRow.-wrong .note { color: $text-error; }
     OptionRow.-wrong .name { text-style: bold; }
-    OptionRow:focus-within .name { text-style: bold reverse; }
+    OptionRow .name.-here { text-style: bold reverse; }
     """
 
     class Changed(Message):
@@ -46,7 +46,8 @@ class OptionRow(Horizontal):
     def compose(self) -> ComposeResult:
         """Name, field, note."""
         field = self.field
-        yield Label(field.title, classes="name", markup=False)
+        self._title = Label(field.title, classes="name", markup=False)
+        yield self._title
         control: Widget
         if field.choices:
             chosen = self._value or field.default
@@ -95,6 +96,14 @@ class OptionRow(Horizontal):
         self._problem = problem
         self.set_class(bool(problem), "-wrong")
         self._note.update(visible(f"! {problem}" if problem else self.field.unit))
+
+    def on_descendant_focus(self) -> None:
+        """Show where one is: on the name, so that no colour is needed."""
+        self._title.add_class("-here")
+
+    def on_descendant_blur(self) -> None:
+        """One is elsewhere now."""
+        self._title.remove_class("-here")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass it on as this row's change."""
