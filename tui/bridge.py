@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
 
 POLL_SECONDS = 0.25
+SHOW_SECONDS = 0.5
+"""How often a long record is shown while it is read."""
+
 BLOCK = 1 << 18
 """Bytes of events that are parsed in one go, so that a long record does not hold the screen."""
 
@@ -109,15 +113,18 @@ class EventReader:
 
 
 async def follow(folder: Path, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[RunView]:
-    """Snapshots of a run: one when the record has been read, then one for each change. Endless."""
-    reader, first = EventReader(folder), True
+    """Snapshots of a run: now and then while its record is read, then for each change. Endless."""
+    reader = EventReader(folder)
+    yield reader.fold.snapshot()
     while True:
-        changed = await asyncio.to_thread(reader.read)
-        while changed and await asyncio.to_thread(reader.read):
-            pass
-        if changed or first:
+        shown, pending = time.monotonic(), False
+        while await asyncio.to_thread(reader.read):
+            pending = True
+            if time.monotonic() - shown > SHOW_SECONDS:
+                yield reader.fold.snapshot()
+                shown, pending = time.monotonic(), False
+        if pending:
             yield reader.fold.snapshot()
-            first = False
         await asyncio.sleep(poll_seconds)
 
 

@@ -170,8 +170,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._checked, self._problems = None, []
         self.set_focus(None)
         self.query_one("#problems", OptionList).clear_options()
+        self.action_view("records")  # asked first: a huge file is indexed for the check
         self._check()
-        self.action_view("records")
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:

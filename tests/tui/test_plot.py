@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui.fake_run import story, trained, validated
+from tui.alerts import alerts
+from tui.curves import RunFold
+from tui.plot import Curve, Look, draw, smooth, value_near
+from tui.words import ago, bar, clock, count, gigabytes, short, sparkline
+
+
+def curve(values: list[float], mark: str = "") -> Curve:
+    return Curve("x", np.arange(len(values), dtype=float), np.array(values, float), mark)
+
+
+def test_a_falling_line_goes_from_the_upper_left_to_the_lower_right() -> None:
+    plot = draw([curve([4, 3, 2, 1])], 4, 4, Look())
+    assert plot is not None
+    drawn = [[character != " " for character, _ in row] for row in plot.cells]
+    assert drawn[0][0]
+    assert drawn[3][3]
+    assert not drawn[0][3]
+    assert (plot.low, plot.high, plot.first, plot.last) == (1, 4, 0, 3)
+
+
+def test_points_are_marked_over_lines() -> None:
+    plot = draw([curve([1, 1, 1]), curve([1, 1, 1], "o")], 6, 3, Look())
+    assert plot is not None
+    assert sum(cell == ("o", 1) for row in plot.cells for cell in row) == 3
+
+
+def test_outliers_are_left_out_and_counted() -> None:
+    values = [100.0] + [1.0 + i / 100 for i in range(40)]
+    clipped = draw([curve(values)], 20, 5, Look())
+    whole = draw([curve(values)], 20, 5, Look(clip=False))
+    assert clipped is not None
+    assert whole is not None
+    assert clipped.high < 2
+    assert clipped.clipped >= 1
+    assert whole.high == 100
+
+
+def test_a_logarithmic_axis_needs_positive_values() -> None:
+    positive = draw([curve([1, 10, 100])], 9, 9, Look(log=True))
+    negative = draw([curve([-1, 10, 100])], 9, 9, Look(log=True))
+    assert positive is not None
+    assert negative is not None
+    assert positive.log
+    assert not negative.log
+    assert positive.value_at_row(4) == pytest.approx(10)
+
+
+def test_a_window_shows_only_its_steps() -> None:
+    plot = draw([curve(list(range(100)))], 10, 5, Look(window=(50, 60)))
+    assert plot is not None
+    assert (plot.low, plot.high) == (50, 60)
+    assert plot.column_of(49) is None
+    assert plot.column_of(50) == 0
+
+
+def test_nothing_to_draw() -> None:
+    assert draw([], 10, 5, Look()) is None
+    assert draw([curve([float("nan")])], 10, 5, Look()) is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), max_size=60), st.booleans())
+def test_any_numbers_can_be_drawn(values: list[float], log: bool) -> None:
+    plot = draw([curve(values)], 12, 4, Look(log=log, smoothing=0.5))
+    assert (plot is None) == (not np.isfinite(values).any())
+
+
+def test_smoothing_is_an_average_that_starts_right() -> None:
+    assert smooth(np.full(50, 3.0), 0.9) == pytest.approx(np.full(50, 3.0))
+    smoothed = smooth(np.array([0.0, np.nan, 1.0]), 0.5)
+    assert smoothed[0] == 0
+    assert smoothed[2] == pytest.approx(1 / 1.25)
+
+
+def test_the_nearest_point() -> None:
+    assert value_near(curve([5, 6, 7]), 1.4) == (1.0, 6.0)
+    assert value_near(curve([]), 1) is None
+
+
+def test_words() -> None:
+    assert [clock(s) for s in (5, 200, 7500, float("nan"))] == [
+        "5 s",
+        "3 min 20 s",
+        "2 h 05 min",
+        "–",
+    ]
+    assert [ago(s) for s in (5, 300, 7200, 400_000)] == [
+        "just now",
+        "5 min ago",
+        "2 h ago",
+        "4 days ago",
+    ]
+    assert [count(n) for n in (812, 23_400, 1_250_000)] == ["812", "23.4k", "1.25M"]
+    assert [gigabytes(n) for n in (5e6, 2.5e9)] == ["5 MB", "2.50 GB"]
+    assert bar(0.5, 4) == "██░░"
+    assert [short(x) for x in (0, 0.1234, 12.345, 1234.5, 1e-5)] == [
+        "0",
+        "0.123",
+        "12.35",
+        "1234",
+        "1e-05",
+    ]
+    assert sparkline([3, 2, float("nan"), 1], 3) == "█▄▁"
+    assert sparkline([], 5) == ""
+
+
+def test_alerts_name_what_can_be_done() -> None:
+    fold = RunFold()
+    for event in [*story(100)[:4], trained(10, at=100.0), trained(20, at=101.0)]:
+        fold.add(event)
+    view = fold.snapshot()
+    fine = {"live": True, "now": 102.0, "memory_bytes": 10**12, "free_disk_bytes": 10**12}
+    assert alerts(view, **fine) == []  # type: ignore[arg-type]
+    late = alerts(view, **{**fine, "now": 200.0})  # type: ignore[arg-type]
+    assert "no news for 99 s" in late[0].text
+    full = alerts(view, **{**fine, "free_disk_bytes": 5_000_000})  # type: ignore[arg-type]
+    assert "5 MB of disk" in full[0].text
+    small = alerts(view, **{**fine, "memory_bytes": 450_000_000})  # type: ignore[arg-type]
+    assert "memory" in small[0].text
+
+
+def test_a_snapshot_is_not_changed_by_what_comes_later() -> None:
+    fold = RunFold()
+    fold.add(trained(1))
+    before = fold.snapshot()
+    fold.add(trained(2))
+    fold.add(validated(2))
+    assert len(before.train) == 1
+    assert before.best_step is None
+    assert len(fold.snapshot().train) == 2
