@@ -175,9 +175,7 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
             self.ui.tell(str(error), "error")
             return
         folder = bridge.free_folder("adapters")
-        await self.ui.train_with(
-            {"model": "sprout", "data": str(data), "adapter_path": folder, "iters": 300}
-        )
+        await self.ui.train_with({"model": "sprout", "data": str(data), "adapter_path": folder})
 
 
 def _name(folder: Path) -> str:
