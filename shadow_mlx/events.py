@@ -53,7 +53,12 @@ class PhaseChanged(Event):
 
 @dataclass(frozen=True)
 class Trained(Event):
-    """Averages since the last report, at the end of optimizer step ``step`` (from 1)."""
+    """Averages since the last report, at the end of optimizer step ``step`` (from 1).
+
+    Losses are means over supervised tokens (``shadow_loss`` is nan where λ is 0: it is not
+    computed). ``tokens_per_second`` counts all input tokens but padding, ``trained_tokens`` the
+    supervised ones since the run's beginning. ``gradient_norm`` is that before clipping.
+    """
 
     step: int
     loss: float
@@ -70,7 +75,10 @@ class Trained(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """Token-weighted validation losses of the attached and of the detached model."""
+    """Token-weighted validation losses of the attached and of the detached model.
+
+    ``best`` means the lowest loss + λ · shadow loss, what the training minimises.
+    """
 
     step: int
     loss: float

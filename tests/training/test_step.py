@@ -1,11 +1,14 @@
 import math
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
+from mlx_lm.utils import load_model
 
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ShadowConfig, TrainConfig
+from shadow_mlx.shadow.attached import attach
 from shadow_mlx.training.losses import Supervised, bucket_size
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.step import TrainingStep, step_seed
@@ -176,3 +179,25 @@ def test_checkpointing_of_gradients_needs_less_memory(make_model):
         return mx.get_peak_memory() - before
 
     assert peak(True) < 0.8 * peak(False)
+
+
+def _fits_groups_of_32(name: str, layer: nn.Module) -> bool:
+    return hasattr(layer, "to_quantized") and "down_proj" not in name
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "4 bits"])
+def test_any_kind_of_backbone_trains_a_float32_shadow(tiny_backbone, kind):
+    backbone, config = load_model(tiny_backbone)
+    if kind == "4 bits":
+        nn.quantize(backbone, 32, 4, class_predicate=_fits_groups_of_32)
+    else:
+        backbone.set_dtype(mx.bfloat16)
+    model = attach(backbone, config, ShadowConfig(rank=4))
+    model.train()
+    step = make_step(model)
+    first = do(step, 1, [random_batch()], 20)
+    for number in range(2, 10):
+        last = do(step, number, [random_batch()], 20)
+    assert last.finite
+    assert last.loss_sum < 0.9 * first.loss_sum
+    assert {w.dtype for _, w in tree_flatten(model.trainable_parameters())} == {mx.float32}
