@@ -27,6 +27,7 @@ from shadow_mlx.jobs import train
 from shadow_mlx.loading import load_model
 from shadow_mlx.run_folder import RunFolder
 from shadow_mlx.training.step import TrainingStep
+from tests.tiny import write_tiny_backbone
 from tests.training.conftest import Heard, write_chats
 
 
@@ -341,3 +342,20 @@ def test_shapes_and_traces_are_bounded(make_config, monkeypatch):
     monkeypatch.setattr(TrainingStep, "__init__", remember)
     train(make_config(iters=40, val_batches=0, save_every=40))
     assert steps[0].traces <= 12
+
+
+@pytest.mark.parametrize("kind", ["narrow mirror", "explicit"])
+def test_every_kind_of_shadow_resumes(make_config, heard, tmp_path, kind):
+    """The checkpoint's own adapter rebuilds the shadow, whatever its shape came from."""
+    options = {"shadow_hidden_size": 16, "shadow_heads": 2, "shadow_kv_heads": 2}
+    if kind == "explicit":
+        options = {"shadow": str(write_tiny_backbone(tmp_path / "small", num_hidden_layers=1))}
+    config = make_config(**options)
+    whole = train(config, heard)
+    parted = replace(config, adapter_path=str(tmp_path / "parted"))
+    stop = StopToken()
+    train(parted, StopAfter(5, stop), stop)
+    after = Heard()
+    second = train(parted, after, resume=True)
+    assert losses(after) == {step: v for step, v in losses(heard).items() if step > 5}
+    assert adapter_bytes(second.adapter_path) == adapter_bytes(whole.adapter_path)
