@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tui import bridge
+
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test has its own state file and an empty working folder."""
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Each test has its own state file and an empty working folder, and leaves no run behind."""
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.setenv("SHADOW_MLX_STATE", str(tmp_path / "state.json"))
     monkeypatch.chdir(place)
-    return place
+    yield place
+    for lock in place.glob("**/run/.lock"):
+        if bridge.is_live(lock.parent.parent):
+            os.kill(int(lock.read_text()), signal.SIGKILL)
