@@ -12,6 +12,7 @@ from shadow_mlx.shadow.attached import attach
 from shadow_mlx.training.losses import Supervised, bucket_size
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.step import TrainingStep, step_seed
+from tests.tiny import write_tiny_backbone
 
 
 def make_step(model, **options) -> TrainingStep:
@@ -165,20 +166,23 @@ def test_checkpointing_of_gradients_changes_no_update(make_model, sharing, dropo
     assert largest_difference(weights_of(found), weights_of(expected)) < 1e-6
 
 
-def test_checkpointing_of_gradients_needs_less_memory(make_model):
+def test_checkpointing_of_gradients_needs_less_memory(tmp_path):
+    """Of twelve blocks only ``(h, s)`` is kept."""
+    folder = write_tiny_backbone(tmp_path / "deep", num_hidden_layers=12)
     batch = random_batch(rows=16, width=128, trained=16)
 
     def peak(recompute: bool) -> int:
-        model = make_model()
+        model = attach(*load_model(folder), ShadowConfig(rank=4))
         model.recompute_activations(recompute)
+        model.train()
         step = make_step(model)
-        mx.eval(batch.arrays())
+        mx.eval(model.parameters(), batch.arrays())
         before = mx.get_active_memory()
         mx.reset_peak_memory()
         do(step, 1, [batch], 16)
         return mx.get_peak_memory() - before
 
-    assert peak(True) < 0.8 * peak(False)
+    assert peak(True) < 0.7 * peak(False)
 
 
 def _fits_groups_of_32(name: str, layer: nn.Module) -> bool:
