@@ -194,18 +194,17 @@ def test_answers_are_canonical_and_conversations_short(tokenizer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "off_limits", "reason"),
+    ("order", "reason"),
     [
-        ({"intent": "fetch", "item": "knife", "place": "garden"}, None, "dangerous"),
-        ({"intent": "put", "item": "sofa", "place": "hall"}, "hall", "too heavy"),
-        ({"intent": "fetch", "item": "cat", "color": "red"}, None, "alive"),
-        ({"intent": "go", "place": "garden", "person": "Tom"}, None, "outside"),
-        ({"intent": "go", "place": "hall", "person": "Tom"}, "hall", "off limits"),
-        ({"intent": "go", "place": "hall", "person": "Tom"}, "attic", None),
+        ({"intent": "fetch", "item": "knife", "place": "garden"}, "dangerous"),
+        ({"intent": "put", "item": "sofa", "place": "hall"}, "too heavy"),
+        ({"intent": "fetch", "item": "cat", "color": "red"}, "alive"),
+        ({"intent": "go", "place": "garden", "person": "Tom"}, "outside"),
+        ({"intent": "go", "place": "hall", "person": "Tom"}, None),
     ],
 )
-def test_refusals(order: robot_intents.Order, off_limits: str | None, reason: str | None) -> None:
-    slots = json.loads(robot_intents.answer(order, robot_intents.House(off_limits)))
+def test_refusals(order: robot_intents.Order, reason: str | None) -> None:
+    slots = json.loads(robot_intents.answer(order))
     assert slots.get("reason") == reason
     assert slots["intent"] == ("refuse" if reason else order["intent"])
 

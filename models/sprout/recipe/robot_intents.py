@@ -1,8 +1,8 @@
 """Generates the example data: orders to a home robot, answered with a JSON intent.
 
 An order is a set of slots. A *twist* decides how it is said: plainly, with a correction,
-over two turns, with a pronoun, under a rule of the house … The answer is a
-pure function of the slots and the rule, so the same wording machinery serves every intent.
+over two turns, with a pronoun … The answer is a pure
+function of the slots, so the same wording machinery serves every intent.
 
 The test split holds combinations that training never shows: some pairs of slot values (such
 as ``item=cup`` with ``color=red``) are kept out of every training and validation
@@ -41,6 +41,9 @@ DEVICES = ("lamp", "fan", "radio")
 OPENABLES = ("door", "window", "drawer")
 SURFACES = ("table", "floor", "sink")
 LARGEST_COUNT = 4
+#: The share of conversations that begin with a system message, and what it says.
+SYSTEM_SHARE = 0.06
+SYSTEMS = ("You are a home robot.", "You are a helpful robot.", "Answer in JSON.")
 
 LATER_FRAMES = (
     "No, {0}.", "Not {1}, {0}.", "I meant {0}.", "Sorry, {0}, please.", "Now {0}.", "And {0}.",
@@ -51,20 +54,10 @@ Order = dict[str, str | int]
 Message = dict[str, str]
 
 
-@dataclass(frozen=True)
-class House:
-    """What the system message says: at most one place that is off limits."""
-
-    off_limits: str | None = None
-
-
-NO_RULES = House()
-
-
 # --- what an order means ---------------------------------------------------------------
 
 
-def refusal(order: Order, house: House) -> str | None:
+def refusal(order: Order) -> str | None:
     """Why the robot must not or cannot follow the order; ``None`` if it can."""
     item, place = order.get("item"), order.get("place")
     if item in DANGEROUS:
@@ -75,14 +68,12 @@ def refusal(order: Order, house: House) -> str | None:
         return "alive"
     if place in OUTDOORS:
         return "outside"
-    if place is not None and place == house.off_limits:
-        return "off limits"
     return None
 
 
-def answer(order: Order, house: House = NO_RULES) -> str:
+def answer(order: Order) -> str:
     """The canonical, compact JSON answer; things are named as they were: ``cup`` or ``cups``."""
-    reason = refusal(order, house)
+    reason = refusal(order)
     slots = order if reason is None else {**order, "intent": "refuse", "reason": reason}
     if "count" in order:
         slots = {**slots, "item": NOUNS[str(order["item"])]}
@@ -128,7 +119,7 @@ def carried(rng: Random) -> Order:
     order: Order = {"item": any_item(rng)}
     if rng.random() < 0.6:
         order["color"] = rng.choice(COLORS)
-    if rng.random() < 0.2:
+    if order["item"] in ITEMS and rng.random() < 0.2:
         order["count"] = any_count(rng)
     return order
 
@@ -164,7 +155,8 @@ def other_value(rng: Random, order: Order, slot: str) -> str | int:
     for pool in (SURFACES, OPENABLES):
         item_pool = pool if order.get("item") in pool else item_pool
     draws: dict[str, Callable[[], str | int]] = {
-        "item": lambda: any_item(rng) if order["intent"] in ("fetch", "put")
+        "item": lambda: any_item(rng)
+        if order["intent"] in ("fetch", "put") and "count" not in order
         else rng.choice(item_pool),
         "device": lambda: rng.choice(DEVICES),
         "state": lambda: "off" if order["state"] == "on" else "on",
@@ -256,21 +248,19 @@ def slot_phrase(rng: Random, order: Order, slot: str) -> str:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns as ``(said, order meant)``, under the rules of a house."""
+    """Turns as ``(said, order meant)``."""
 
     turns: tuple[tuple[str, Order], ...]
-    system: str | None = None
-    house: House = NO_RULES
 
     @property
     def orders(self) -> list[Order]:
         return [order for _, order in self.turns]
 
-    def messages(self) -> list[Message]:
-        found = [{"role": "system", "content": self.system}] if self.system else []
+    def messages(self, system: str | None = None) -> list[Message]:
+        found = [{"role": "system", "content": system}] if system else []
         for said, order in self.turns:
             found.append({"role": "user", "content": said})
-            found.append({"role": "assistant", "content": answer(order, self.house)})
+            found.append({"role": "assistant", "content": answer(order)})
         return found
 
 
@@ -347,18 +337,8 @@ def negated(rng: Random, order: Order) -> Conversation | None:
     return Conversation(((said[0].upper() + said[1:], order),))
 
 
-def ruled(rng: Random, order: Order) -> Conversation | None:
-    """A system message puts one place off limits: perhaps the one that is asked for."""
-    if order.get("place") not in INDOORS:
-        return None
-    closed = order["place"] if rng.random() < 0.5 else rng.choice(INDOORS)
-    rule = rng.choice(("The {} is off limits.", "Stay out of the {}.", "Nobody may go to the {}."))
-    house = House(str(closed))
-    return Conversation(((request(rng, order), order),), rule.format(closed), house)
-
-
 TWISTS: dict[Twist, float] = {
-    plain: 60, corrected: 8, corrected_later: 16, undone: 4, pronoun: 4, negated: 4, ruled: 4,
+    plain: 62, corrected: 9, corrected_later: 17, undone: 4, pronoun: 4, negated: 4,
 }  # fmt: skip
 INTENTS: dict[str, float] = {
     "fetch": 26, "put": 22, "find": 8, "clean": 9, "open": 8, "close": 8, "switch": 13, "go": 6,
@@ -387,8 +367,10 @@ def draw_splits(seed: int) -> dict[str, list[list[Message]]]:
     splits: dict[str, list[list[Message]]] = {}
     for split, size in SPLITS.items():
         rows: list[list[Message]] = []
-        for conversation in draw_conversations(Random(f"{seed}/robot/{split}"), split):
-            messages = conversation.messages()
+        rng = Random(f"{seed}/robot/{split}")
+        for conversation in draw_conversations(rng, split):
+            with_system = rng.random() < SYSTEM_SHARE
+            messages = conversation.messages(rng.choice(SYSTEMS) if with_system else None)
             key = json.dumps(messages)
             if key not in seen:
                 seen.add(key)
