@@ -21,7 +21,6 @@ import yaml
 from mlx.utils import tree_flatten
 from mlx_lm import load as load_lora
 from mlx_lm.utils import get_total_parameters
-from shadow_mlx.loading import load
 
 from benchmarks.processes import Cost, measured
 from shadow_mlx.bundled import bundled_model
@@ -33,6 +32,7 @@ from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.generation.session import modes_of
+from shadow_mlx.loading import load
 
 LORA_RATES = (1e-3, 3e-3)
 

@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.loading import load
-
 from benchmarks.processes import measured
 from benchmarks.robot_intents import data, score
 from shadow_mlx.generation.session import modes_of
+from shadow_mlx.loading import load
 
 SETTINGS: tuple[Mapping[str, Any], ...] = (
     {},

@@ -74,8 +74,9 @@ def test_the_installed_program_works_elsewhere(installed: Path, tmp_path: Path) 
     sprout = Path(json.loads(done.stdout)["bundled_models"]["sprout"])
     assert sprout.is_relative_to(installed.parent)
     data = sprout / "data" / "robot-intents" / "train.jsonl"
+    short = ["--iters", "3", "--batch-size", "2", "--val-batches", "1"]
     run(
-        program, "train", "--model", "sprout", "--data", data, "--iters", "3", "--batch-size", "2", "--val-batches", "1",
+        program, "train", "--model", "sprout", "--data", data, *short,
         cwd=tmp_path, env=environment(),
     )  # fmt: skip
     assert (tmp_path / "adapters" / "adapter_model.safetensors").is_file()
