@@ -203,9 +203,9 @@ class ShadowConfig(Options):
         group="shadow",
         help="depth: one inject/update module reused at every block; layer: one for each block",
     )
-    rank: int = option(16, group="shadow", minimum=1, help="rank r of the injection down → up")
+    rank: int = option(32, group="shadow", minimum=1, help="rank r of the injection down → up")
     alpha: float = option(
-        1.0, group="shadow", help="strength α of the injected correction (usually 0.1 to 2.0)"
+        4.0, group="shadow", help="strength α of the injected correction (usually 0.1 to 4.0)"
     )
     dropout: float = option(
         0.0, group="shadow", minimum=0.0, maximum=0.99, help="dropout on the discrepancy h − s"
@@ -239,7 +239,7 @@ class ShadowConfig(Options):
         None, group="shadow", minimum=1, help="width of one attention head of the mirror"
     )
     aux_weight: float = option(
-        0.3,
+        1.0,
         group="shadow",
         minimum=0.0,
         help="λ: weight of the shadow's own loss; larger makes the detached shadow better",
@@ -288,7 +288,7 @@ class TrainConfig(ShadowConfig):
     epochs: float | None = option(
         None, minimum=0.0, exclusive_minimum=True, help="passes over the data, instead of --iters"
     )
-    batch_size: int = option(16, minimum=1, unit="examples", help="examples in one step")
+    batch_size: int = option(8, minimum=1, unit="examples", help="examples in one step")
     learning_rate: float = option(
         3e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
     )
