@@ -84,7 +84,7 @@ def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> 
         async with shown(app) as pilot:
             await app.launch(config)
             await until(pilot, lambda: "✔ done" in words(pilot))
-            assert "100% 4/4" in words(pilot)
+            await until(pilot, lambda: "100% 4/4" in words(pilot))
             await press(pilot, "c")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
             app.remember(sampling={"max_tokens": 4})
