@@ -34,7 +34,7 @@ from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
 
-LORA_RATES = (1e-3, 3e-3)
+LORA_RATES = (4e-4, 1e-3)
 
 
 @dataclass(frozen=True)
