@@ -76,13 +76,14 @@ def flag_name(declared: Field[Any]) -> str:
     return option_info(declared).flag or "--" + declared.name.replace("_", "-")
 
 
+@dataclass(frozen=True)
 class Options:
     """Base of the option groups: range checks at construction, strict mappings in and out."""
 
     def __post_init__(self) -> None:
         problems = [
             problem
-            for declared in dataclasses.fields(self)  # type: ignore[arg-type]
+            for declared in dataclasses.fields(self)
             if (problem := _problem_of(declared, getattr(self, declared.name)))
         ]
         problems += self.cross_checks()
@@ -96,7 +97,7 @@ class Options:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str = "config") -> typing.Self:
         """Build from a mapping (a YAML file). Unknown keys and wrong types are errors."""
-        declared = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        declared = {f.name: f for f in dataclasses.fields(cls)}
         hints = typing.get_type_hints(cls)
         problems: list[str] = []
         converted: dict[str, Any] = {}
@@ -116,7 +117,7 @@ class Options:
 
     def to_mapping(self) -> dict[str, Any]:
         """A plain mapping that :meth:`from_mapping` reads back to an equal object."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        return dataclasses.asdict(self)
 
 
 def _suggestion(key: str, known: Mapping[str, Any]) -> str:

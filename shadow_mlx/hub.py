@@ -174,8 +174,6 @@ def _download(
     cached = _cached(name, kind, patterns)
     if cached is not None:
         return cached
-    # huggingface_hub's http client is httpx or httpx2, depending on its version.
-    http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
         return Path(snapshot_download(name, repo_type=kind, allow_patterns=list(patterns)))
     except errors.GatedRepoError:
@@ -191,7 +189,7 @@ def _download(
         cause = error.__cause__
         offline = isinstance(cause, errors.OfflineModeIsEnabled)
         raise HubError(_unreachable(name, None if offline else cause or error)) from None
-    except (http_error, errors.HfHubHTTPError) as error:
+    except (_http_error(), errors.HfHubHTTPError) as error:
         raise HubError(_unreachable(name, error)) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -212,6 +210,14 @@ def _first_line(error: BaseException) -> str:
     return text[0].rstrip(".:") if text else type(error).__name__
 
 
+def _http_error() -> type[Exception]:
+    """What the hub's http client raises; the client is httpx or httpx2, by the hub's version."""
+    from huggingface_hub import errors
+
+    error: type[Exception] = vars(errors)["HTTPError"]  # imported there, not declared as its own
+    return error
+
+
 def _hub_refusal(name: str) -> str | None:
     """None when the hub says within :data:`ANSWER_SECONDS` that it has the model; else why not."""
     from huggingface_hub import HfApi, constants
@@ -221,12 +227,9 @@ def _hub_refusal(name: str) -> str | None:
     answers: list[str | None] = []
 
     def ask() -> None:
-        from huggingface_hub import errors
-
-        http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
         try:
             HfApi().model_info(name, timeout=ANSWER_SECONDS)
-        except (http_error, OSError, ValueError) as error:
+        except (_http_error(), OSError, ValueError) as error:
             answers.append(f"the hub did not provide it ({_first_line(error)})")
         else:
             answers.append(None)

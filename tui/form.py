@@ -51,7 +51,7 @@ class FormField:
 def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
     """All fields: the simple ones first, then group by group."""
     hints = typing.get_type_hints(declared)
-    found = [_field(one, hints[one.name]) for one in dataclasses.fields(declared)]  # type: ignore[arg-type]
+    found = [_field(one, hints[one.name]) for one in dataclasses.fields(declared)]
     simple = [f for name in SIMPLE for f in found if f.name == name]
     groups = list(GROUP_TITLES)
     rest = sorted((f for f in found if not f.simple), key=lambda f: groups.index(f.group))

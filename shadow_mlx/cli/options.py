@@ -86,7 +86,7 @@ def add_options(
     """
     hints = typing.get_type_hints(declared)
     groups: dict[str, Any] = {}
-    for one in dataclasses.fields(declared):  # type: ignore[arg-type]
+    for one in dataclasses.fields(declared):
         if one.name in skip or "option" not in one.metadata:
             continue
         name = option_info(one).group
@@ -111,7 +111,7 @@ def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> Some
     """
     path: Path | None = getattr(args, "config", None)
     values = read_yaml(path) if path is not None else {}
-    for one in dataclasses.fields(declared):  # type: ignore[arg-type]
+    for one in dataclasses.fields(declared):
         if hasattr(args, one.name):
             values[one.name] = getattr(args, one.name)
     return declared.from_mapping(values, where=str(path) if path else "flags")

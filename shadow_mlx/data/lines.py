@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ class LineIndex:
         self.starts, self.ends, self.numbers = _index(path)
         if not len(self.starts):
             raise whole_file(path, "only blank lines", "one JSON object a line")
-        self._file: BinaryIO | None = None
+        self._file: BufferedReader | None = None
         self._owner = 0
         self._lock = threading.Lock()
 
@@ -101,14 +101,14 @@ def _index(path: Path) -> tuple[npt.NDArray[np.int64], ...]:
     return starts[kept], ends[kept], numbers
 
 
-def _scan(file: BinaryIO) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Offsets of all newlines, and of the lines (but the first) that begin with a blank."""
     newlines: list[npt.NDArray[np.int64]] = []
     indented: list[npt.NDArray[np.int64]] = []
     blanks = np.frombuffer(_BLANK, np.uint8)
     buffer = bytearray(CHUNK + 1)  # one byte of the chunk before, to see what follows its newline
     position = 0
-    while count := file.readinto(memoryview(buffer)[1:]):  # type: ignore[attr-defined]
+    while count := file.readinto(memoryview(buffer)[1:]):
         view = np.frombuffer(buffer, np.uint8, count + 1)
         is_newline = view == 10
         newlines.append(np.flatnonzero(is_newline[1:]) + position)
