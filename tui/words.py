@@ -108,14 +108,18 @@ def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
     text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
     if view.detail and status == "running":
         text.append(f" ({visible(view.detail)})")
-    text.append(f"  {visible(folder.name)}")
-    if view.started is not None:
-        text.append(f" · {visible(view.started.backbone)}")
+    done = ""
     if view.total_steps:
-        share = view.step / view.total_steps
-        left = width - text.cell_len - 26
-        drawn = f"  {bar(share, min(left, 40))}" if left >= 8 else ""
-        text.append(f"{drawn} {share:4.0%} {view.step:,}/{view.total_steps:,}")
+        done = f" {view.step / view.total_steps:4.0%} {view.step:,}/{view.total_steps:,}"
+    names = Text(f"  {visible(folder.name)}")
+    if view.started is not None:
+        names.append(f" · {visible(Path(view.started.backbone).name)}")
+    names.truncate(max(width - text.cell_len - len(done), 0), overflow="ellipsis")
+    text.append_text(names)
+    if view.total_steps:
+        left = width - text.cell_len - len(done) - 2
+        drawn = f"  {bar(view.step / view.total_steps, min(left, 40))}" if left >= 8 else ""
+        text.append(f"{drawn}{done}")
     return text
 
 
