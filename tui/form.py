@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadow_mlx.cli.options import GROUP_TITLES
-from shadow_mlx.config import (
+from shadow_mlx.config import SamplingConfig, TrainConfig
+from shadow_mlx.errors import ConfigError
+from shadow_mlx.options import (
     Options,
-    SamplingConfig,
-    TrainConfig,
     choices_of,
     describe_type,
     flag_name,
     option_info,
     plain_type,
 )
-from shadow_mlx.errors import ConfigError
 
 SIMPLE = (
     "model", "data", "adapter_path", "iters", "epochs", "batch_size", "learning_rate",

@@ -16,7 +16,8 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from shadow_mlx.config import (
+from shadow_mlx.errors import ConfigError
+from shadow_mlx.options import (
     Options,
     choices_of,
     describe_type,
@@ -24,7 +25,6 @@ from shadow_mlx.config import (
     option_info,
     plain_type,
 )
-from shadow_mlx.errors import ConfigError
 from shadow_mlx.terminal import visible
 
 GROUP_TITLES = {

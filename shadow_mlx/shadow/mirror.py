@@ -101,10 +101,19 @@ def mirror_model_config(
             continue
         part[key] = value
         part |= {name: value for name in _FOLLOWERS.get(option, ()) if declared.get(name)}
+    _keep_head_width(part, declared)
     problems += _fit_heads(part, declared, config)
     if problems:
         raise ConfigError("\n".join(problems))
     return mirrored
+
+
+def _keep_head_width(part: dict[str, Any], declared: Mapping[str, Any]) -> None:
+    """Say what an unset head width is in the backbone, so that it does not follow the mirror's."""
+    key = next((name for name in _HEAD_DIM if name in declared), None)
+    hidden, heads = _value(declared, _HIDDEN_SIZE), _value(declared, _HEADS)
+    if key and hidden and heads and not declared[key] and not part.get(key):
+        part[key] = hidden // heads
 
 
 def _fit_heads(

@@ -12,7 +12,7 @@ import mlx.nn as nn
 
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.peft import load_adapter
-from shadow_mlx.config import ShadowConfig, TrainConfig, flag_name
+from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.shadow.attached import AttachedModel, attach
 
@@ -60,10 +60,8 @@ def prepare_model(
 
 def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: Path) -> None:
     differing = [
-        f"  {flag_name(f)}: the adapter has {getattr(found, f.name)}, "
-        f"asked for is {getattr(wanted, f.name)}"
-        for f in dataclasses.fields(ShadowConfig)
-        if f.name not in FREE_AT_START and getattr(found, f.name) != getattr(wanted, f.name)
+        f"  {flag}: the adapter has {has}, asked for is {asked}"
+        for flag, has, asked in found.differing(wanted, ignoring=FREE_AT_START)
     ]
     if differing:
         raise ConfigError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from shadow_mlx.bundled import bundled_models
-from shadow_mlx.config import TrainConfig, flag_name
+from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files import disk_errors, remove_folder, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
@@ -86,10 +86,8 @@ def check_resumable(config: TrainConfig, saved: TrainConfig) -> None:
         ConfigError: Names every option that differs.
     """
     differing = [
-        f"  {flag_name(f)}: the run has {_shown(getattr(saved, f.name))}, "
-        f"given is {_shown(getattr(config, f.name))}"
-        for f in dataclasses.fields(TrainConfig)
-        if f.name not in MAY_CHANGE and getattr(saved, f.name) != getattr(config, f.name)
+        f"  {flag}: the run has {_shown(has)}, given is {_shown(given)}"
+        for flag, has, given in saved.differing(config, ignoring=MAY_CHANGE)
     ]
     if differing:
         raise ConfigError(

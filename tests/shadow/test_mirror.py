@@ -61,6 +61,13 @@ def test_key_value_heads_shrink_with_the_heads() -> None:
     assert widths(shadow_heads=3)["num_key_value_heads"] == 1
 
 
+def test_a_head_keeps_its_width_where_the_backbone_does_not_declare_it() -> None:
+    undeclared = {k: v for k, v in QWEN3.items() if k != "head_dim"} | {"model_type": "llama"}
+    decoder = find_decoder(backbone(model_type="llama", head_dim=None))
+    narrow = mirror_model_config(decoder, undeclared, ShadowConfig(shadow_hidden_size=24))
+    assert narrow["head_dim"] == QWEN3["hidden_size"] // QWEN3["num_attention_heads"]
+
+
 def test_experts_take_the_mlp_width_too() -> None:
     config = QWEN3 | MOE
     found = mirror_model_config(
