@@ -14,7 +14,6 @@ import pytest
 from mlx.utils import tree_flatten
 from transformers import AutoTokenizer
 
-from models.sprout.recipe import robot_intents
 from models.sprout.recipe.corpus import conversations, draw_conversation
 from models.sprout.recipe.pretrain import (
     CONFIG,
@@ -27,9 +26,11 @@ from models.sprout.recipe.pretrain import (
     new_model,
     token_ids,
 )
+from models.sprout.recipe.robot_intents import orders, splits
+from models.sprout.recipe.robot_intents.conversations import INTENTS
 from models.sprout.recipe.skills import SKILLS
 
-SPROUT = Path(robot_intents.__file__).parent.parent
+SPROUT = Path(splits.__file__).parents[2]
 DATA = SPROUT / "data" / "robot-intents"
 MEGABYTE = 1_000_000
 
@@ -130,8 +131,8 @@ def test_template_renders_tools_and_tool_calls(tokenizer: Any, system: list[Any]
 
 
 def test_data_is_what_the_recipe_writes(tmp_path: Path) -> None:
-    robot_intents.write_robot_intents(tmp_path, seed=0)
-    for split, size in robot_intents.SPLITS.items():
+    splits.write_robot_intents(tmp_path, seed=0)
+    for split, size in splits.SPLITS.items():
         written = (tmp_path / f"{split}.jsonl").read_text()
         assert written == (DATA / f"{split}.jsonl").read_text()
         assert len(written.splitlines()) == size
@@ -165,18 +166,18 @@ def test_check_splits_refuses_a_test_answer_seen_in_training() -> None:
         {"role": "assistant", "content": '{"intent":"fetch","item":"cup","color":"red"}'},
     ]
     with pytest.raises(ValueError, match="without a new combination"):
-        robot_intents.check_splits({"train": [row], "valid": [], "test": [row]})
+        splits.check_splits({"train": [row], "valid": [], "test": [row]})
 
 
 def test_no_conversation_occurs_twice() -> None:
-    rows = [json.dumps(row) for split in robot_intents.SPLITS for row in read_split(split)]
+    rows = [json.dumps(row) for split in splits.SPLITS for row in read_split(split)]
     assert len(set(rows)) == len(rows)
 
 
 def test_answers_are_canonical_and_conversations_short(tokenizer: Any) -> None:
     intents = set()
     lengths = []
-    for split in robot_intents.SPLITS:
+    for split in splits.SPLITS:
         for messages in read_split(split):
             roles = [message["role"] for message in messages if message["role"] != "system"]
             assert roles == ["user", "assistant"] * (len(roles) // 2)
@@ -184,11 +185,11 @@ def test_answers_are_canonical_and_conversations_short(tokenizer: Any) -> None:
                 if message["role"] == "assistant":
                     slots = json.loads(message["content"])
                     assert json.dumps(slots, separators=(",", ":")) == message["content"]
-                    keys = [key for key in robot_intents.SLOT_ORDER if key in slots]
+                    keys = [key for key in orders.SLOT_ORDER if key in slots]
                     assert keys == list(slots)
                     intents.add(slots["intent"])
             lengths.append(len(token_ids(tokenizer, tuple(messages))))
-    assert intents == {*robot_intents.INTENTS, "refuse"}
+    assert intents == {*INTENTS, "refuse"}
     assert sorted(lengths)[len(lengths) // 2] <= 60
     assert max(lengths) < 200
 
@@ -203,15 +204,15 @@ def test_answers_are_canonical_and_conversations_short(tokenizer: Any) -> None:
         ({"intent": "go", "place": "hall", "person": "Tom"}, None),
     ],
 )
-def test_refusals(order: robot_intents.Order, reason: str | None) -> None:
-    slots = json.loads(robot_intents.answer(order))
+def test_refusals(order: orders.Order, reason: str | None) -> None:
+    slots = json.loads(orders.answer(order))
     assert slots.get("reason") == reason
     assert slots["intent"] == ("refuse" if reason else order["intent"])
 
 
 def test_things_are_named_as_they_were_said() -> None:
-    order: robot_intents.Order = {"intent": "fetch", "item": "knife", "count": 3}
-    assert json.loads(robot_intents.answer(order))["item"] == "knives"
+    order: orders.Order = {"intent": "fetch", "item": "knife", "count": 3}
+    assert json.loads(orders.answer(order))["item"] == "knives"
 
 
 # --- the recipe ---

@@ -19,7 +19,7 @@ import shadow_mlx  # noqa: F401 - before MLX: it arranges a fast matrix product 
 
 from .evaluate import evaluate
 from .pretrain import Settings, pretrain
-from .robot_intents import write_robot_intents
+from .robot_intents.splits import write_robot_intents
 from .tokenizer import save_tokenizer
 
 SPROUT = Path(__file__).resolve().parent.parent

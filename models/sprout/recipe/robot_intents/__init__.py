@@ -1,0 +1,1 @@
+"""Generates the example data: orders to a home robot, answered with a JSON intent."""
