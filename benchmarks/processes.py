@@ -1,7 +1,9 @@
-"""Runs a training as a process of its own, and says what it took."""
+"""Runs a training as a process of its own, once, and says what it took."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -13,19 +15,25 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall seconds, processor seconds and the largest resident memory of one process."""
+    """Wall seconds and the largest resident memory of one process."""
 
     seconds: float
-    processor_seconds: float
     peak_bytes: int
 
 
-def measured(command: Sequence[str], log: Path) -> Cost:
-    """Run ``python -m`` with ``command``; what it prints goes to ``log``.
+def measured(command: Sequence[str], folder: Path) -> Cost:
+    """Run ``python -m`` with ``command``, which fills ``folder``, or tell what that took before.
+
+    What it prints goes to ``FOLDER.log``, what it took to ``FOLDER.cost.json``: a benchmark that
+    was stopped goes on with what is missing.
 
     Raises:
         RuntimeError: It failed; the message ends with the last lines of the log.
     """
+    log = folder.parent / f"{folder.name}.log"
+    record = folder.parent / f"{folder.name}.cost.json"
+    if record.exists():
+        return Cost(**json.loads(record.read_text(encoding="utf-8")))
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with log.open("wb") as output:
@@ -38,4 +46,6 @@ def measured(command: Sequence[str], log: Path) -> Cost:
         tail = log.read_text(errors="replace").splitlines()[-5:]
         raise RuntimeError("\n".join([f"{' '.join(command)} failed:", *tail]))
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there, KiB elsewhere
-    return Cost(time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    cost = Cost(time.monotonic() - start, usage.ru_maxrss * unit)
+    record.write_text(json.dumps(dataclasses.asdict(cost)), encoding="utf-8")
+    return cost

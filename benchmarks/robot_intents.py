@@ -4,7 +4,8 @@
 
 Trains with the default options (sharing over the depth), with a module for each layer, and with
 mlx-lm's LoRA (rank 8, every linear layer of every block) at two learning rates; then asks all of
-them, and the untuned backbone, the questions of the test file.
+them, and the untuned backbone, the questions of the test file. What is trained already is not
+trained again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from shadow_mlx.bundled import bundled_model
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
-from shadow_mlx.evaluation.answering import answer_all
+from shadow_mlx.evaluation.answering import answer_all, measure_speed
 from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
@@ -35,6 +36,16 @@ from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
 
 LORA_RATES = (4e-4, 1e-3)
+MAX_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Score:
+    """Share of exact answers, loss on the supervised tokens, and tokens decoded a second."""
+
+    exact: float
+    loss: float
+    decode_tps: float
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,7 @@ class Row:
     """One line of the table; ``cost`` is that of the training."""
 
     name: str
-    exact: float
-    loss: float
+    score: Score
     trained: int | None
     cost: Cost | None
 
@@ -76,7 +86,7 @@ def train_shadow(adapter: Path, sharing: str, steps: int | None, seed: int) -> C
     command += ["--adapter-path", str(adapter), "--sharing", sharing, "--seed", str(seed)]
     if steps is not None:
         command += ["--iters", str(steps)]
-    return measured(command, adapter.with_suffix(".log"))
+    return measured(command, adapter)
 
 
 def train_lora(adapter: Path, rate: float, steps: int, seed: int) -> Cost:
@@ -109,7 +119,7 @@ def train_lora(adapter: Path, rate: float, steps: int, seed: int) -> Cost:
     adapter.mkdir(parents=True, exist_ok=True)
     config = adapter / "lora.yaml"
     config.write_text(yaml.safe_dump(dict(options)), encoding="utf-8")
-    return measured(["benchmarks.mlx_lm_lora", "-c", str(config)], adapter.with_suffix(".log"))
+    return measured(["benchmarks.mlx_lm_lora", "-c", str(config)], adapter)
 
 
 def shadow_rows(adapter: Path, sharing: str, cost: Cost, *, with_base: bool) -> list[Row]:
@@ -119,11 +129,10 @@ def shadow_rows(adapter: Path, sharing: str, cost: Cost, *, with_base: bool) -> 
     trained = get_total_parameters(model.shadow)
     rows = []
     if with_base:
-        exact, loss = score(contenders["base"], tokenizer)
-        rows.append(Row("base (untuned)", exact, loss, None, None))
+        rows.append(Row("base (untuned)", score(contenders["base"], tokenizer), None, None))
     for mode in ("attached", "detached"):
-        exact, loss = score(contenders[mode], tokenizer)
-        rows.append(Row(f"{mode}, sharing {sharing}", exact, loss, trained, cost))
+        found = score(contenders[mode], tokenizer)
+        rows.append(Row(f"{mode}, sharing {sharing}", found, trained, cost))
     return rows
 
 
@@ -131,22 +140,24 @@ def lora_row(adapter: Path, rate: float, cost: Cost) -> Row:
     """The adapter that mlx-lm's trainer wrote."""
     model, tokenizer = load_lora(str(bundled_model("sprout")), adapter_path=str(adapter))
     model.eval()
-    exact, loss = score(model, tokenizer)
     weights = tree_flatten(model.parameters())
     trained = sum(value.size for name, value in weights if "lora_" in name)
-    return Row(f"LoRA r 8, learning rate {rate:g}", exact, loss, trained, cost)
+    name = f"LoRA r 8, learning rate {rate:g}"
+    return Row(name, score(model, tokenizer), trained, cost)
 
 
-def score(model: Any, tokenizer: Any) -> tuple[float, float]:
-    """Share of exact answers to the test file, and the loss on its supervised tokens."""
+def score(model: Any, tokenizer: Any) -> Score:
+    """What a model makes of the test file."""
     records = JsonLines(data() / "test.jsonl")
     questions = questions_of(records, tokenizer)
-    answers = answer_all(model, tokenizer, questions, max_tokens=96)
+    answers = answer_all(model, tokenizer, questions, max_tokens=MAX_TOKENS)
     right = sum(
         exact_match(answer, question.expected)
         for answer, question in zip(answers, questions, strict=True)
     )
-    return right / len(questions), mean_loss(model, encode_all(records, Encoder(tokenizer)))
+    speed = measure_speed(model, tokenizer, questions, max_tokens=MAX_TOKENS)
+    loss = mean_loss(model, encode_all(records, Encoder(tokenizer)))
+    return Score(right / len(questions), loss, speed.decode_tps)
 
 
 def data() -> Path:
@@ -163,15 +174,17 @@ def steps_of(adapter: Path) -> int:
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| model | exact match | loss | trained parameters | training | peak memory |",
-        "|---|---|---|---|---|---|",
+        "| model | exact match | loss | trained parameters | training | peak memory "
+        "| decode, tokens/s |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         trained = "–" if row.trained is None else f"{row.trained:,}"
         seconds = "–" if row.cost is None else f"{row.cost.seconds:.0f} s"
         memory = "–" if row.cost is None else f"{row.cost.peak_bytes / 1e6:.0f} MB"
         lines.append(
-            f"| {row.name} | {row.exact:.1%} | {row.loss:.4f} | {trained} | {seconds} | {memory} |"
+            f"| {row.name} | {row.score.exact:.1%} | {row.score.loss:.4f} | {trained} | {seconds} "
+            f"| {memory} | {row.score.decode_tps:.0f} |"
         )
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ not run again, so a sweep can be stopped and continued.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import measured
-from benchmarks.robot_intents import data, score
+from benchmarks.robot_intents import Score, data, score
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
 
@@ -46,12 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("sweep-runs"))
     parser.add_argument("--only", default="", metavar="TEXT", help="rows whose name holds TEXT")
     args = parser.parse_args(argv)
-    print("| setting | attached | detached | loss | detached loss | seconds |")
-    print("|---|---|---|---|---|---|")
+    print("| setting | attached | detached | loss | detached loss |")
+    print("|---|---|---|---|---|")
     for setting in SETTINGS:
         name = name_of(setting)
         if args.only in name:
-            print(row(name, outcome(args.folder / name.replace(" ", "_"), setting)), flush=True)
+            scores = outcome(args.folder / name.replace(" ", "_"), setting)
+            print(row(name, **scores), flush=True)
     return 0
 
 
@@ -61,37 +63,30 @@ def name_of(setting: Mapping[str, Any]) -> str:
                      for key, value in setting.items()) or "defaults"  # fmt: skip
 
 
-def outcome(adapter: Path, setting: Mapping[str, Any]) -> dict[str, float]:
-    """Train and score, or read what was measured before."""
-    record = adapter.with_suffix(".json")
+def outcome(adapter: Path, setting: Mapping[str, Any]) -> dict[str, Score]:
+    """Train and score both modes, or read what was found before."""
+    record = adapter.parent / f"{adapter.name}.scores.json"
     if record.exists():
-        stored: dict[str, float] = json.loads(record.read_text(encoding="utf-8"))
-        return stored
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        return {mode: Score(**score) for mode, score in stored.items()}
     command = ["shadow_mlx", "train", "--overwrite", "--model", "sprout", "--data", str(data())]
     command += ["--adapter-path", str(adapter)]
     for key, value in setting.items():
         command += ["--" + key.replace("_", "-"), str(value)]
-    cost = measured(command, adapter.with_suffix(".log"))
+    measured(command, adapter)
     model, tokenizer = load(None, str(adapter), "attached")
     contenders = modes_of(model)
-    attached, loss = score(contenders["attached"], tokenizer)
-    detached, detached_loss = score(contenders["detached"], tokenizer)
-    figures = {
-        "attached": attached,
-        "detached": detached,
-        "loss": loss,
-        "detached_loss": detached_loss,
-        "seconds": cost.seconds,
-    }
-    record.write_text(json.dumps(figures), encoding="utf-8")
-    return figures
+    scores = {mode: score(contenders[mode], tokenizer) for mode in ("attached", "detached")}
+    found = {mode: dataclasses.asdict(score) for mode, score in scores.items()}
+    record.write_text(json.dumps(found), encoding="utf-8")
+    return scores
 
 
-def row(name: str, figures: Mapping[str, float]) -> str:
+def row(name: str, attached: Score, detached: Score) -> str:
     """One line of the table."""
     return (
-        f"| {name} | {figures['attached']:.1%} | {figures['detached']:.1%} "
-        f"| {figures['loss']:.4f} | {figures['detached_loss']:.4f} | {figures['seconds']:.0f} |"
+        f"| {name} | {attached.exact:.1%} | {detached.exact:.1%} "
+        f"| {attached.loss:.4f} | {detached.loss:.4f} |"
     )
 
 
