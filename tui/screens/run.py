@@ -23,12 +23,13 @@ from tui import bridge
 from tui.alerts import Alert, alerts
 from tui.curves import RunView
 from tui.plot import Look
+from tui.run_facts import Difference, figures, notes
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.widgets.chart import LossChart, Overlay
 from tui.widgets.divider import Divider
 from tui.widgets.samples import SamplePane
-from tui.words import clock, count, gigabytes, headline, summary
+from tui.words import headline, summary
 
 WATCH_SECONDS = 0.5
 LEAST_HEIGHT = 20
@@ -196,8 +197,9 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("head", self._head())
         self._put("next", self._next())
         self._put("alerts", warnings)
-        self._put("figures", self._figures())
-        self._put("log", self._log())
+        running, wide = self.live and self.view.ended is None, self.has_class("-wide")
+        self._put("figures", figures(self.view, running=running, wide=wide))
+        self._put("log", notes(self.view, self._differences()))
         answers = self.query_one(SamplePane)
         answers.display = (
             self._with_answers and bool(self.view.samples) and self.size.height >= LEAST_HEIGHT
@@ -228,54 +230,16 @@ The run works in a process of its own: leaving this page, or the program, does n
         over = self.status not in ("running", "starting", "empty")
         return visible(summary(self.view, self.status)) if over else ""
 
-    def _figures(self) -> Text:
-        view, trained, started = self.view, self.view.trained, self.view.started
-        facts: list[tuple[str, str]] = []
-        if trained is not None:
-            facts += [
-                ("speed", f"{trained.tokens_per_second:,.0f} tokens/s"),
-                ("memory", f"{gigabytes(trained.peak_memory_bytes)} peak"),
-                ("learning rate", f"{trained.learning_rate:.2e}"),
-                ("gradient", f"{trained.gradient_norm:.3g}"),
-                ("epoch", f"{trained.epoch:.2f}"),
-            ]
-            if self.live and view.ended is None:
-                facts.append(("left", clock(trained.seconds_left)))
-        if view.saved_step is not None:
-            facts.append(("saved", f"step {view.saved_step}"))
-        if started is not None:
-            facts += [
-                ("trained", f"{count(started.trainable_parameters)} parameters"),
-                ("data", f"{started.train_examples:,} + {started.valid_examples:,} examples"),
-            ]
-            if started.truncated_examples or started.dropped_examples:
-                cut = f"{started.truncated_examples:,} cut, {started.dropped_examples:,} dropped"
-                facts.append(("examples", cut))
-        wide = self.has_class("-wide")
-        if wide:
-            return Text("\n".join(f"{name:<14}{value}" for name, value in facts))
-        return Text(" · ".join(f"{name} {value}" for name, value in facts))
-
-    def _log(self) -> Text:
-        lines = [f"{'!' if n.level == 'warning' else '·'} {n.message}" for n in self.view.notes]
-        lines += self._differences()
-        return Text(visible("\n".join(lines[-20:])))
-
-    def _differences(self) -> list[str]:
+    def _differences(self) -> dict[str, list[Difference]]:
+        """How the settings differ from those of the runs that are laid over this one."""
         mine = bridge.read_config(self.folder) if self._others else None
-        lines = []
+        found = {}
         for other in self._others:
             theirs = bridge.read_config(other)
-            if mine is None or theirs is None:
-                continue
-            skip = ("adapter_path",)
-            parts = [
-                f"{name}: {a} | {b}"
-                for name, a, b in bridge.differing(mine, theirs)
-                if name not in skip
-            ]
-            lines.append(f"{other.name}: {', '.join(parts) or 'the same settings'}")
-        return lines
+            if mine is not None and theirs is not None:
+                differing = bridge.differing(mine, theirs)
+                found[other.name] = [one for one in differing if one[0] != "adapter_path"]
+        return found
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is in the footer."""

@@ -1,0 +1,96 @@
+"""The line between two panes: by key, by mouse, and found again after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.tui.fake_run import story, write_story
+from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
+from tui.app import ShadowApp
+from tui.state import load_state
+from tui.widgets.divider import Divider
+
+
+def side(pilot: Pilot[Any]) -> int:
+    return int(pilot.app.screen.query_one("#side").outer_size.width)
+
+
+async def opened(app: ShadowApp, pilot: Pilot[Any], folder: Path) -> None:
+    app.show_run(folder)
+    await until(pilot, lambda: "★ best" in words(pilot))
+
+
+def test_keys_move_it_and_the_size_is_kept(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await opened(app, pilot, folder)
+            before = side(pilot)
+            await press(pilot, "f8", "less_than_sign", "f8", "greater_than_sign")
+            await until(pilot, lambda: side(pilot) == before + 4)
+            await until(pilot, lambda: app.state.panes == {"run": before + 4})
+        assert load_state().panes == {"run": before + 4}
+        again = ShadowApp()
+        async with shown(again, WIDE) as pilot:
+            await opened(again, pilot, folder)
+            await until(pilot, lambda: side(pilot) == before + 4)
+
+    run(test())
+
+
+def test_the_mouse_drags_it(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await opened(app, pilot, folder)
+            before = side(pilot)
+            region = app.screen.query_one(Divider).region
+            await pilot.mouse_down(offset=(region.x, region.y + 2))
+            await pilot.hover(offset=(region.x - 10, region.y + 5))
+            await pilot.mouse_up(offset=(region.x - 10, region.y + 5))
+            await until(pilot, lambda: side(pilot) == before + 10)
+            await pilot.hover(offset=(region.x + 20, region.y + 5))  # it was let go
+            await pilot.pause()
+            assert side(pilot) == before + 10
+            await until(pilot, lambda: app.state.panes == {"run": before + 10})
+
+    run(test())
+
+
+def test_no_pane_is_lost_at_the_edges(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(panes={"run": 5_000})
+        async with shown(app, WIDE) as pilot:
+            await opened(app, pilot, folder)
+            await until(pilot, lambda: side(pilot) == WIDE[0] * 8 // 10)
+            await press(pilot, *["f9"] * 80)
+            await until(pilot, lambda: side(pilot) == 3)
+
+    run(test())
+
+
+def test_panes_above_each_other_are_as_they_were(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(panes={"run": 30, "other": "damaged"})
+        async with shown(app, WIDE) as pilot:
+            await opened(app, pilot, folder)
+            await until(pilot, lambda: side(pilot) == 30)
+            await pilot.resize_terminal(*NARROW)
+            await until(pilot, lambda: side(pilot) == NARROW[0])
+            await pilot.resize_terminal(*WIDE)
+            await until(pilot, lambda: side(pilot) == 30)
+
+    run(test())
