@@ -6,14 +6,23 @@ from pathlib import Path
 import mlx.core as mx
 import mlx.nn as nn
 import pytest
-from mlx_lm.utils import load_tokenizer
+from mlx_lm.utils import load_model, load_tokenizer
 
-from shadow_mlx.config import SamplingConfig
+from shadow_mlx.config import SamplingConfig, ShadowConfig
 from shadow_mlx.data.records import JsonLines
 from shadow_mlx.generation.asking import Question
 from shadow_mlx.generation.decode import decode
-from shadow_mlx.training.samples import MAX_TOKENS, Sampler, choose_questions
+from shadow_mlx.shadow.attached import attach
+from shadow_mlx.training import samples
+from shadow_mlx.training.samples import Sampler, choose_questions
 from tests.tiny import write_tiny_backbone
+
+MAX_TOKENS = 6  # what is tested is the same for all 64, and takes its time
+
+
+@pytest.fixture(autouse=True)
+def short_answers(monkeypatch):
+    monkeypatch.setattr(samples, "MAX_TOKENS", MAX_TOKENS)
 
 
 @pytest.fixture
@@ -75,10 +84,13 @@ def test_gradient_checkpointing_changes_no_answer(make_model, tokenizer):
     assert recomputed.attached == plain.attached
 
 
-def test_a_quantized_backbone_answers(make_model, tokenizer):
-    model = make_model()
-    nn.quantize(model.backbone, group_size=32, bits=8)
-    model.train()
+def test_a_quantized_backbone_answers(tiny_backbone, tokenizer):
+    def fits(name: str, layer: nn.Module) -> bool:
+        return hasattr(layer, "to_quantized") and "down_proj" not in name
+
+    backbone, config = load_model(tiny_backbone)
+    nn.quantize(backbone, 32, 4, class_predicate=fits)
+    model = attach(backbone, config, ShadowConfig(rank=4))
     (sampled,) = Sampler(model, tokenizer, [question(tokenizer)])(0)
     assert sampled.attached
 
@@ -97,8 +109,11 @@ def test_an_answer_that_is_given_up_is_not_told(make_model, tokenizer):
 
     def abandoned() -> bool:
         asked.append(True)
-        return len(asked) > 3 * MAX_TOKENS
+        return len(asked) > limit
 
+    limit = 10**6
+    assert [sampled.example for sampled in sampler(0, abandoned)] == [1, 2]
+    limit, asked = len(asked) - 1, []  # in the middle of the last answer
     assert [sampled.example for sampled in sampler(0, abandoned)] == [1]
     assert sampler(0, lambda: True) == []
 
@@ -113,7 +128,11 @@ def test_examples_are_spread_over_the_file(tokenizer, tmp_path):
 def test_what_cannot_be_asked_is_passed_over(tokenizer, tmp_path):
     records = write(
         tmp_path / "d.jsonl",
-        [chat("no answer"), chat("x" * 500, "too long"), chat("first", "one", "second", "two")],
+        [
+            chat("last", "word", "thanks"),
+            chat("x" * 500, "too long"),
+            chat("first", "one", "second", "two"),
+        ],
     )
     (chosen,) = choose_questions(records, tokenizer, 1, 100)
     assert (chosen.line, chosen.shown, chosen.expected) == (3, "second", "two")

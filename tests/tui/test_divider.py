@@ -20,7 +20,7 @@ def side(pilot: Pilot[Any]) -> int:
 
 async def opened(app: ShadowApp, pilot: Pilot[Any], folder: Path) -> None:
     app.show_run(folder)
-    await until(pilot, lambda: "★ best" in words(pilot))
+    await until(pilot, lambda: "2,345 tokens/s" in words(pilot))
 
 
 def test_keys_move_it_and_the_size_is_kept(own_place: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shadow_mlx.events import Sampled
 from tests.tui.fake_run import sampled, started, story, trained, validated, write_story
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
+from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
 from tui.app import ShadowApp
 from tui.curves import KEPT_SAMPLED_STEPS, RunFold
 from tui.widgets.samples import answer
@@ -59,17 +59,17 @@ def test_answers_side_by_side_on_a_wide_screen(own_place: Path) -> None:
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
             app.show_run(folder)
-            await until(pilot, lambda: "step 300 [6/6] · please bring me cup 1" in words(pilot))
-            (line,) = (x for x in text(pilot).splitlines() if "detached ✔" in x)
-            assert line.split()[:4] == ["expected", "attached", "✔", "detached"]
+            await until(pilot, lambda: "[ step 300 ] 6/6 · please bring me cup 1" in words(pilot))
+            await until(pilot, lambda: "expected attached ✔ detached ✔ │" in words(pilot))
             await press(pilot, *["left_square_bracket"] * 3)
-            await until(pilot, lambda: "step 150 [3/6]" in words(pilot))
-            assert "attached ✔ detached {" in words(pilot)
+            await until(pilot, lambda: "[ step 150 ] 3/6" in words(pilot))
+            assert "expected attached ✔ detached │" in words(pilot)
+            assert "cup 150 ok" in words(pilot)
             await press(pilot, *["left_square_bracket"] * 9)
-            await until(pilot, lambda: "step 50 [1/6]" in words(pilot))
+            await until(pilot, lambda: "[ step 50 ] 1/6" in words(pilot))
             assert "cup 50 ok" in words(pilot)
             await press(pilot, *["right_square_bracket"] * 9)
-            await until(pilot, lambda: "step 300 [6/6]" in words(pilot))
+            await until(pilot, lambda: "[ step 300 ] 6/6" in words(pilot))
 
     run(test())
 
@@ -84,7 +84,7 @@ def test_answers_fit_on_a_small_screen_and_make_room(own_place: Path) -> None:
             await until(pilot, lambda: f"detached ✔ {EXPECTED}" in words(pilot))
             for name in ("expected", "attached ✔"):
                 assert f"{name} {EXPECTED}" in words(pilot)
-            assert "★ best" in words(pilot)
+            assert "── train" in words(pilot)
             assert "speed 2,345 tokens/s" in words(pilot)
             await press(pilot, "a")
             await until(pilot, lambda: EXPECTED not in words(pilot))
@@ -119,13 +119,13 @@ def test_new_answers_are_followed_unless_an_earlier_one_is_read(own_place: Path)
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
             app.show_run(folder)
-            await until(pilot, lambda: "step 100 [2/2]" in words(pilot))
+            await until(pilot, lambda: "[ step 100 ] 2/2" in words(pilot))
             write_story(folder, [sampled(150)])
-            await until(pilot, lambda: "step 150 [3/3]" in words(pilot))
+            await until(pilot, lambda: "[ step 150 ] 3/3" in words(pilot))
             await press(pilot, "left_square_bracket")
-            await until(pilot, lambda: "step 100 [2/3]" in words(pilot))
+            await until(pilot, lambda: "[ step 100 ] 2/3" in words(pilot))
             write_story(folder, [sampled(200)])
-            await until(pilot, lambda: "step 100 [2/4]" in words(pilot))
+            await until(pilot, lambda: "[ step 100 ] 2/4" in words(pilot))
 
     run(test())
 

@@ -12,6 +12,9 @@ from shadow_mlx.terminal import visible
 from tui.comparison import differing
 
 Steps = tuple[tuple[Sampled, ...], ...]
+LEAST_WIDTH = 84
+"""Columns that three answers side by side need."""
+
 COLUMNS = ("expected", "attached", "detached")
 
 
@@ -60,7 +63,7 @@ class SamplePane(Vertical):
         self._draw()
 
     def on_resize(self) -> None:
-        """On a narrow screen each answer is one line."""
+        """In a narrow pane each answer is one line."""
         self._draw()
 
     @property
@@ -72,11 +75,11 @@ class SamplePane(Vertical):
         return len(self._steps) - 1
 
     def _draw(self) -> None:
-        if not self._steps:
+        if not self._steps or not self.size.width:  # a resize comes when there is room
             return
         answered = self._steps[self._at]
         sample = answered[self._example % len(answered)]
-        compact = self.screen.has_class("-narrow")
+        compact = self.size.width < LEAST_WIDTH
         self.set_class(compact, "-compact")
         key = (sample, len(self._steps), len(answered), compact)
         if key == self._shown:
@@ -94,7 +97,7 @@ class SamplePane(Vertical):
         many = f" · n: example {sample.example}/{examples}" if examples > 1 else ""
         asked = visible(" ".join(sample.prompt.split()))
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"step {sample.step:,} [{place}]{many} · ")
+        text.append(f"[ step {sample.step:,} ] {place}{many} · ")  # the keys that turn
         text.append(asked, "not bold")
         return text
 
