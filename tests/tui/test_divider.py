@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from textual.app import ComposeResult
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from tests.tui.fake_run import story, write_story
 from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
 from tui.app import ShadowApp
+from tui.screens.base import Page
 from tui.state import load_state
 from tui.widgets.divider import Divider
 
@@ -79,7 +82,7 @@ def test_no_pane_is_lost_at_the_edges(own_place: Path) -> None:
     run(test())
 
 
-def test_panes_above_each_other_are_as_they_were(own_place: Path) -> None:
+def test_undisplayed_it_leaves_the_sizes_to_the_styles(own_place: Path) -> None:
     folder = write_story(own_place / "mine", story())
 
     async def test() -> None:
@@ -92,5 +95,36 @@ def test_panes_above_each_other_are_as_they_were(own_place: Path) -> None:
             await until(pilot, lambda: side(pilot) == NARROW[0])
             await pilot.resize_terminal(*WIDE)
             await until(pilot, lambda: side(pilot) == 30)
+
+    run(test())
+
+
+class Stacked(Page):
+    """Two panes above each other."""
+
+    DEFAULT_CSS = "Stacked #above { height: 1fr; } Stacked #below { height: 10; }"
+
+    def body(self) -> ComposeResult:
+        yield Input(id="above")
+        yield Divider("stacked", rows=True)
+        yield Static(id="below")
+
+
+def test_panes_above_each_other_share_the_height() -> None:
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await app.push_screen(Stacked())
+            below = app.screen.query_one("#below")
+            await until(pilot, lambda: below.outer_size.height == 10)
+            app.screen.query_one(Input).focus()
+            await press(pilot, "f8", "f8", "f9")  # a field takes none of these keys
+            await until(pilot, lambda: below.outer_size.height == 12)
+            region = app.screen.query_one(Divider).region
+            await pilot.mouse_down(offset=(region.x + 2, region.y))
+            await pilot.hover(offset=(region.x + 2, region.y + 5))
+            await pilot.mouse_up(offset=(region.x + 2, region.y + 5))
+            await until(pilot, lambda: below.outer_size.height == 7)
+            await until(pilot, lambda: app.state.panes == {"stacked": 7})
 
     run(test())

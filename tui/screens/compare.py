@@ -20,7 +20,6 @@ from tui import bridge, comparison
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
-from tui.widgets.divider import Divider
 from tui.words import bar, gigabytes
 
 MODES = ("base", "attached", "detached")
@@ -71,7 +70,7 @@ differs from **attached** is underlined.
     CompareScreen #figures { height: auto; max-height: 8; }
     CompareScreen #matrix { height: auto; padding: 0 1; }
     CompareScreen #examples { height: 1fr; }
-    CompareScreen #detail { height: 2fr; padding: 0 1; }
+    CompareScreen #detail { height: 2fr; border-top: solid $panel-lighten-2; padding: 0 1; }
     CompareScreen.-narrow #columns { layout: vertical; }
     CompareScreen.-batch #batch { display: block; }
     CompareScreen.-batch #columns, CompareScreen.-batch #prompt { display: none; }
@@ -114,7 +113,6 @@ differs from **attached** is underlined.
             yield DataTable(id="figures", cursor_type="none", show_cursor=False)
             yield Static(id="matrix", markup=False)
             yield DataTable(id="examples", cursor_type="row")
-            yield Divider("compare", rows=True)
             with VerticalScroll(id="detail"):
                 yield Static(id="one", markup=False)
         yield Static(id="tally", markup=False)
