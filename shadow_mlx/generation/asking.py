@@ -10,7 +10,7 @@ from shadow_mlx.data.schema import Record
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 
 LONGEST_OPENING = 1000
-"""Characters of a plain text that are shown at most before it is to be continued."""
+"""Characters of a plain text before the place from which it is to be continued, and behind it."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def continuation_of(record: Record, tokenizer: Any) -> Question | None:
         middle = text.rfind(" ")
     if middle < 0:
         return None
-    opening = text[:middle]
-    return Question(record.line, opening, tuple(plain_prompt(tokenizer, opening)), text[middle:])
+    opening, rest = text[:middle], text[middle : middle + LONGEST_OPENING]
+    return Question(record.line, opening, tuple(plain_prompt(tokenizer, opening)), rest)
 
 
 def _last_words(messages: Sequence[dict[str, Any]]) -> str:

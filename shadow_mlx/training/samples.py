@@ -42,7 +42,10 @@ class Sampler:
         self._model = model
         self._detached = model.detached()
         self._tokenizer = tokenizer
-        self._questions = tuple(questions)
+        self._asked = [
+            (question.prompt, _cut(question.shown, LONGEST_PROMPT), self._beginning(question))
+            for question in questions
+        ]
 
     def __call__(self, step: int, abandoned: Callable[[], bool] = lambda: False) -> list[Sampled]:
         """Ask everything.
@@ -53,10 +56,10 @@ class Sampler:
         """
         events: list[Sampled] = []
         with evaluating(self._model):
-            for number, question in enumerate(self._questions, start=1):
+            for number, (prompt, shown, expected) in enumerate(self._asked, start=1):
                 began = time.perf_counter()
                 answers = [
-                    answer_greedily(model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned)
+                    answer_greedily(model, self._tokenizer, prompt, MAX_TOKENS, abandoned)
                     for model in (self._model, self._detached)
                 ]
                 attached, detached = answers
@@ -67,8 +70,8 @@ class Sampler:
                         time.time(),
                         step,
                         number,
-                        _cut(question.shown, LONGEST_PROMPT),
-                        self._beginning(question.expected),
+                        shown,
+                        expected,
                         attached,
                         detached,
                         time.perf_counter() - began,
@@ -76,11 +79,11 @@ class Sampler:
                 )
         return events
 
-    def _beginning(self, expected: str) -> str:
+    def _beginning(self, question: Question) -> str:
         """As much of the expected answer as an answer may have, cut off in the same way."""
-        tokens = self._tokenizer.encode(expected, add_special_tokens=False)
+        tokens = self._tokenizer.encode(question.expected, add_special_tokens=False)
         if len(tokens) < MAX_TOKENS:
-            return expected
+            return question.expected
         return str(self._tokenizer.decode(tokens[:MAX_TOKENS])) + "…"
 
 
