@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shadow_mlx.events import Sampled
 from tests.tui.fake_run import sampled, started, story, trained, validated, write_story
-from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
 from tui.app import ShadowApp
 from tui.curves import KEPT_SAMPLED_STEPS, RunFold
 from tui.widgets.samples import answer
@@ -92,6 +92,20 @@ def test_answers_fit_on_a_small_screen_and_make_room(own_place: Path) -> None:
             await until(pilot, lambda: EXPECTED in words(pilot))
             await pilot.resize_terminal(80, 14)
             await until(pilot, lambda: EXPECTED not in words(pilot))
+
+    run(test())
+
+
+def test_long_answers_take_one_line_each_on_a_small_screen(own_place: Path) -> None:
+    events = [started(100), trained(50), sampled(50, detached="a" * 60 + " " + "b" * 60)]
+    folder = write_story(own_place / "mine", events)
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, NARROW) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: f"detached   {'a' * 60} bbbb" in text(pilot))
+            assert "b…" in text(pilot)
 
     run(test())
 

@@ -24,6 +24,9 @@ class SamplePane(Vertical):
     DEFAULT_CSS = """
     SamplePane { height: auto; max-height: 50%; padding: 0 1; border-top: solid $panel-lighten-2; }
     SamplePane .asked { height: 1; text-style: bold; }
+    SamplePane .asked, SamplePane.-compact .answers Static {
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     SamplePane .answers { height: auto; }
     SamplePane .answers Static { width: 1fr; height: auto; padding-right: 2; }
     SamplePane.-compact { border-top: none; }
@@ -96,7 +99,7 @@ class SamplePane(Vertical):
         place = f"{self._at + 1}/{len(self._steps)}"
         many = f" · n: example {sample.example}/{examples}" if examples > 1 else ""
         asked = visible(" ".join(sample.prompt.split()))
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text()
         text.append(f"[ step {sample.step:,} ] {place}{many} · ")  # the keys that turn
         text.append(asked, "not bold")
         return text
@@ -114,7 +117,7 @@ def answer(name: str, text: str, expected: str, *, compact: bool) -> Text:
     same = name != "expected" and text == expected
     if compact:
         text, expected = " ".join(text.split()), " ".join(expected.split())
-    shown = Text(no_wrap=True, overflow="ellipsis") if compact else Text()
+    shown = Text()
     shown.append(f"{name} {'✔' if same else ' '}" + (" " if compact else "\n"), "bold")
     shown.append_text(Text(text) if name == "expected" else differing(expected, text))
     return shown
