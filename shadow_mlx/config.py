@@ -172,6 +172,12 @@ class TrainConfig(ShadowConfig):
     val_batches: int = option(
         25, group="report", minimum=-1, help="batches of one validation (-1: all, 0: none)"
     )
+    samples: int = option(
+        1,
+        group="report",
+        minimum=0,
+        help="validation examples answered after each validation (0: none)",
+    )
     save_every: int = option(100, group="report", minimum=1, help="steps between checkpoints")
     report_to: str | None = option(
         None, group="report", metavar="wandb,swanlab", help="also report to these services"

@@ -89,6 +89,24 @@ class Validated(Event):
 
 
 @dataclass(frozen=True)
+class Sampled(Event):
+    """A validation example, answered greedily by the attached and by the detached model.
+
+    ``example`` numbers the run's examples, from 1; they are the same at every validation.
+    ``prompt`` is what a person said last, or the opening of a text. Long texts end with ``…``.
+    ``seconds`` is what both answers took together; it is not part of the training time.
+    """
+
+    step: int
+    example: int
+    prompt: str
+    expected: str
+    attached: str
+    detached: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Saved(Event):
     """A complete checkpoint is on disk."""
 
@@ -121,7 +139,7 @@ Listener = Callable[[Event], None]
 
 _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (RunStarted, PhaseChanged, Trained, Validated, Saved, Noted, RunEnded)
+    for kind in (RunStarted, PhaseChanged, Trained, Validated, Sampled, Saved, Noted, RunEnded)
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.events import Listener, StopToken
-from shadow_mlx.training.finetune import RunSummary, finetune
+from shadow_mlx.training.finetune import finetune
+from shadow_mlx.training.reporting import RunSummary
 
 __all__ = ["RunSummary", "train"]
 

@@ -352,6 +352,21 @@ def records_in(data: str) -> tuple[int, int] | None:
         return None
 
 
+def training_bytes(config: TrainConfig) -> float:
+    """Bytes of the lines that a run trains on; 0 for data that are not here."""
+    from shadow_mlx.data.sources import locate
+
+    if not config.data or not Path(config.data).expanduser().exists():
+        return 0.0
+    try:
+        files = locate(config.data)
+        size = files.train.stat().st_size
+    except (ShadowMLXError, OSError):
+        return 0.0
+    set_apart = config.valid_fraction if config.val_batches and files.valid is None else 0.0
+    return size * (1 - set_apart)
+
+
 def worker_command() -> list[str]:
     """How the child that holds models and data is started."""
     return [sys.executable, "-m", "shadow_mlx.worker"]

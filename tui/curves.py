@@ -12,12 +12,14 @@ from shadow_mlx.events import (
     PhaseChanged,
     RunEnded,
     RunStarted,
+    Sampled,
     Saved,
     Trained,
     Validated,
 )
 
 KEPT_NOTES = 100
+KEPT_SAMPLED_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ EMPTY = array("d")
 
 @dataclass(frozen=True)
 class RunView:
-    """Everything known of a run at one moment. ``version`` grows with each event."""
+    """Everything known of a run at one moment. ``version`` grows with each event.
+
+    ``samples`` holds the answered examples of each step that has some, in the order of the steps.
+    """
 
     version: int = 0
     started: RunStarted | None = None
@@ -50,6 +55,7 @@ class RunView:
     saved_step: int | None = None
     ended: RunEnded | None = None
     notes: tuple[Noted, ...] = ()
+    samples: tuple[tuple[Sampled, ...], ...] = ()
     last_time: float = 0.0
     train: Series = field(default_factory=lambda: Series("train", EMPTY, EMPTY))
     shadow: Series = field(default_factory=lambda: Series("shadow", EMPTY, EMPTY))
@@ -102,6 +108,7 @@ class RunFold:
         self._saved: int | None = None
         self._ended: RunEnded | None = None
         self._notes: list[Noted] = []
+        self._samples: dict[int, tuple[Sampled, ...]] = {}
         self._time = 0.0
         names = ("train", "shadow", "valid", "valid shadow", "tokens/s")
         self._points = {name: _Points(name) for name in names}
@@ -121,6 +128,8 @@ class RunFold:
             self._points["valid shadow"].add(event.step, event.shadow_loss)
             if event.best:
                 self._best = (event.step, event.loss)
+        elif isinstance(event, Sampled):
+            self._sample(event)
         elif isinstance(event, PhaseChanged):
             self._phase, self._detail = event.phase, event.detail
             if self._ended is not None:  # a run that is resumed begins with its phases
@@ -134,10 +143,18 @@ class RunFold:
         elif isinstance(event, RunEnded):
             self._ended = event
 
+    def _sample(self, event: Sampled) -> None:
+        others = (s for s in self._samples.get(event.step, ()) if s.example != event.example)
+        self._samples[event.step] = (*others, event)
+        if len(self._samples) > KEPT_SAMPLED_STEPS:  # thinned out, so that the beginning stays
+            for step in list(self._samples)[1::2]:
+                del self._samples[step]
+
     def _begin(self, event: RunStarted) -> None:
         self._started, self._ended = event, None
         for points in self._points.values():
             points.cut_after(event.start_step)
+        self._samples = {s: found for s, found in self._samples.items() if s <= event.start_step}
         if self._best is not None and self._best[0] > event.start_step:
             self._best = None
         if self._trained is not None and self._trained.step > event.start_step:
@@ -160,6 +177,7 @@ class RunFold:
             saved_step=self._saved,
             ended=self._ended,
             notes=tuple(self._notes),
+            samples=tuple(self._samples.values()),
             last_time=self._time,
             train=self._points["train"].frozen(),
             shadow=self._points["shadow"].frozen(),

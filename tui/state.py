@@ -19,7 +19,11 @@ KEPT = 20
 
 @dataclass(frozen=True)
 class UiState:
-    """Preferences and recent choices. ``keys`` maps binding ids to keys (rebinding)."""
+    """Preferences and recent choices.
+
+    ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
+    to keys (rebinding).
+    """
 
     theme: str = "textual-dark"
     recent_data: tuple[str, ...] = ()
@@ -29,6 +33,7 @@ class UiState:
     sampling: dict[str, Any] = field(default_factory=dict)
     system_prompt: str = ""
     chart: dict[str, Any] = field(default_factory=dict)
+    panes: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from shadow_mlx.events import (
     PhaseChanged,
     RunEnded,
     RunStarted,
+    Sampled,
     Saved,
     Trained,
     Validated,
@@ -58,6 +59,8 @@ class ProgressDisplay:
             self._trained(event)
         elif isinstance(event, Validated):
             self._print(validation_line(event))
+        elif isinstance(event, Sampled):
+            self._print("\n".join(sample_lines(event)))
         elif isinstance(event, Saved) and not self._on_terminal:
             self._print(f"step {event.step}: saved")
         elif isinstance(event, Noted):
@@ -131,6 +134,24 @@ def validation_line(event: Validated) -> str:
         f"step {event.step}: validation loss {event.loss:.3f} attached, "
         f"{event.shadow_loss:.3f} detached{mark}"
     )
+
+
+def sample_lines(event: Sampled) -> list[str]:
+    """One answered example: what was asked, what is right, and what both models say."""
+    expected = event.expected.strip()
+    return [
+        f"step {event.step}: asked {_one_line(event.prompt)}",
+        f"    expected {_one_line(expected)}",
+        *(
+            f"    {mode} {'as expected' if text.strip() == expected else _one_line(text)}"
+            for mode, text in (("attached", event.attached), ("detached", event.detached))
+        ),
+    ]
+
+
+def _one_line(text: str, longest: int = 100) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import jinja2
 
@@ -11,6 +12,8 @@ from shadow_mlx.data.schema import Message
 
 Render = Callable[[Sequence[Message], bool], str]
 """``render(messages, add_generation_prompt)`` gives the text of a conversation."""
+
+Shown = TypeVar("Shown")  # the text, or its token ids
 
 _TEMPLATE_FAULTS = (
     jinja2.TemplateError,
@@ -27,14 +30,16 @@ class TemplateError(ValueError):
     """The chat template cannot show this conversation; the message is the template's reason."""
 
 
-def guarded(render: Render) -> Render:
+def guarded(
+    render: Callable[[Sequence[Message], bool], Shown],
+) -> Callable[[Sequence[Message], bool], Shown]:
     """Turn what a template raises into :class:`TemplateError`.
 
     The arguments of tool calls are objects in our records, as most templates want them; those few
     that want text get a second try.
     """
 
-    def safe(messages: Sequence[Message], add_generation_prompt: bool) -> str:
+    def safe(messages: Sequence[Message], add_generation_prompt: bool) -> Shown:
         try:
             try:
                 return render(messages, add_generation_prompt)

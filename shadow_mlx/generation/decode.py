@@ -111,6 +111,37 @@ def decode(
     )
 
 
+def answer_greedily(
+    model: Any,
+    tokenizer: Any,
+    prompt: Sequence[int],
+    max_tokens: int,
+    abandoned: Callable[[], bool] = lambda: False,
+) -> str | None:
+    """The greedy answer's text, with ``…`` at its end where ``max_tokens`` cut it off.
+
+    For an answer in the middle of other work: it draws no random number, and unlike
+    :func:`decode` it leaves the memory counters and Ctrl-C to the caller.
+
+    Args:
+        model: Anything with mlx-lm's call surface.
+        tokenizer: As mlx-lm loads it.
+        prompt: Token ids, at least one.
+        max_tokens: Longest answer.
+        abandoned: Asked after each token whether to give up (``None`` is returned then).
+    """
+    text = ""
+    for response in stream_generate(
+        model, tokenizer, list(prompt), max_tokens=max_tokens, prompt_cache=new_cache(model)
+    ):
+        if abandoned():
+            return None
+        text += response.text
+        if response.finish_reason == "length":
+            text += "…"
+    return text
+
+
 def new_cache(model: Any, max_kv_size: int | None = None) -> list[Any]:
     """Fresh caches of any of the three kinds of model, as one flat list."""
     if isinstance(model, AttachedModel | DetachedModel):

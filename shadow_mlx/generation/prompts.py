@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shadow_mlx.data.rendering import TemplateError, guarded
 from shadow_mlx.errors import InputError, ModelError
 
 Message = dict[str, str]  # role and content
@@ -24,20 +25,23 @@ def chat_prompt(
         ModelError: The tokenizer has no chat template.
         InputError: The template refuses the messages (no system role, say).
     """
-    from jinja2 import TemplateError
-
     if not tokenizer.has_chat_template:
         raise ModelError(
             "the model's tokenizer has no chat template; continue plain text with: "
             "shadow-mlx generate --ignore-chat-template --prompt TEXT"
         )
-    try:
-        tokens = tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, **(template_options or {})
+
+    def render(shown: Sequence[Mapping[str, Any]], add_generation_prompt: bool) -> list[int]:
+        return list(
+            tokenizer.apply_chat_template(
+                list(shown), add_generation_prompt=add_generation_prompt, **(template_options or {})
+            )
         )
+
+    try:
+        return guarded(render)(messages, True)
     except TemplateError as error:
         raise InputError(f"the model's chat template refuses these messages: {error}") from None
-    return list(tokens)
 
 
 def plain_prompt(tokenizer: Any, text: str) -> list[int]:

@@ -21,12 +21,16 @@ from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.recorder import Recorder
+from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """The parts of one run, ready to train. ``validator`` is ``None`` without validation."""
+    """The parts of one run, ready to train.
+
+    ``validator`` is ``None`` without validation; ``sampler`` also where nothing is to be asked.
+    """
 
     model: AttachedModel
     backbone_config: Mapping[str, Any]
@@ -34,6 +38,7 @@ class Assembly:
     length: RunLength
     step: TrainingStep
     validator: Validator | None
+    sampler: Sampler | None
 
     @property
     def train(self) -> EncodedDataset:
@@ -70,7 +75,8 @@ def assemble(
     backbone, backbone_config, folder = loading.load_backbone(
         config.model, trust_remote_code=config.trust_remote_code
     )
-    train, valid = _encode(config, splits, loading.load_tokenizer(folder), recorder)
+    tokenizer = loading.load_tokenizer(folder)
+    train, valid = _encode(config, splits, tokenizer, recorder)
     model = prepare_model(backbone, backbone_config, config, start_from)
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
@@ -82,12 +88,25 @@ def assemble(
         seed=config.seed,
         group=group,
     )
-    validator = None
+    validator = sampler = None
     if valid is not None:
         # Shuffled by the seed, so that a few batches are a fair sample of the file.
         sample = _plan(config, valid, group, shuffle=True)
         validator = Validator(model, sample, config.val_batches, group)
-    return Assembly(model, backbone_config, plan, length, step, validator)
+        if config.samples and group.rank() == 0:  # one process speaks
+            sampler = _sampler(config, splits, model, tokenizer, recorder)
+    return Assembly(model, backbone_config, plan, length, step, validator, sampler)
+
+
+def _sampler(
+    config: TrainConfig, splits: Splits, model: AttachedModel, tokenizer: Any, recorder: Recorder
+) -> Sampler | None:
+    assert splits.valid is not None
+    questions = choose_questions(splits.valid, tokenizer, config.samples, config.max_seq_length)
+    if not questions:
+        recorder.note("info", "no validation example asks for an answer: no samples are shown")
+        return None
+    return Sampler(model, tokenizer, questions)
 
 
 def _encode(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.shadow.attached import AttachedModel
@@ -27,6 +29,17 @@ class Scores:
     def finite(self) -> bool:
         """Whether both losses are numbers."""
         return math.isfinite(self.loss) and math.isfinite(self.shadow_loss)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; the model is left in the mode that it was in."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 class Validator:
@@ -61,12 +74,8 @@ class Validator:
             abandoned: Asked between batches whether to give up (``None`` is returned then).
                 Several processes cannot give up: they would have to do so together.
         """
-        training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             return self._run(abandoned)
-        finally:
-            self.model.train(training)
 
     def _run(self, abandoned: Callable[[], bool]) -> Scores | None:
         alone = self.group.size() == 1

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import mlx.core as mx
-from mlx.utils import tree_reduce
-from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.records import Splits, resolve
 from shadow_mlx.errors import ConfigError, SurroundingsError
-from shadow_mlx.events import Listener, RunEnded, RunStarted, StopToken
+from shadow_mlx.events import Listener, StopToken
 from shadow_mlx.run_folder import RunFolder
 from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
@@ -29,36 +24,7 @@ from shadow_mlx.training.keeper import Keeper
 from shadow_mlx.training.loop import Loop, Outcome
 from shadow_mlx.training.progress import Progress
 from shadow_mlx.training.recorder import Recorder
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """How a run ended and what it leaves.
-
-    Attributes:
-        adapter_path: The adapter folder.
-        reason: ``done``, ``stopped`` (asked to; the state is saved) or ``patience``.
-        step: Optimizer steps done, of ``total_steps``.
-        best_step: Step of the adapter at the top by validation; ``None`` without validation.
-        best_loss: Its validation loss, attached.
-        best_shadow_loss: Its validation loss, detached.
-        supervised_tokens: Tokens trained, over all resumptions.
-        seconds: Time in steps and validations, over all resumptions.
-        peak_memory_bytes: Of this process.
-        trainable_parameters: Of the shadow.
-    """
-
-    adapter_path: Path
-    reason: Outcome
-    step: int
-    total_steps: int
-    best_step: int | None
-    best_loss: float | None
-    best_shadow_loss: float | None
-    supervised_tokens: int
-    seconds: float
-    peak_memory_bytes: int
-    trainable_parameters: int
+from shadow_mlx.training.reporting import RunSummary, ended, started, summarise
 
 
 def finetune(
@@ -194,7 +160,7 @@ class _Run:
         )
         if self.first:
             self._open_folder(keeper, progress, overwrite=overwrite)
-        self.recorder(self._started(parts, progress.step))
+        self.recorder(started(config, parts, progress.step))
         save = keeper.save if self.first else _save_nothing
         outcome = self._train(
             Loop(
@@ -203,13 +169,14 @@ class _Run:
                 parts.step,
                 parts.plan,
                 parts.validator,
+                parts.sampler,
                 progress,
                 self.recorder,
                 save,
                 stop,
             )
         )
-        return self._summary(parts, progress, outcome)
+        return summarise(self.folder.path, parts, progress, outcome)
 
     def _last_checkpoint(self) -> Path | None:
         steps = self.folder.saved_steps()
@@ -238,34 +205,15 @@ class _Run:
             keeper.repair(progress)
         self.recorder.open_log(self.folder)
 
-    def _started(self, parts: Assembly, start_step: int) -> RunStarted:
-        counts = parts.train.counts
-        return RunStarted(
-            time.time(),
-            total_steps=parts.length.steps,
-            start_step=start_step,
-            batch_size=self.config.batch_size,
-            backbone=str(self.config.model),
-            trainable_parameters=_trainable(parts),
-            backbone_parameters=int(get_total_parameters(parts.model.backbone)),
-            train_examples=len(parts.train),
-            valid_examples=parts.valid_examples,
-            tokens_per_epoch=counts.tokens,
-            supervised_tokens_per_epoch=counts.supervised_tokens,
-            truncated_examples=counts.truncated,
-            dropped_examples=counts.dropped,
-            process_id=os.getpid(),
-        )
-
     def _train(self, loop: Loop) -> Outcome:
         try:
             outcome = loop.run()
         except SurroundingsError as error:
             message = f"{error}{self._kept()}"
             with suppress(SurroundingsError):  # a full disk must not hide why the run ended
-                self._ended("failed", loop.progress, message)
+                self.recorder(ended("failed", loop.progress, message))
             raise type(error)(message) from error
-        self._ended(outcome, loop.progress)
+        self.recorder(ended(outcome, loop.progress))
         return outcome
 
     def _kept(self) -> str:
@@ -273,43 +221,6 @@ class _Run:
         if not steps:
             return ""
         return f"\nThe checkpoint of step {steps[-1]} is kept; --resume continues from it."
-
-    def _ended(
-        self, reason: Outcome | Literal["failed"], progress: Progress, why: str = ""
-    ) -> None:
-        best = progress.best
-        self.recorder(
-            RunEnded(
-                time.time(),
-                reason=reason,
-                step=progress.step,
-                best_step=best.step if best else None,
-                best_loss=best.loss if best else None,
-                seconds=progress.seconds,
-                message=why,
-            )
-        )
-
-    def _summary(self, parts: Assembly, progress: Progress, outcome: Outcome) -> RunSummary:
-        best = progress.best
-        return RunSummary(
-            adapter_path=self.folder.path,
-            reason=outcome,
-            step=progress.step,
-            total_steps=parts.length.steps,
-            best_step=best.step if best else None,
-            best_loss=best.loss if best else None,
-            best_shadow_loss=best.shadow_loss if best else None,
-            supervised_tokens=progress.supervised_tokens,
-            seconds=progress.seconds,
-            peak_memory_bytes=mx.get_peak_memory(),
-            trainable_parameters=_trainable(parts),
-        )
-
-
-def _trainable(parts: Assembly) -> int:
-    weights: Any = parts.model.trainable_parameters()
-    return int(tree_reduce(lambda total, array: total + array.size, weights, 0))
 
 
 def _save_nothing(progress: Progress) -> None:

@@ -22,7 +22,8 @@ from shadow_mlx.events import Event, PhaseChanged, PhaseName, StopToken, Trained
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength
 from shadow_mlx.training.losses import Supervised, supervised
-from shadow_mlx.training.progress import Clock, Progress, Tally
+from shadow_mlx.training.progress import Clock, Progress, Tally, validations_left
+from shadow_mlx.training.samples import Sampler
 from shadow_mlx.training.step import TrainingStep
 
 Emit = Callable[[Event], None]
@@ -49,6 +50,7 @@ class Loop:
         step: The compiled step; it owns model and optimizer.
         plan: The training batches.
         validator: ``None`` without validation.
+        sampler: Answers examples after each validation; ``None`` where nobody is to see them.
         progress: Where to begin; updated in place.
         emit: Takes events.
         save: Writes a complete checkpoint; looks at ``progress.best`` to see whether it is best.
@@ -62,6 +64,7 @@ class Loop:
         step: TrainingStep,
         plan: BatchPlan,
         validator: Validator | None,
+        sampler: Sampler | None,
         progress: Progress,
         emit: Emit,
         save: Save,
@@ -72,6 +75,7 @@ class Loop:
         self.step = step
         self.plan = plan
         self.validator = validator
+        self.sampler = sampler
         self.progress = progress
         self.emit = emit
         self.save = save
@@ -181,10 +185,18 @@ class Loop:
                 steps_per_second=rate,
                 trained_tokens=progress.supervised_tokens,
                 peak_memory_bytes=mx.get_peak_memory(),
-                seconds_left=(self.length.steps - progress.step) / rate,
+                seconds_left=self._seconds_left(rate),
                 epoch=progress.step * self.length.accumulation / self.plan.batches_per_epoch,
             )
         )
+
+    def _seconds_left(self, rate: float) -> float:
+        """Steps at ``rate`` a second, and the validations with their samples between them."""
+        progress, steps = self.progress, self.length.steps
+        checks = 0
+        if self.validator is not None:
+            checks = validations_left(progress.step, steps, self.config.steps_per_eval)
+        return (steps - progress.step) / rate + checks * progress.check_seconds
 
     def _validate_if_due(self) -> None:
         progress, every = self.progress, self.config.steps_per_eval
@@ -193,9 +205,16 @@ class Loop:
             return
         began = time.perf_counter()
         self._phase("validating")
-        scores = self.validator(lambda: self.stop.stopping)
+        if self._validate(self.validator, began):
+            self._sample()
+            progress.check_seconds = time.perf_counter() - began
+
+    def _validate(self, validator: Validator, began: float) -> bool:
+        """Whether it came to its end."""
+        progress = self.progress
+        scores = validator(lambda: self.stop.stopping)
         if scores is None:  # interrupted; a resumed run begins with this validation
-            return
+            return False
         if not scores.finite:
             raise NonFiniteError(
                 f"step {progress.step}: the validation loss is not a finite number "
@@ -216,6 +235,13 @@ class Loop:
                 best=self._improved,
             )
         )
+        return True
+
+    def _sample(self) -> None:
+        """Not part of the training time; what an interruption leaves out is not made up for."""
+        if self.sampler is not None:
+            for event in self.sampler(self.progress.step, lambda: self.stop.stopping):
+                self.emit(event)
 
     def _save_if_due(self) -> None:
         if self._improved or self.progress.step % self.config.save_every == 0:

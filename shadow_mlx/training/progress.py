@@ -66,7 +66,8 @@ class Progress:
         step: Optimizer steps done.
         cursor: Where the next batch begins; ``None`` is the beginning.
         supervised_tokens: Tokens trained so far, over all processes.
-        seconds: Time spent so far, over all resumptions.
+        seconds: Time in steps and validations so far, over all resumptions.
+        check_seconds: Time of the last validation with its samples; the next ones take as long.
         validated_step: The step of the last complete validation, -1 before the first.
         stale_validations: Validations since the best one.
     """
@@ -75,6 +76,7 @@ class Progress:
     cursor: dict[str, int] | None = None
     supervised_tokens: int = 0
     seconds: float = 0.0
+    check_seconds: float = 0.0
     validated_step: int = -1
     stale_validations: int = 0
     best: Best | None = None
@@ -113,3 +115,11 @@ class Progress:
         best = values.pop("best")
         tally = Tally(**values.pop("tally"))
         return cls(**values, best=Best(**best) if best else None, tally=tally)
+
+
+def validations_left(step: int, steps: int, every: int) -> int:
+    """Validations still to come after optimizer step ``step`` of ``steps``, its own included.
+
+    There is one at every multiple of ``every`` and one at the end.
+    """
+    return steps // every - (step - 1) // every + (steps % every > 0)

@@ -22,6 +22,7 @@ MAY_CHANGE = frozenset(
         "steps_per_report",
         "steps_per_eval",
         "val_batches",
+        "samples",
         "save_every",
         "report_to",
         "project_name",

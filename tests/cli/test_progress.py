@@ -11,6 +11,7 @@ from shadow_mlx.events import (
     PhaseChanged,
     RunEnded,
     RunStarted,
+    Sampled,
     Saved,
     Trained,
     Validated,
@@ -52,6 +53,7 @@ EVENTS: list[Event] = [
     PhaseChanged(0.0, "training"),
     TRAINED,
     Validated(0.0, 10, 1.5, 2.75, tokens=50, seconds=0.1, best=True),
+    Sampled(0.0, 10, 1, "bring\nthe cup", "{cup}", " {cup}\n", "{c\x1b[31mat}" * 30, 0.2),
     Saved(0.0, 10, "run/checkpoints/step-000010", best=True),
     Noted(0.0, "warning", "odd \x1b[31mtext"),
     RunEnded(0.0, "done", 20, 10, 1.5, 9.0),
@@ -75,7 +77,10 @@ def test_plain_lines_where_there_is_no_terminal():
     assert "\r" not in text
     assert "step 10/20: loss 1.250 (shadow 2.500), 2,346 tok/s, 1.50 GB, 1:15 left\n" in text
     assert "step 10: validation loss 1.500 attached, 2.750 detached, best so far\n" in text
+    assert "step 10: asked bring the cup\n    expected {cup}\n" in text
+    assert "\n    attached as expected\n    detached {c␛[31mat}{c" in text
     assert "step 10: saved\n" in text
+    assert max(map(len, text.splitlines())) < 120
     assert "backbone sprout: 1.3M parameters, frozen; shadow: 8.6k trained (0.7%)\n" in text
 
 

@@ -45,7 +45,7 @@ def command(folder: Path, adapter: Path, *more: str) -> list[str]:
         "--rank": 4,
         "--dropout": 0.2,
         "--steps-per-report": 1,
-        "--steps-per-eval": 10,
+        "--steps-per-eval": 20,
         "--val-batches": 1,
         "--save-every": SAVE_EVERY,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import Event, Noted, Trained, Validated, from_json
+from shadow_mlx.events import Event, Noted, Sampled, Trained, Validated, from_json
 from shadow_mlx.run_folder import RunFolder
 
 
@@ -82,6 +82,7 @@ def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
         assert one.loss == pytest.approx(other.loss, rel=1e-4)
         assert one.shadow_loss == pytest.approx(other.shadow_loss, rel=1e-4)
         assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+    assert {event.step for event in events_of(together, Sampled)} == {0, 3, 6}
     validations = zip(events_of(together, Validated), events_of(alone, Validated), strict=True)
     for one, other in validations:
         assert one.tokens == other.tokens

@@ -17,6 +17,7 @@ from shadow_mlx.errors import ConfigError, InputError, NonFiniteError, Surroundi
 from shadow_mlx.events import (
     RunEnded,
     RunStarted,
+    Sampled,
     Saved,
     StopToken,
     Trained,
@@ -26,6 +27,7 @@ from shadow_mlx.events import (
 from shadow_mlx.jobs import train
 from shadow_mlx.loading import load_model
 from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.training import samples
 from shadow_mlx.training.step import TrainingStep
 from tests.tiny import write_tiny_backbone
 from tests.training.conftest import Heard, write_chats
@@ -76,8 +78,48 @@ def test_a_run_writes_what_the_contract_says(make_config, heard):
     assert [event.step for event in heard.of(Validated)] == [0, 4, 8]
     assert heard.of(RunStarted)[0].total_steps == 8
     assert heard.of(RunEnded)[0].reason == "done"
-    assert heard.of(Trained)[-1].seconds_left == 0
     assert heard.of(Trained)[-1].peak_memory_bytes > 0
+
+
+@pytest.fixture
+def short_answers(monkeypatch):
+    monkeypatch.setattr(samples, "MAX_TOKENS", 12)
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_samples_change_nothing_but_what_is_told(make_config, heard, tmp_path):
+    summary = train(make_config(dropout=0.3, samples=2), heard)
+    assert [(e.step, e.example) for e in heard.of(Sampled)] == [
+        (step, example) for step in (0, 4, 8) for example in (1, 2)
+    ]
+    first = heard.of(Sampled)[0]
+    assert first.prompt.startswith("say ")
+    assert first.expected == first.prompt.removeprefix("say ") + first.expected[0]
+    silent = Heard()
+    other = train(make_config(dropout=0.3, samples=0, adapter_path=str(tmp_path / "b")), silent)
+    assert silent.of(Sampled) == []
+    lines = RunFolder(summary.adapter_path).events.read_text(encoding="utf-8").splitlines()
+    assert [from_json(line) for line in lines] == heard.events
+    assert losses(silent) == losses(heard)
+    assert validations(silent) == validations(heard)
+    assert adapter_bytes(other.adapter_path) == adapter_bytes(summary.adapter_path)
+
+
+@pytest.mark.usefixtures("short_answers")
+def test_the_time_left_has_room_for_the_validations(make_config, heard):
+    train(make_config(iters=6, steps_per_eval=2, samples=1), heard)
+    checks: dict[int, float] = {}
+    for event in heard.events:
+        if isinstance(event, Validated):
+            checks[event.step] = event.seconds
+        elif isinstance(event, Sampled):
+            checks[event.step] += event.seconds
+    for event in heard.of(Trained):
+        last = checks[(event.step - 1) // 2 * 2]  # its own validation is still to come
+        to_come = len([step for step in (2, 4, 6) if step >= event.step])
+        steps = (6 - event.step) / event.steps_per_second
+        # a validation takes a little longer than its parts
+        assert steps + to_come * last <= event.seconds_left < steps + to_come * (last + 30.0)
 
 
 def test_it_learns_and_the_top_holds_the_best(make_config, heard):
@@ -119,12 +161,13 @@ def test_the_same_options_give_the_same_run_from_the_saved_config(make_config, h
 @pytest.mark.parametrize(
     "changes",
     [
-        {"dropout": 0.3},
+        {"dropout": 0.3, "samples": 1},
         {"grad_accumulation_steps": 3, "epochs": 0.6, "iters": None, "batch_size": 2},
         {"steps_per_report": 3, "optimizer": "muon", "sharing": "layer"},
     ],
     ids=["dropout", "accumulation", "reports"],
 )
+@pytest.mark.usefixtures("short_answers")
 def test_a_resumed_run_is_the_same_run_to_the_last_bit(make_config, heard, tmp_path, changes):
     config = make_config(**changes)
     whole = train(config, heard)

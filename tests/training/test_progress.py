@@ -1,7 +1,9 @@
 import json
 
+import pytest
+
 from shadow_mlx.training.evaluate import Scores
-from shadow_mlx.training.progress import Best, Progress, Tally
+from shadow_mlx.training.progress import Best, Progress, Tally, validations_left
 
 
 def scores(loss: float, shadow_loss: float = 0.0) -> Scores:
@@ -14,6 +16,7 @@ def test_a_record_survives_json_to_the_last_bit():
         cursor={"epoch": 1, "position": 3},
         supervised_tokens=99,
         seconds=0.1 + 0.2,
+        check_seconds=1 / 7,
         validated_step=4,
         stale_validations=1,
         best=Best(4, 1 / 3, 0.1, 0.7),
@@ -47,3 +50,12 @@ def test_the_objective_weighs_the_shadow_by_lambda():
         progress.note_validation(scores(1.0, 2.0), aux_weight)
         progress.step = 2
         assert progress.note_validation(scores(1.5, 1.0), aux_weight) is better
+
+
+@pytest.mark.parametrize("every", [1, 3, 4, 7, 100])
+@pytest.mark.parametrize("steps", [1, 8, 12, 13])
+def test_validations_still_to_come(steps, every):
+    due = [step for step in range(1, steps + 1) if step % every == 0 or step == steps]
+    for step in range(1, steps + 1):
+        left = len([one for one in due if one >= step])
+        assert validations_left(step, steps, every) == left

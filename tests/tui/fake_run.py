@@ -19,6 +19,7 @@ from shadow_mlx.events import (
     PhaseChanged,
     RunEnded,
     RunStarted,
+    Sampled,
     Saved,
     StopToken,
     Trained,
@@ -70,6 +71,14 @@ def validated(step: int, at: float = 0.0) -> Validated:
     return Validated(at, step, loss, loss + 0.5, 2_000, 0.4, True)
 
 
+def sampled(step: int, example: int = 1, detached: str = "") -> Sampled:
+    """The attached model has learnt it at step 100, the detached one at step 200."""
+    expected = f'{{"intent": "fetch", "object": "cup {example}"}}'
+    said = [expected if step >= learnt else f"cup {step} ok" for learnt in (100, 200)]
+    prompt = f"please bring me cup {example}"
+    return Sampled(0.0, step, example, prompt, expected, said[0], detached or said[1], 0.1)
+
+
 def story(total: int = 300, every: int = 10) -> list[Event]:
     """A whole run."""
     events: list[Event] = [
@@ -81,7 +90,7 @@ def story(total: int = 300, every: int = 10) -> list[Event]:
     for step in range(every, total + 1, every):
         events.append(trained(step, total))
         if step % 50 == 0:
-            events += [validated(step), Saved(0.0, step, f"step-{step:06d}", True)]
+            events += [validated(step), sampled(step), Saved(0.0, step, f"step-{step:06d}", True)]
     best = 3.0 * math.exp(-total / 60) + 0.25
     events.append(RunEnded(0.0, "done", total, total, best, 30.0))
     return events
@@ -131,6 +140,7 @@ def main() -> None:
                 log(trained(step, total, time.time()))
             if step % 50 == 0:
                 log(validated(step, time.time()))
+                log(sampled(step))
             time.sleep(0.005)  # the pace of a real run, not a wait for something
         log(Saved(time.time(), step, f"step-{step:06d}", True))
         (run.path / "adapter_model.safetensors").write_bytes(b"")

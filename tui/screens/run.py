@@ -23,12 +23,17 @@ from tui import bridge
 from tui.alerts import Alert, alerts
 from tui.curves import RunView
 from tui.plot import Look
+from tui.run_facts import Difference, figures, notes
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.widgets.chart import LossChart, Overlay
-from tui.words import clock, count, gigabytes, headline, summary
+from tui.widgets.divider import Divider
+from tui.widgets.samples import SamplePane
+from tui.words import headline, summary
 
 WATCH_SECONDS = 0.5
+LEAST_HEIGHT = 20
+"""Rows of a screen that has room for the answers beside the chart."""
 
 
 class RunScreen(Page):
@@ -48,9 +53,13 @@ The run works in a process of its own: leaving this page, or the program, does n
 - `p` pause or go on · `x` discard everything that it wrote
 - `c` chat with it · `v` compare base, attached and detached · `t` train again with its settings
 - `o` lay other runs' validation losses over it
+- `[` and `]` what it answered at an earlier or later validation, what differs from the expected
+  answer underlined · `n` another example · `a` hides and shows the answers
+- `<` and `>` (or `F8` and `F9`, or the mouse) move the line between the panes
 """
     DEFAULT_CSS = """
     RunScreen #panes { height: 1fr; }
+    RunScreen #left { width: 1fr; height: 1fr; }
     RunScreen #figures { height: auto; padding: 0 1; }
     RunScreen #side { width: 100%; height: auto; max-height: 40%; }
     RunScreen #log { height: auto; max-height: 8; padding: 0 1; color: $text-muted; }
@@ -58,9 +67,9 @@ The run works in a process of its own: leaving this page, or the program, does n
     RunScreen #next { height: auto; padding: 0 1; color: $text-success; }
     RunScreen #alerts { height: auto; max-height: 5; padding: 0 1; color: $text-error; }
     RunScreen.-narrow #panes { layout: vertical; }
+    RunScreen.-narrow Divider { display: none; }
     RunScreen.-wide #panes { layout: horizontal; }
-    RunScreen.-wide #side { width: 46; height: 100%; max-height: 100%; border-left: vkey $panel; }
-    RunScreen.-wide #chart { width: 1fr; height: 100%; }
+    RunScreen.-wide #side { width: 46; height: 100%; max-height: 100%; }
     RunScreen.-wide #log { max-height: 100%; }
     RunScreen.-narrow.-low #log { display: none; }
     """
@@ -73,6 +82,14 @@ The run works in a process of its own: leaving this page, or the program, does n
         Binding("t", "again", "Again", tooltip="Train again with these settings", id="run-again"),
         Binding("o", "overlay", "Overlay", id="run-overlay"),
         Binding("x", "discard", "Discard", id="run-discard"),
+        Binding(
+            "left_square_bracket", "samples(-1)", "Earlier answers", show=False, id="run-earlier"
+        ),
+        Binding("right_square_bracket", "samples(1)", "Later answers", show=False, id="run-later"),
+        Binding("n", "example", "Another example", show=False, id="run-example"),
+        Binding("a", "answers", "Answers", show=False, id="run-answers"),
+        Binding("less_than_sign", "divide(-1)", "Divider left", show=False),
+        Binding("greater_than_sign", "divide(1)", "Divider right", show=False),
         Binding("escape", "back", "Back"),
     ]
 
@@ -98,18 +115,22 @@ The run works in a process of its own: leaving this page, or the program, does n
         self.exit_code: int | None = None
         self._overlays: tuple[Overlay, ...] = ()
         self._others: list[Path] = []
+        self._with_answers = True
         self._alerts: list[Alert] = []
         self._output = ""
         self._shown: dict[str, object] = {}
 
     def body(self) -> ComposeResult:
-        """Headline, alerts, chart, figures."""
+        """Headline, alerts; chart and answers beside figures and notes."""
         look = Look(**{k: v for k, v in self.ui.state.chart.items() if k in ("log", "smoothing")})
         yield Static(id="head", markup=False)
         yield Static(id="next", markup=False)
         yield Static(id="alerts", markup=False)
         with Horizontal(id="panes"):
-            yield LossChart(look, id="chart")
+            with Vertical(id="left"):
+                yield LossChart(look, id="chart")
+                yield SamplePane(id="samples")
+            yield Divider("run")
             with Vertical(id="side"):
                 yield Static(id="figures", markup=False)
                 yield Static(id="log", markup=False)
@@ -176,9 +197,15 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("head", self._head())
         self._put("next", self._next())
         self._put("alerts", warnings)
-        self._put("figures", self._figures())
-        self._put("log", self._log())
+        running, wide = self.live and self.view.ended is None, self.has_class("-wide")
+        self._put("figures", figures(self.view, running=running, wide=wide))
+        self._put("log", notes(self.view, self._differences()))
+        answers = self.query_one(SamplePane)
+        answers.display = (
+            self._with_answers and bool(self.view.samples) and self.size.height >= LEAST_HEIGHT
+        )
         if fresh:
+            answers.show(self.view.samples)
             self.query_one(LossChart).show(self.view, self._overlays)
         possible = (self.status, self.view.saved_step is None, self._starting)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
@@ -203,54 +230,16 @@ The run works in a process of its own: leaving this page, or the program, does n
         over = self.status not in ("running", "starting", "empty")
         return visible(summary(self.view, self.status)) if over else ""
 
-    def _figures(self) -> Text:
-        view, trained, started = self.view, self.view.trained, self.view.started
-        facts: list[tuple[str, str]] = []
-        if trained is not None:
-            facts += [
-                ("speed", f"{trained.tokens_per_second:,.0f} tokens/s"),
-                ("memory", f"{gigabytes(trained.peak_memory_bytes)} peak"),
-                ("learning rate", f"{trained.learning_rate:.2e}"),
-                ("gradient", f"{trained.gradient_norm:.3g}"),
-                ("epoch", f"{trained.epoch:.2f}"),
-            ]
-            if self.live and view.ended is None:
-                facts.append(("left", clock(trained.seconds_left)))
-        if view.saved_step is not None:
-            facts.append(("saved", f"step {view.saved_step}"))
-        if started is not None:
-            facts += [
-                ("trained", f"{count(started.trainable_parameters)} parameters"),
-                ("data", f"{started.train_examples:,} + {started.valid_examples:,} examples"),
-            ]
-            if started.truncated_examples or started.dropped_examples:
-                cut = f"{started.truncated_examples:,} cut, {started.dropped_examples:,} dropped"
-                facts.append(("examples", cut))
-        wide = self.has_class("-wide")
-        if wide:
-            return Text("\n".join(f"{name:<14}{value}" for name, value in facts))
-        return Text(" · ".join(f"{name} {value}" for name, value in facts))
-
-    def _log(self) -> Text:
-        lines = [f"{'!' if n.level == 'warning' else '·'} {n.message}" for n in self.view.notes]
-        lines += self._differences()
-        return Text(visible("\n".join(lines[-20:])))
-
-    def _differences(self) -> list[str]:
+    def _differences(self) -> dict[str, list[Difference]]:
+        """How the settings differ from those of the runs that are laid over this one."""
         mine = bridge.read_config(self.folder) if self._others else None
-        lines = []
+        found = {}
         for other in self._others:
             theirs = bridge.read_config(other)
-            if mine is None or theirs is None:
-                continue
-            skip = ("adapter_path",)
-            parts = [
-                f"{name}: {a} | {b}"
-                for name, a, b in bridge.differing(mine, theirs)
-                if name not in skip
-            ]
-            lines.append(f"{other.name}: {', '.join(parts) or 'the same settings'}")
-        return lines
+            if mine is not None and theirs is not None:
+                differing = bridge.differing(mine, theirs)
+                found[other.name] = [one for one in differing if one[0] != "adapter_path"]
+        return found
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is in the footer."""
@@ -335,6 +324,19 @@ The run works in a process of its own: leaving this page, or the program, does n
         values: dict[str, Any] = config.to_mapping() if config else {}
         values["adapter_path"] = bridge.free_folder(values.get("adapter_path") or "adapters")
         await self.ui.train_with(values)
+
+    def action_samples(self, by: int) -> None:
+        """The answers of an earlier or later validation."""
+        self.query_one(SamplePane).turn(by)
+
+    def action_example(self) -> None:
+        """The answers to another example."""
+        self.query_one(SamplePane).next_example()
+
+    def action_answers(self) -> None:
+        """Show the answers, or leave their room to the chart."""
+        self._with_answers = not self._with_answers
+        self._draw(False)
 
     def action_back(self) -> None:
         """Leave this view; the run goes on."""

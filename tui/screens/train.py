@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
@@ -17,8 +18,10 @@ from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.terminal import visible
 from tui import bridge, form
+from tui.pace import Pace, checks_of, pace_of
 from tui.screens.base import Page
 from tui.widgets.option_row import OptionRow
+from tui.words import clock
 
 
 class TrainScreen(Page):
@@ -59,6 +62,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._problems: dict[str, str] = {}
         self._due = False
         self._records: dict[str, tuple[int, int] | None] = {}
+        self._paces: dict[str, Pace | None] = {}  # by backbone
 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
@@ -152,6 +156,10 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """Count the examples, so that steps and epochs can be told."""
         if data not in self._records:
             self._records[data] = await asyncio.to_thread(bridge.records_in, data)
+        model = self._config.model if self._config else None
+        if model and model not in self._paces:
+            known = self.ui.state.runs
+            self._paces[model] = await asyncio.to_thread(pace_of, model, known, Path.cwd())
         self._say([])
 
     def _say(self, problems: list[str]) -> None:
@@ -161,7 +169,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             verdict.update(visible("\n".join(f"! {text}" for text in known[:3])))
             return
         records = self._records.get(self._config.data or "")
-        verdict.update(visible(extent(self._config, records)))
+        pace = self._paces.get(self._config.model or "")
+        verdict.update(visible(extent(self._config, records, pace)))
 
     def _explain(self) -> None:
         for row in self._rows.values():
@@ -203,14 +212,15 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self.app.bell()
             return
         config = self._config
+        self._paces.clear()  # the next form may be told by this run
         if config.data:
             self.ui.remember_first("recent_data", config.data)
         await self.ui.launch(config)
         self._rows["adapter_path"].value = bridge.free_folder(config.adapter_path)
 
 
-def extent(config: TrainConfig, records: tuple[int, int] | None) -> str:
-    """How long the run is, in plain words."""
+def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | None = None) -> str:
+    """How long the run is, in plain words; in time too, where an earlier run tells the pace."""
     if records is None:
         return "Ready. The data are looked at when the run starts."
     train, valid = records
@@ -226,9 +236,13 @@ def extent(config: TrainConfig, records: tuple[int, int] | None) -> str:
     else:
         steps = max(300, 3 * epoch)
     checks = "none" if not valid or not config.val_batches else f"every {config.steps_per_eval}"
+    takes = ""
+    if pace is not None and (size := bridge.training_bytes(config)):
+        checked = checks_of(config, steps) if valid else 0
+        takes = f" About {clock(pace.seconds(steps / epoch, size, checked))}, as fast as the last."
     return (
         f"Ready. {train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
-        f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps."
+        f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps.{takes}"
     )
 
 

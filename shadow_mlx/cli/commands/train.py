@@ -14,7 +14,7 @@ from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import Interrupted
 
 if TYPE_CHECKING:
-    from shadow_mlx.training.finetune import RunSummary
+    from shadow_mlx.training.reporting import RunSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,109 @@
+"""What a run says of itself when it begins and when it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import mlx.core as mx
+from mlx.utils import tree_reduce
+from mlx_lm.utils import get_total_parameters
+
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.events import RunEnded, RunStarted
+from shadow_mlx.training.assembly import Assembly
+from shadow_mlx.training.loop import Outcome
+from shadow_mlx.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run ended and what it leaves.
+
+    Attributes:
+        adapter_path: The adapter folder.
+        reason: ``done``, ``stopped`` (asked to; the state is saved) or ``patience``.
+        step: Optimizer steps done, of ``total_steps``.
+        best_step: Step of the adapter at the top by validation; ``None`` without validation.
+        best_loss: Its validation loss, attached.
+        best_shadow_loss: Its validation loss, detached.
+        supervised_tokens: Tokens trained, over all resumptions.
+        seconds: Time in steps and validations, over all resumptions.
+        peak_memory_bytes: Of this process.
+        trainable_parameters: Of the shadow.
+    """
+
+    adapter_path: Path
+    reason: Outcome
+    step: int
+    total_steps: int
+    best_step: int | None
+    best_loss: float | None
+    best_shadow_loss: float | None
+    supervised_tokens: int
+    seconds: float
+    peak_memory_bytes: int
+    trainable_parameters: int
+
+
+def started(config: TrainConfig, parts: Assembly, start_step: int) -> RunStarted:
+    """The event of a run whose parts are assembled, about to do the step after ``start_step``."""
+    counts = parts.train.counts
+    return RunStarted(
+        time.time(),
+        total_steps=parts.length.steps,
+        start_step=start_step,
+        batch_size=config.batch_size,
+        backbone=str(config.model),
+        trainable_parameters=_trainable(parts),
+        backbone_parameters=int(get_total_parameters(parts.model.backbone)),
+        train_examples=len(parts.train),
+        valid_examples=parts.valid_examples,
+        tokens_per_epoch=counts.tokens,
+        supervised_tokens_per_epoch=counts.supervised_tokens,
+        truncated_examples=counts.truncated,
+        dropped_examples=counts.dropped,
+        process_id=os.getpid(),
+    )
+
+
+def ended(reason: Outcome | Literal["failed"], progress: Progress, why: str = "") -> RunEnded:
+    """The last event of a process that got as far as ``progress``."""
+    best = progress.best
+    return RunEnded(
+        time.time(),
+        reason=reason,
+        step=progress.step,
+        best_step=best.step if best else None,
+        best_loss=best.loss if best else None,
+        seconds=progress.seconds,
+        message=why,
+    )
+
+
+def summarise(
+    adapter_path: Path, parts: Assembly, progress: Progress, outcome: Outcome
+) -> RunSummary:
+    """The figures of a run that has just ended in this process."""
+    best = progress.best
+    return RunSummary(
+        adapter_path=adapter_path,
+        reason=outcome,
+        step=progress.step,
+        total_steps=parts.length.steps,
+        best_step=best.step if best else None,
+        best_loss=best.loss if best else None,
+        best_shadow_loss=best.shadow_loss if best else None,
+        supervised_tokens=progress.supervised_tokens,
+        seconds=progress.seconds,
+        peak_memory_bytes=mx.get_peak_memory(),
+        trainable_parameters=_trainable(parts),
+    )
+
+
+def _trainable(parts: Assembly) -> int:
+    weights: Any = parts.model.trainable_parameters()
+    return int(tree_reduce(lambda total, array: total + array.size, weights, 0))

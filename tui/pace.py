@@ -1,0 +1,74 @@
+"""How long a run will take, told from an earlier one on the same backbone.
+
+A guess in the right order of size: other data have other lengths, other options another speed.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui import bridge
+
+if TYPE_CHECKING:
+    from shadow_mlx.config import TrainConfig
+
+RECENT = 20
+"""Runs that are looked at, the newest first."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What an earlier run tells.
+
+    Attributes:
+        tokens_per_second: The median of its reports.
+        tokens_per_byte: Of its training file.
+        check_seconds: One validation with its samples; 0 where it had none.
+    """
+
+    tokens_per_second: float
+    tokens_per_byte: float
+    check_seconds: float
+
+    def seconds(self, epochs: float, data_bytes: float, checks: int) -> float:
+        """How long a run takes that reads so many bytes of data so many times."""
+        tokens = epochs * data_bytes * self.tokens_per_byte
+        return tokens / self.tokens_per_second + checks * self.check_seconds
+
+
+def pace_of(model: str, known: Iterable[str], below: Path) -> Pace | None:
+    """The pace of the newest run on ``model``; ``None`` where there is none to go by.
+
+    Args:
+        model: The backbone, as the form names it.
+        known: Run folders that are remembered.
+        below: Where else runs are looked for.
+    """
+    for folder in bridge.find_runs(known, below)[:RECENT]:
+        config = bridge.read_config(folder)
+        if config is None or config.model is None or not _same(config.model, model):
+            continue
+        view = bridge.EventReader(folder).read_all()
+        size = bridge.training_bytes(config)
+        if size and view.started and view.started.tokens_per_epoch and len(view.speed):
+            checked = view.validated.seconds if view.validated else 0.0
+            answered = sum(sample.seconds for sample in view.samples[-1]) if view.samples else 0.0
+            return Pace(
+                statistics.median(view.speed.values),
+                view.started.tokens_per_epoch / size,
+                checked + answered,
+            )
+    return None
+
+
+def checks_of(config: TrainConfig, steps: int) -> int:
+    """Validations of a run of ``steps`` steps, if it has any: the first one comes before it."""
+    return 1 + -(-steps // config.steps_per_eval) if config.val_batches else 0
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or Path(one).expanduser().absolute() == Path(other).expanduser().absolute()
