@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -37,5 +38,11 @@ def measured(command: Sequence[str], log: Path) -> Cost:
     if process.returncode:
         tail = log.read_text(errors="replace").splitlines()[-5:]
         raise RuntimeError("\n".join([f"{' '.join(command)} failed:", *tail]))
+    processor = usage.ru_utime + usage.ru_stime
+    return Cost(time.monotonic() - start, processor, peak_bytes(usage))
+
+
+def peak_bytes(usage: resource.struct_rusage) -> int:
+    """The largest resident memory that a process had."""
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there, KiB elsewhere
-    return Cost(time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return int(usage.ru_maxrss * unit)

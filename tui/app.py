@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui import bridge
+from tui.pace import Pace, takes_more
 from tui.state import UiState, load_state, remember, save_state
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tui.child import Child
 
 SAVE_SECONDS = 1.0
+OUTPUT = 2
+"""The descriptor that Textual draws on."""
+
 PAGES = ("home", "models", "data", "train", "chat", "compare")
 
 
@@ -75,6 +79,7 @@ class ShadowApp(App[None]):
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
+        self.pace = Pace(self, lambda: self.is_headless or takes_more(OUTPUT))
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
@@ -114,6 +119,10 @@ class ShadowApp(App[None]):
         """End the children."""
         for child in self._children.values():
             await child.close()
+
+    def post_display_hook(self) -> None:
+        """After each paint: see that the terminal follows."""
+        self.pace.painted()
 
     def on_mount(self) -> None:
         """Apply the remembered theme, and remember the next one."""

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, until
+from tests.tui.support import NARROW, ROOT, WIDE, press, run, shown, text, until
 from tui.app import PAGES, ShadowApp
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_ui_process_never_imports_mlx() -> None:

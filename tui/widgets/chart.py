@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.curves import RunView, Series
-from tui.plot import Curve, Look, Plot, draw, value_near
+from tui.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
 from tui.words import short
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97)
@@ -111,11 +111,13 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         width, height = self.size.width - AXIS, self.size.height - 2
         curves = self._curves()
         drawn = [c for c, _ in curves]
-        self._plot = plot = draw(drawn, width, height, self.look)
-        if plot is None:
+        at = axes(drawn, self.look)
+        how = self._how(at) if at else ""  # which takes a line
+        height -= bool(how)
+        if at is None or width < 1 or height < 1:
+            self._plot = None
             return self._empty()
-        if how := self._how(plot):  # which takes a line
-            self._plot = plot = draw(drawn, width, height - 1, self.look) or plot
+        self._plot = shown = plot(drawn, at, width, height)
         if self._cursor is not None:
             self._cursor = max(0, min(self._cursor, width - 1))
         styles = [self._style(name) for _, name in curves]
@@ -124,12 +126,12 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         text.append("\n")
         if how:
             text.append(f"{' ' * AXIS}{how}\n", self._style("axis"))
-        best = self._best_place(plot)
-        for row, cells in enumerate(plot.cells):
-            text.append_text(self._y_label(plot, row))
+        best = self._best_place(shown)
+        for row, cells in enumerate(shown.cells):
+            text.append_text(self._y_label(shown, row))
             self._row(text, cells, styles, best[1] if best and best[0] == row else None)
             text.append("\n")
-        text.append_text(self._x_axis(plot, width))
+        text.append_text(self._x_axis(shown, width))
         return text
 
     def _curves(self) -> list[tuple[Curve, str]]:
@@ -162,12 +164,12 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         text.truncate(self.size.width, overflow="ellipsis")
         return text
 
-    def _how(self, plot: Plot) -> str:
-        parts = ["log"] if plot.log else []
+    def _how(self, at: Axes) -> str:
+        parts = ["log"] if at.log else []
         if self.look.smoothing:
             parts.append(f"smooth {self.look.smoothing:g}")
-        if plot.clipped:
-            parts.append(f"{plot.clipped} outliers above")
+        if at.clipped:
+            parts.append(f"{at.clipped} outliers above")
         if self.look.window is not None:
             parts.append("zoomed (0: everything)")
         return " · ".join(parts)
@@ -263,11 +265,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         first, last = self._plot.first, self._plot.last
         center = self.cursor_step if self.cursor_step is not None else last
         span = max((last - first) / factor, 4.0)
-        whole = draw([c for c, _ in self._curves()], 2, 1, Look())
-        if whole is None or span >= whole.last - whole.first:
+        whole_first, whole_last = extent([curve.steps for curve, _ in self._curves()])
+        if span >= whole_last - whole_first:
             self.action_whole()
             return
-        start = min(max(whole.first, center - span / 2), whole.last - span)
+        start = min(max(whole_first, center - span / 2), whole_last - span)
         self._change(window=(start, start + span))
 
     def action_whole(self) -> None:
@@ -291,5 +293,5 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
 
 
 def _curve(series: Series, name: str | None = None, mark: str = "") -> Curve:
-    steps = np.array(series.steps, np.float64)
-    return Curve(name or series.name, steps, np.array(series.values, np.float64), mark)
+    steps, values = np.asarray(series.steps), np.asarray(series.values)
+    return Curve(name or series.name, steps, values, mark)
