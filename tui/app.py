@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from tui.child import Child
 
 SAVE_SECONDS = 1.0
+PRELOAD_SECONDS = 0.3
 OUTPUT = 2
 """The descriptor that Textual draws on."""
 
@@ -35,8 +39,6 @@ def _page(name: str) -> Any:
     """A factory of the page's screen; its module is imported when the page is first shown."""
 
     def make() -> Screen[Any]:
-        import importlib
-
         module = importlib.import_module(f"tui.screens.{name}")
         screen: Screen[Any] = module.PAGE()
         return screen
@@ -52,7 +54,7 @@ class ShadowApp(App[None]):
     """
 
     TITLE = "shadow-mlx"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES}
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
@@ -129,6 +131,17 @@ class ShadowApp(App[None]):
         if self.state.theme in self.available_themes:
             self.theme = self.state.theme
         self.watch(self, "theme", lambda theme: self.remember(theme=theme), init=False)
+
+    def on_ready(self) -> None:
+        """Prepare for training while the person looks at the first page."""
+        self.set_timer(PRELOAD_SECONDS, self._prepare)
+
+    @work(group="prepare")
+    async def _prepare(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "tui.screens.run")  # with numpy
+        if not self.is_headless:
+            # All these modules stay. Looking through them for garbage takes 20 ms each time.
+            gc.freeze()
 
     def remember(self, **changes: Any) -> None:
         """Change the remembered state; it is written a moment later, and at the end."""
@@ -259,6 +272,8 @@ class ShadowApp(App[None]):
         await self.close_children()
 
 
-def main() -> None:
-    """Run the UI until the person leaves it."""
-    ShadowApp().run()
+def main() -> int:
+    """Run the UI until the person leaves it; returns the exit code."""
+    app = ShadowApp()
+    app.run()
+    return app.return_code or 0

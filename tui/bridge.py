@@ -33,13 +33,12 @@ POLL_SECONDS = 0.25
 SHOW_SECONDS = 0.5
 """How often a long record is shown while it is read."""
 
-BLOCK = 1 << 18
-"""Bytes of events that are read in one go."""
+BLOCK = 1 << 16
+"""Bytes of events that are parsed in one go, in about two milliseconds: Python runs one thread at a
+time, so the screen waits that long."""
 
-SLICE_SECONDS = 0.002
 PAUSE_SECONDS = 0.001
-"""A thread that reads a long record lets the screen work after each slice: Python runs one thread
-at a time, and takes 5 ms to notice that another one waits."""
+"""What a thread leaves to the screen after each block of a long record."""
 
 SPARK = 16
 """Values of a curve that a line of a list shows."""
@@ -105,12 +104,8 @@ class EventReader:
             return False
         self._offset += len(block)
         *lines, self._rest = (self._rest + block).split(b"\n")
-        pause_at = time.monotonic() + SLICE_SECONDS
         for line in lines:
             self._take(line)
-            if time.monotonic() > pause_at:
-                time.sleep(PAUSE_SECONDS)
-                pause_at = time.monotonic() + SLICE_SECONDS
         return bool(block)
 
     def _take(self, line: bytes) -> None:
@@ -124,7 +119,7 @@ class EventReader:
     def read_all(self) -> RunView:
         """Everything that is there now."""
         while self.read():
-            pass
+            time.sleep(PAUSE_SECONDS)
         return self.fold.snapshot()
 
 

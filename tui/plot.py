@@ -19,7 +19,8 @@ from tui.envelope import Envelope, Indices, Values, envelope, nearest, smooth
 Dots = npt.NDArray[np.bool_]
 
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.int64)
-_BRAILLE = 0x2800
+_CHARACTERS = [" ", *(chr(0x2800 + bits) for bits in range(1, 256))]
+"""The braille character of each set of dots."""
 
 SAMPLE = 4096
 """Points of a curve that are looked at to tell outliers: evenly spaced, where there are more."""
@@ -128,7 +129,6 @@ def axes(curves: Sequence[Curve], look: Look) -> Axes | None:
 
 def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
     """Draw what :func:`axes` found into ``height`` rows of ``width`` columns (both at least 1)."""
-    characters = [[" "] * width for _ in range(height)]
     bits = np.zeros((height, width), np.int64)
     owner = np.full((height, width), -1, np.int64)
     marks: list[tuple[Indices, Indices, str, int]] = []
@@ -140,8 +140,7 @@ def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
         cells = _cells(_line(points, at, width * 2, height * 4))
         bits |= cells
         owner[cells > 0] = rank
-    for row, column in np.argwhere(bits).tolist():
-        characters[row][column] = chr(_BRAILLE + int(bits[row, column]))
+    characters = [[_CHARACTERS[cell] for cell in row] for row in bits.tolist()]
     for rows, columns, mark, rank in marks:  # over all lines
         owner[rows, columns] = rank
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
