@@ -67,13 +67,12 @@ async def _data(app: ShadowApp, pilot: Pilot[Any]) -> None:
 
 
 async def _training(app: ShadowApp, pilot: Pilot[Any], iters: int) -> None:
-    settings = {
-        "model": "sprout", "data": "robot-intents", "adapter_path": "adapters", "iters": iters,
-        "steps_per_report": 2, "steps_per_eval": max(1, iters // 6),
-    }  # fmt: skip
-    await app.train_with(settings)
+    simple = {"model": "sprout", "data": "robot-intents", "adapter_path": "adapters"}
+    await app.train_with(simple | {"iters": iters})
     await until(pilot, lambda: "examples to learn from" in words(pilot))
     _take(app, "train")
+    often = {"steps_per_report": 2, "steps_per_eval": max(1, iters // 6)}
+    await app.train_with(simple | {"iters": iters} | often)
     await press(pilot, "ctrl+r")
     step = iters * 3 // 4
     await until(pilot, lambda: _step(app) >= step, PATIENCE)
