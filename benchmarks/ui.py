@@ -48,10 +48,10 @@ def main() -> None:
     rows = [
         ("first paint, median of 5", f"{statistics.median(starts):.2f} s"),
         (f"opening a record of {EVENTS:,} events", f"{long['open_seconds']:.1f} s"),
-        ("… worst delay of the event loop", f"{1000 * long['open_worst']:.0f} ms"),
+        ("… worst delay of the event loop", delay(long, "open")),
         (
             f"worst delay while it grows by {EVENTS_A_SECOND} events a second",
-            f"{1000 * long['growing_worst']:.0f} ms",
+            delay(long, "growing"),
         ),
         ("largest memory of the UI process", f"{long['peak_bytes'] / 1e6:.0f} MB"),
         ("first page of a data file of 1 GB", f"{page:.2f} s"),
@@ -59,6 +59,12 @@ def main() -> None:
     print("| | |\n|---|---|")
     for name, value in rows:
         print(f"| {name} | {value} |")
+
+
+def delay(figures: dict[str, float], phase: str) -> str:
+    """By the clock, and by the loop's own processor time, which other programs do not lengthen."""
+    clock, own = (1000 * figures[f"{phase}_{kind}"] for kind in ("worst", "busiest"))
+    return f"{clock:.0f} ms ({own:.0f} ms of its own work)"
 
 
 def first_paint() -> float:
