@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui import bridge
-from tui.pace import Pace, takes_more
+from tui.paints import PaintHold, takes_more
 from tui.state import UiState, load_state, remember, save_state
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ShadowApp(App[None]):
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
-        self.pace = Pace(self, lambda: self.is_headless or takes_more(OUTPUT))
+        self.paints = PaintHold(self, lambda: self.is_headless or takes_more(OUTPUT))
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
@@ -124,7 +124,7 @@ class ShadowApp(App[None]):
 
     def post_display_hook(self) -> None:
         """After each paint: see that the terminal follows."""
-        self.pace.painted()
+        self.paints.painted()
 
     def on_mount(self) -> None:
         """Apply the remembered theme, and remember the next one."""

@@ -28,7 +28,7 @@ def takes_more(descriptor: int) -> bool:
         return True
 
 
-class Pace:
+class PaintHold:
     """Holds an application's paints back while its terminal is busy.
 
     Args:

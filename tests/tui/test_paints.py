@@ -9,7 +9,7 @@ import os
 from textual.app import App, ComposeResult
 from textual.widgets import Input, Static
 
-from tui.pace import LOOK_SECONDS, Pace, takes_more
+from tui.paints import LOOK_SECONDS, PaintHold, takes_more
 
 
 def test_a_full_pipe_takes_no_more() -> None:
@@ -33,15 +33,15 @@ class Busy(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.ready, self.painted = True, 0
-        self.pace = Pace(self, lambda: self.ready)
+        self.paints = PaintHold(self, lambda: self.ready)
 
     def compose(self) -> ComposeResult:
         yield Static("number 0")
         yield Input()
 
     def post_display_hook(self) -> None:
-        self.painted += not self.pace.holding
-        self.pace.painted()
+        self.painted += not self.paints.holding
+        self.paints.painted()
 
 
 def test_what_changes_while_the_terminal_is_busy_is_painted_when_it_is_not() -> None:
@@ -50,7 +50,7 @@ def test_what_changes_while_the_terminal_is_busy_is_painted_when_it_is_not() -> 
         async with app.run_test() as pilot, asyncio.timeout(60):
             app.ready = False
             app.screen.refresh()
-            while not app.pace.holding:
+            while not app.paints.holding:
                 await pilot.pause(LOOK_SECONDS)
             painted = app.painted
             for number in range(1, 20):
