@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -45,7 +46,12 @@ def measured(command: Sequence[str], folder: Path) -> Cost:
     if process.returncode:
         tail = log.read_text(errors="replace").splitlines()[-5:]
         raise RuntimeError("\n".join([f"{' '.join(command)} failed:", *tail]))
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there, KiB elsewhere
-    cost = Cost(time.monotonic() - start, usage.ru_maxrss * unit)
+    cost = Cost(time.monotonic() - start, peak_bytes(usage))
     record.write_text(json.dumps(dataclasses.asdict(cost)), encoding="utf-8")
     return cost
+
+
+def peak_bytes(usage: resource.struct_rusage) -> int:
+    """The largest resident memory that a process had."""
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there, KiB elsewhere
+    return int(usage.ru_maxrss * unit)

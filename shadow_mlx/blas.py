@@ -9,7 +9,6 @@ does not pay for it. Set ``SHADOW_MLX_NO_OPENBLAS=1`` to leave MLX as it is.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import os
 import sys
@@ -69,6 +68,8 @@ def _load() -> BlasState:
         return BlasState(None, f"MLX's own: {OFF_VARIABLE} is set")
     if any(map(_installed, CUDA_DISTRIBUTIONS)):
         return BlasState(None, "MLX's own: computation is on CUDA")
+    import ctypes  # what never loads MLX starts without it
+
     for name in LIBRARIES:
         try:
             ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)

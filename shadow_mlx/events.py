@@ -141,6 +141,11 @@ _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (RunStarted, PhaseChanged, Trained, Validated, Sampled, Saved, Noted, RunEnded)
 }
+_FLOATS: dict[type[Event], dict[str, bool]] = {
+    kind: {one.name: one.type == "float" for one in dataclasses.fields(kind)}
+    for kind in _KINDS.values()
+}
+"""The fields of each kind, and whether they are floats, for which null means nan."""
 
 
 def to_json(event: Event) -> str:
@@ -154,13 +159,13 @@ def to_json(event: Event) -> str:
 
 def from_json(line: str) -> Event | None:
     """The event of one line, or ``None`` for a kind or a shape that this version does not know."""
-    raw: dict[str, Any] = json.loads(line)
-    kind = _KINDS.get(raw.pop("event", ""))
+    raw: Any = json.loads(line)
+    kind = _KINDS.get(raw.pop("event", "")) if isinstance(raw, dict) else None
     if kind is None:
         return None
-    known = {f.name: f for f in dataclasses.fields(kind)}
+    known = _FLOATS[kind]
     values = {
-        name: math.nan if value is None and known[name].type == "float" else value
+        name: math.nan if value is None and known[name] else value
         for name, value in raw.items()
         if name in known
     }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -14,6 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui import bridge
+from tui.paints import PaintHold, takes_more
 from tui.state import UiState, load_state, remember, save_state
 
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from tui.child import Child
 
 SAVE_SECONDS = 1.0
+PRELOAD_SECONDS = 0.3
+OUTPUT = 2
+"""The descriptor that Textual draws on."""
+
 PAGES = ("home", "models", "data", "train", "chat", "compare")
 
 
@@ -31,8 +39,6 @@ def _page(name: str) -> Any:
     """A factory of the page's screen; its module is imported when the page is first shown."""
 
     def make() -> Screen[Any]:
-        import importlib
-
         module = importlib.import_module(f"tui.screens.{name}")
         screen: Screen[Any] = module.PAGE()
         return screen
@@ -48,7 +54,7 @@ class ShadowApp(App[None]):
     """
 
     TITLE = "shadow-mlx"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES}
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
@@ -75,6 +81,7 @@ class ShadowApp(App[None]):
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
+        self.paints = PaintHold(self, lambda: self.is_headless or takes_more(OUTPUT))
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
@@ -115,11 +122,26 @@ class ShadowApp(App[None]):
         for child in self._children.values():
             await child.close()
 
+    def post_display_hook(self) -> None:
+        """After each paint: see that the terminal follows."""
+        self.paints.painted()
+
     def on_mount(self) -> None:
         """Apply the remembered theme, and remember the next one."""
         if self.state.theme in self.available_themes:
             self.theme = self.state.theme
         self.watch(self, "theme", lambda theme: self.remember(theme=theme), init=False)
+
+    def on_ready(self) -> None:
+        """Prepare for training while the person looks at the first page."""
+        self.set_timer(PRELOAD_SECONDS, self._prepare)
+
+    @work(group="prepare")
+    async def _prepare(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "tui.screens.run")  # with numpy
+        if not self.is_headless:
+            # All these modules stay. Looking through them for garbage takes 20 ms each time.
+            gc.freeze()
 
     def remember(self, **changes: Any) -> None:
         """Change the remembered state; it is written a moment later, and at the end."""
@@ -250,6 +272,8 @@ class ShadowApp(App[None]):
         await self.close_children()
 
 
-def main() -> None:
-    """Run the UI until the person leaves it."""
-    ShadowApp().run()
+def main() -> int:
+    """Run the UI until the person leaves it; returns the exit code."""
+    app = ShadowApp()
+    app.run()
+    return app.return_code or 0

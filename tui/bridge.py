@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
-from shadow_mlx.events import RunStarted, from_json
+from shadow_mlx.events import from_json
 from shadow_mlx.files import disk_errors, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
 from tui.curves import RunFold, RunView
+from tui.words import means
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -32,8 +33,15 @@ POLL_SECONDS = 0.25
 SHOW_SECONDS = 0.5
 """How often a long record is shown while it is read."""
 
-BLOCK = 1 << 18
-"""Bytes of events that are parsed in one go, so that a long record does not hold the screen."""
+BLOCK = 1 << 16
+"""Bytes of events that are parsed in one go, in about two milliseconds: Python runs one thread at a
+time, so the screen waits that long."""
+
+PAUSE_SECONDS = 0.001
+"""What a thread leaves to the screen after each block of a long record."""
+
+SPARK = 16
+"""Values of a curve that a line of a list shows."""
 
 DEPTH = 3
 """How deep below the working folder runs are looked for."""
@@ -51,7 +59,7 @@ SIGNALS: dict[str, signal.Signals] = {
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run, for a list."""
+    """One run, for a list. ``losses`` are at most ``SPARK`` means of its curve."""
 
     folder: Path
     status: Status
@@ -73,7 +81,7 @@ class Launched:
 
 
 class EventReader:
-    """Reads an events file as it grows, a block at a time."""
+    """Reads an events file as it grows, a block at a time; for a thread."""
 
     def __init__(self, folder: Path) -> None:
         self._path = RunFolder(folder).events
@@ -97,18 +105,21 @@ class EventReader:
         self._offset += len(block)
         *lines, self._rest = (self._rest + block).split(b"\n")
         for line in lines:
-            try:
-                event = from_json(line.decode(errors="replace")) if line.strip() else None
-            except ValueError:  # a line that a crash tore
-                continue
-            if event is not None:
-                self.fold.add(event)
+            self._take(line)
         return bool(block)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = from_json(line.decode(errors="replace")) if line.strip() else None
+        except ValueError:  # a line that a crash tore
+            return
+        if event is not None:
+            self.fold.add(event)
 
     def read_all(self) -> RunView:
         """Everything that is there now."""
         while self.read():
-            pass
+            time.sleep(PAUSE_SECONDS)
         return self.fold.snapshot()
 
 
@@ -154,9 +165,9 @@ def status_of(view: RunView, live: bool) -> Status:
     return "interrupted"
 
 
-def summarise(folder: Path) -> RunSummary:
-    """One run's line in a list; reads its whole record."""
-    view = EventReader(folder).read_all()
+def summarise(folder: Path, reader: EventReader | None = None) -> RunSummary:
+    """One run's line in a list; reads its record, or what is new to a reader of it."""
+    view = (reader or EventReader(folder)).read_all()
     losses = view.valid if len(view.valid) > 3 else view.train
     return RunSummary(
         folder=folder,
@@ -164,7 +175,7 @@ def summarise(folder: Path) -> RunSummary:
         step=view.step,
         total_steps=view.total_steps,
         best_loss=view.best_loss,
-        losses=tuple(losses.values),
+        losses=tuple(means(losses.values, SPARK)),
         backbone=view.started.backbone if view.started else "",
         changed=view.last_time or last_change(folder),
         has_adapter=RunFolder(folder).has_adapter,
@@ -387,14 +398,13 @@ def differing(a: TrainConfig, b: TrainConfig) -> list[tuple[str, Any, Any]]:
 
 
 def _process_of(folder: Path) -> int | None:
-    """The process that writes a live run: by its first event, or the lock before that."""
+    """The process that writes a live run, by its lock."""
     if not is_live(folder):
         return None
     try:
         return int((RunFolder(folder).run / ".lock").read_text().strip())
-    except (OSError, ValueError):
-        started = EventReader(folder).read_all().started
-        return started.process_id if isinstance(started, RunStarted) else None
+    except (OSError, ValueError):  # it ended while we looked
+        return None
 
 
 def _exists(process: int) -> bool:

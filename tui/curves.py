@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from shadow_mlx.events import (
     Event,
@@ -22,13 +24,21 @@ KEPT_NOTES = 100
 KEPT_SAMPLED_STEPS = 200
 
 
+FIRST_ROOM = 256
+"""Points for which there is room at first; it doubles whenever it is used up."""
+
+
 @dataclass(frozen=True)
 class Series:
-    """Points of one curve; ``steps`` ascend. The arrays are this snapshot's own."""
+    """Points of one curve; ``steps`` ascend. Both support the buffer protocol (float64).
+
+    They are looked at where they were written, without a copy: what a series shows is never
+    written again, and numpy takes it as it lies.
+    """
 
     name: str
-    steps: array[float]
-    values: array[float]
+    steps: Sequence[float]
+    values: Sequence[float]
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -77,22 +87,34 @@ class RunView:
 
 
 class _Points:
+    """Points that are only ever appended, in arrays with room to spare.
+
+    An array that a series looks at cannot be resized, and need not be: it is replaced.
+    """
+
     def __init__(self, name: str) -> None:
         self.name = name
-        self.steps: array[float] = array("d")
-        self.values: array[float] = array("d")
+        self._length = 0
+        self._steps = array("d", bytes(8 * FIRST_ROOM))
+        self._values = self._steps[:]
 
     def add(self, step: float, value: float) -> None:
-        self.steps.append(step)
-        self.values.append(value)
+        if self._length == len(self._steps):
+            self._steps, self._values = self._steps * 2, self._values * 2
+        self._steps[self._length] = step
+        self._values[self._length] = value
+        self._length += 1
 
     def cut_after(self, step: int) -> None:
         """Forget what came after ``step``: a resumed run does it again."""
-        keep = bisect_right(self.steps, step)
-        del self.steps[keep:], self.values[keep:]
+        self._length = bisect_right(self._steps, step, 0, self._length)
+        self._steps, self._values = self._steps[:], self._values[:]  # a series may look at them
 
     def frozen(self) -> Series:
-        return Series(self.name, self.steps[:], self.values[:])
+        return Series(self.name, self._shown(self._steps), self._shown(self._values))
+
+    def _shown(self, points: array[float]) -> Sequence[float]:
+        return cast("Sequence[float]", memoryview(points)[: self._length].toreadonly())
 
 
 class RunFold:

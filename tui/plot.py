@@ -1,7 +1,8 @@
 """Curves as braille: pure functions from series to rows of characters, with no widget in sight.
 
 A character cell is 2 × 4 dots. Each curve has its own rank; where two meet in a cell, the one of
-the higher rank gives the cell its style, and both give their dots.
+the higher rank gives the cell its style, and both give their dots. H and W are rows and columns of
+characters.
 """
 
 from __future__ import annotations
@@ -13,10 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from tui.envelope import Envelope, Indices, Values, envelope, nearest, smooth
 
-_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.int32)
-_BRAILLE = 0x2800
+Dots = npt.NDArray[np.bool_]
+
+_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.int64)
+_CHARACTERS = [" ", *(chr(0x2800 + bits) for bits in range(1, 256))]
+"""The braille character of each set of dots."""
+
+SAMPLE = 4096
+"""Points of a curve that are looked at to tell outliers: evenly spaced, where there are more."""
 
 
 @dataclass(frozen=True)
@@ -84,145 +91,142 @@ class Plot:
         return self.low + share * (self.high - self.low)
 
 
-def smooth(values: Values, weight: float) -> Values:
-    """Running average with the usual correction at the start; gaps (nan) are passed over."""
-    if weight <= 0 or not len(values):
-        return values
-    # An exponential average is a convolution with a kernel that soon is nothing.
-    length = min(len(values), max(1, math.ceil(math.log(1e-3) / math.log(weight))))
-    kernel = weight ** np.arange(length)
-    finite = np.isfinite(values)
-    total = np.convolve(np.where(finite, values, 0.0), kernel)[: len(values)]
-    count = np.convolve(finite.astype(np.float64), kernel)[: len(values)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, total / count, np.nan)
+@dataclass(frozen=True)
+class Axes:
+    """What of the curves is shown, and between which ends. ``shown`` holds (steps, values)."""
+
+    shown: tuple[tuple[Values, Values], ...]
+    low: float
+    high: float
+    first: float
+    last: float
+    log: bool
+    clipped: int
+
+
+def axes(curves: Sequence[Curve], look: Look) -> Axes | None:
+    """Smooth, cut to the window, and find the ends; ``None`` when there is no point."""
+    shown = tuple(_prepared(curve, look) for curve in curves)
+    finite = [v[np.isfinite(v)] for _, v in shown]
+    finite = [v for v in finite if len(v)]
+    if not finite:
+        return None
+    low, high = min(float(v.min()) for v in finite), max(float(v.max()) for v in finite)
+    log = look.log and low > 0
+    clipped = 0
+    sample = np.concatenate([v[:: math.ceil(len(v) / SAMPLE)] for v in finite])
+    if look.clip and len(sample) >= 20:
+        limit = float(np.quantile(sample, 0.95))
+        # only true outliers: a curve that merely falls steeply keeps its beginning
+        if high - low > 3 * (limit - low) > 0:
+            high, clipped = limit, sum(int((v > limit).sum()) for v in finite)
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        spread = abs(high) * 0.05 or 0.5
+        low, high = (low / 1.1, high * 1.1) if log else (low - spread, high + spread)
+    first, last = look.window or extent([steps for steps, _ in shown])
+    return Axes(shown, low, high, first, last, log, clipped)
+
+
+def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
+    """Draw what :func:`axes` found into ``height`` rows of ``width`` columns (both at least 1)."""
+    bits = np.zeros((height, width), np.int64)
+    owner = np.full((height, width), -1, np.int64)
+    marks: list[tuple[Indices, Indices, str, int]] = []
+    for rank, (curve, (steps, values)) in enumerate(zip(curves, at.shown, strict=True)):
+        if curve.mark:
+            marks.append((*_places(steps, values, at, width, height), curve.mark, rank))
+            continue
+        points = envelope(steps, values, at.first, at.last, width * 2)
+        cells = _cells(_line(points, at, width * 2, height * 4))
+        bits |= cells
+        owner[cells > 0] = rank
+    characters = [[_CHARACTERS[cell] for cell in row] for row in bits.tolist()]
+    for rows, columns, mark, rank in marks:  # over all lines
+        owner[rows, columns] = rank
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            characters[row][column] = mark
+    rows_of_both = zip(characters, owner.tolist(), strict=True)
+    drawn = [list(zip(*both, strict=True)) for both in rows_of_both]
+    return Plot(drawn, at.low, at.high, at.first, at.last, at.log, at.clipped)
 
 
 def draw(curves: Sequence[Curve], width: int, height: int, look: Look) -> Plot | None:
     """Draw curves into ``height`` rows of ``width`` columns; ``None`` when there is no point."""
-    shown = [_prepared(curve, look) for curve in curves]
-    finite = [v[np.isfinite(v)] for _, v in shown]
-    everything = np.concatenate([np.zeros(0), *finite])
-    if not len(everything) or width < 1 or height < 1:
-        return None
-    log = look.log and bool((everything > 0).all())
-    low, high = float(everything.min()), float(everything.max())
-    clipped = 0
-    if look.clip and len(everything) >= 20:
-        limit = float(np.quantile(everything, 0.95))
-        # only true outliers: a curve that merely falls steeply keeps its beginning
-        if high - low > 3 * (limit - low) > 0:
-            high, clipped = limit, int((everything > limit).sum())
-    if high - low < 1e-9 * max(1.0, abs(high)):
-        spread = abs(high) * 0.05 or 0.5
-        low, high = (low / 1.1, high * 1.1) if log else (low - spread, high + spread)
-    first, last = look.window or _extent(shown)
-    grid = np.zeros((height, width), np.int32)
-    owner = np.full((height, width), -1, np.int32)
-    marks: dict[tuple[int, int], tuple[str, int]] = {}
-    for rank, (curve, (steps, values)) in enumerate(zip(curves, shown, strict=True)):
-        xs = _scaled(steps, first, last, width * 2)
-        ys = _dot_rows(values, low, high, log, height * 4)
-        if curve.mark:
-            for x, y in zip(xs, ys, strict=True):
-                if y >= 0:
-                    marks[int(y) // 4, min(width - 1, int(x) // 2)] = (curve.mark, rank)
-        else:
-            _line(grid, owner, rank, xs, ys)
-    cells = [
-        [
-            marks.get((r, c))
-            or (chr(_BRAILLE + int(grid[r, c])) if grid[r, c] else " ", int(owner[r, c]))
-            for c in range(width)
-        ]
-        for r in range(height)
-    ]
-    return Plot(cells, low, high, first, last, log, clipped)
+    at = axes(curves, look)
+    return plot(curves, at, width, height) if at and width >= 1 and height >= 1 else None
+
+
+def extent(steps: Sequence[Values]) -> tuple[float, float]:
+    """The first and the last step of several curves, of which at least one has points."""
+    ends = [(float(s[0]), float(s[-1])) for s in steps if len(s)]
+    return min(a for a, _ in ends), max(b for _, b in ends)
 
 
 def value_near(curve: Curve, step: float) -> tuple[float, float] | None:
     """The point of a curve that is nearest to a step, as (step, value)."""
-    if not len(curve.steps):
-        return None
-    i = int(np.abs(curve.steps - step).argmin())
-    return float(curve.steps[i]), float(curve.values[i])
+    i = nearest(curve.steps, step)
+    return None if i is None else (float(curve.steps[i]), float(curve.values[i]))
 
 
 def _prepared(curve: Curve, look: Look) -> tuple[Values, Values]:
     values = curve.values if curve.mark else smooth(curve.values, look.smoothing)
-    steps = curve.steps
-    if look.window is not None:
-        inside = (steps >= look.window[0]) & (steps <= look.window[1])
-        steps, values = steps[inside], values[inside]
-    return steps, values
+    if look.window is None:
+        return curve.steps, values
+    start = int(np.searchsorted(curve.steps, look.window[0], side="left"))
+    end = int(np.searchsorted(curve.steps, look.window[1], side="right"))
+    return curve.steps[start:end], values[start:end]
 
 
-def _extent(shown: Sequence[tuple[Values, Values]]) -> tuple[float, float]:
-    ends = [(float(s[0]), float(s[-1])) for s, _ in shown if len(s)]
-    return min(a for a, _ in ends), max(b for _, b in ends)
+def _rows(values: Values, at: Axes, count: int) -> Indices:
+    """Rows from the top, of ``count``; values must be finite."""
+    low, high = at.low, at.high
+    if at.log:
+        values, low, high = np.log(np.maximum(values, low)), math.log(low), math.log(high)
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return ((1 - share) * (count - 1)).round().astype(np.int64)
 
 
-def _scaled(steps: Values, first: float, last: float, dots: int) -> npt.NDArray[np.int64]:
-    span = last - first
-    share = (steps - first) / span if span else np.zeros(len(steps))
-    return np.clip(share * dots, 0, dots - 1).astype(np.int64)
+def _places(
+    steps: Values, values: Values, at: Axes, width: int, height: int
+) -> tuple[Indices, Indices]:
+    """Rows and columns of the cells that hold a point, each cell once."""
+    known = np.isfinite(values)
+    steps, values = steps[known], values[known]
+    span = at.last - at.first
+    share = (steps - at.first) / span if span else np.zeros(len(steps))
+    columns = np.clip(share * width, 0, width - 1).astype(np.int64)
+    cells = np.unique(_rows(values, at, height * 4) // 4 * width + columns)
+    return cells // width, cells % width
 
 
-def _dot_rows(
-    values: Values, low: float, high: float, log: bool, dots: int
-) -> npt.NDArray[np.int64]:
-    """Dot rows from the top; -1 where there is no value."""
-    finite = np.isfinite(values)
-    clean = np.where(finite, values, low)
-    if log:
-        clean, low, high = np.log(np.maximum(clean, low)), math.log(low), math.log(high)
-    share = np.clip((clean - low) / (high - low), 0, 1)
-    rows = ((1 - share) * (dots - 1)).round().astype(np.int64)
-    return np.where(finite, rows, -1)
+def _line(points: Envelope, at: Axes, width: int, height: int) -> Dots:
+    """The dots ``[height, width]`` of one curve: a stroke in each column, and what joins them."""
+    known = np.isfinite(points.low)
+    x = points.columns[known]
+    top, bottom = _rows(points.high[known], at, height), _rows(points.low[known], at, height)
+    change = np.zeros((height + 1, width), np.int64)
+    change[top, x] = 1
+    change[bottom + 1, x] -= 1
+    dots = np.cumsum(change, axis=0)[:-1] > 0
+    joined = np.diff(np.flatnonzero(known)) == 1  # a column without values is a gap
+    start, end = _rows(points.start[known], at, height), _rows(points.end[known], at, height)
+    _join(dots, x[:-1][joined], end[:-1][joined], x[1:][joined], start[1:][joined])
+    return dots
 
 
-def _line(
-    grid: npt.NDArray[np.int32],
-    owner: npt.NDArray[np.int32],
-    rank: int,
-    xs: npt.NDArray[np.int64],
-    ys: npt.NDArray[np.int64],
-) -> None:
-    """Join the points. Many points in one dot column become one stroke from least to most."""
-    columns = np.unique(xs)
-    previous: tuple[int, int] | None = None
-    order = np.searchsorted(xs, columns)
-    for k, column in enumerate(columns):
-        end = order[k + 1] if k + 1 < len(columns) else len(xs)
-        here = ys[order[k] : end]
-        here = here[here >= 0]
-        if not len(here):
-            previous = None
-            continue
-        if previous is not None:
-            _stroke(grid, owner, rank, previous, (int(column), int(here[0])))
-        top, bottom = int(here.min()), int(here.max())
-        for y in range(top, bottom + 1):
-            _dot(grid, owner, rank, int(column), y)
-        previous = (int(column), int(here[-1]))
+def _join(dots: Dots, x0: Indices, y0: Indices, x1: Indices, y1: Indices) -> None:
+    """Set the dots of straight strokes from each (x0, y0) to (x1, y1), where x0 < x1."""
+    lengths = np.maximum(x1 - x0, np.abs(y1 - y0))
+    counts = lengths + 1
+    stroke = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    share = (np.arange(len(stroke)) - before[stroke]) / lengths[stroke]
+    x = x0[stroke] + np.round((x1 - x0)[stroke] * share).astype(np.int64)
+    y = y0[stroke] + np.round((y1 - y0)[stroke] * share).astype(np.int64)
+    dots[y, x] = True
 
 
-def _stroke(
-    grid: npt.NDArray[np.int32],
-    owner: npt.NDArray[np.int32],
-    rank: int,
-    start: tuple[int, int],
-    end: tuple[int, int],
-) -> None:
-    length = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
-    for i in range(length + 1):
-        x = start[0] + round((end[0] - start[0]) * i / length)
-        y = start[1] + round((end[1] - start[1]) * i / length)
-        _dot(grid, owner, rank, x, y)
-
-
-def _dot(
-    grid: npt.NDArray[np.int32], owner: npt.NDArray[np.int32], rank: int, x: int, y: int
-) -> None:
-    grid[y // 4, x // 2] |= _DOTS[y % 4, x % 2]
-    owner[y // 4, x // 2] = rank
+def _cells(dots: Dots) -> Indices:
+    """The braille bits ``[H, W]`` of dots ``[4·H, 2·W]``."""
+    height, width = dots.shape
+    return (dots.reshape(height // 4, 4, width // 2, 2) * _BITS[:, None, :]).sum(axis=(1, 3))

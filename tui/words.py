@@ -46,16 +46,20 @@ def short(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
 
 
+def means(values: Sequence[float], count: int) -> list[float]:
+    """A curve as at most ``count`` means of stretches of equal length; gaps are passed over."""
+    finite = [value for value in values if math.isfinite(value)]
+    parts = min(count, len(finite))
+    ends = [len(finite) * i // parts for i in range(parts + 1)] if parts else [0]
+    return [sum(finite[start:end]) / (end - start) for start, end in itertools.pairwise(ends)]
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """A curve in one row of block characters, its highest value the full block."""
-    finite = [value for value in values if math.isfinite(value)]
-    columns = min(width, len(finite))
-    ends = [len(finite) * i // columns for i in range(columns + 1)] if columns else [0]
-    pairs = itertools.pairwise(ends)
-    means = [sum(finite[start:end]) / (end - start) for start, end in pairs]
-    low, high = min(means, default=0.0), max(means, default=0.0)
+    shown = means(values, width)
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
     span = high - low
-    return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in means)
+    return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in shown)
 
 
 def clock(seconds: float) -> str:

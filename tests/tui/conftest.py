@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.support import FAKE_TRAIN, ROOT, write_adapter
 from tui import bridge
 
 
@@ -16,8 +17,21 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.setenv("SHADOW_MLX_STATE", str(tmp_path / "state.json"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the children
     monkeypatch.chdir(place)
     yield place
     for lock in place.glob("**/run/.lock"):
         if bridge.is_live(lock.parent.parent):
             os.kill(int(lock.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def adapter(own_place: Path) -> Path:
+    """An adapter that fakes take for a trained one."""
+    return write_adapter(own_place / "adapters")
+
+
+@pytest.fixture
+def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs only pretend."""
+    monkeypatch.setattr(bridge, "TRAIN_COMMAND", FAKE_TRAIN)

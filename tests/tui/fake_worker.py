@@ -13,6 +13,15 @@ import sys
 import threading
 
 from shadow_mlx.worker import messages as m
+from shadow_mlx.worker import reading
+
+MODELS = [
+    m.ModelView("sprout", "bundled", "models/sprout", "qwen3", "", 9_300_000, True),
+    m.ModelView("Qwen3-4bit", "local", "Qwen3-4bit", "qwen3", "4 bits", 340_000_000, True),
+    m.ModelView(
+        "Talkie", "hub cache", "Talkie", "talkie", "", 2_000_000_000, False, "its blocks are others"
+    ),
+]
 
 
 def main() -> None:
@@ -37,6 +46,11 @@ def main() -> None:
             answer(request, stopped)
         elif isinstance(request, m.CompareFile):
             compare(request)
+        elif isinstance(request, m.ListModels):
+            send(m.Models(request.id, MODELS))
+        elif isinstance(request, m.ReadPage | m.Check):
+            for reply in reading.serve(request):
+                send(reply)
         else:
             send(m.Failed(request.id, f"the fake does not know {type(request).__name__}"))
 

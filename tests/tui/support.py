@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -14,6 +17,9 @@ from tui.app import ShadowApp
 
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
+ROOT = Path(__file__).resolve().parents[2]
+FAKE_WORKER = [sys.executable, "-m", "tests.tui.fake_worker"]
+FAKE_TRAIN = [sys.executable, "-m", "tests.tui.fake_run"]
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -28,9 +34,9 @@ async def shown(app: ShadowApp, size: tuple[int, int] = NARROW) -> Any:
         await app.close_children()
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], Any]) -> Any:
+async def until(pilot: Pilot[Any], condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Let the app work until the condition holds; fail with the screen when it never does."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError("the condition never held; the screen:\n" + text(pilot))
@@ -49,6 +55,13 @@ def words(pilot: Pilot[Any]) -> str:
     return " ".join(text(pilot).split())
 
 
+def picture(app: ShadowApp, title: str) -> str:
+    """The screen as an SVG of its own: no font from the network, no ids that vary."""
+    svg = app.export_screenshot(title=title, simplify=True)
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
 def told(pilot: Pilot[Any]) -> str:
     """The messages in the corner."""
     return "\n".join(note.message for note in pilot.app._notifications)
@@ -57,6 +70,20 @@ def told(pilot: Pilot[Any]) -> str:
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     await pilot.press(*keys)
     await pilot.pause()
+
+
+async def say(pilot: Pilot[Any], message: str) -> None:
+    """Type a message, and send it."""
+    await press(pilot, *("space" if letter == " " else letter for letter in message), "enter")
+
+
+def write_adapter(folder: Path) -> Path:
+    """What the UI takes for a trained adapter, as long as no model is loaded with it."""
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "events.jsonl").write_text("")
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return folder
 
 
 Test = Callable[..., Awaitable[None]]

@@ -3,14 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, until
+from tests.tui.support import NARROW, ROOT, WIDE, press, run, shown, text, until
+from tui import app as app_module
 from tui.app import PAGES, ShadowApp
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_ui_process_never_imports_mlx() -> None:
@@ -55,6 +55,17 @@ def test_f1_shows_help_for_the_page_and_hides_it_again() -> None:
             await until(pilot, lambda: "Every run in this folder" not in text(pilot))
 
     run(test())
+
+
+class Broken(ShadowApp):
+    def on_ready(self) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_bug_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broken, "run", partialmethod(Broken.run, headless=True))
+    monkeypatch.setattr(app_module, "ShadowApp", Broken)
+    assert app_module.main() == 1
 
 
 def test_pages_are_reached_by_mouse() -> None:

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tests.tui.support import (
+    FAKE_WORKER,
+    NARROW,
+    WIDE,
+    press,
+    run,
+    say,
+    shown,
+    text,
+    told,
+    until,
+    words,
+)
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
-
-ROOT = Path(__file__).resolve().parents[2]
-FAKE = [sys.executable, "-m", "tests.tui.fake_worker"]
-
-
-@pytest.fixture(autouse=True)
-def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-@pytest.fixture
-def adapter(own_place: Path) -> Path:
-    folder = own_place / "adapters"
-    (folder / "run").mkdir(parents=True)
-    (folder / "run" / "events.jsonl").write_text("")
-    (folder / "adapter_config.json").write_text("{}")
-    (folder / "adapter_model.safetensors").write_bytes(b"")
-    return folder
-
-
-async def say(pilot: object, words: str) -> None:
-    for letter in words:
-        await pilot.press("space" if letter == " " else letter)  # type: ignore[attr-defined]
-    await press(pilot, "enter")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, int]) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), size) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED backbone and shadow" in words(pilot))
             await say(pilot, "hi")
@@ -58,7 +45,7 @@ def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, in
 
 def test_without_an_adapter_the_bundled_model_answers() -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE)) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "BASE the untuned backbone · sprout" in words(pilot))
 
@@ -67,7 +54,7 @@ def test_without_an_adapter_the_bundled_model_answers() -> None:
 
 def test_an_answer_is_stopped_and_what_there_is_stays(adapter: Path) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE)) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
             await say(pilot, "long")
@@ -83,7 +70,7 @@ def test_an_answer_is_stopped_and_what_there_is_stays(adapter: Path) -> None:
 
 def test_answering_again_and_editing(adapter: Path) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE)) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
             await say(pilot, "one")
@@ -102,7 +89,7 @@ def test_answering_again_and_editing(adapter: Path) -> None:
 
 def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
             await say(pilot, "die")
@@ -115,7 +102,7 @@ def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
 
 def test_failures_are_messages_and_shown_as_they_are(adapter: Path) -> None:
     async def test() -> None:
-        app = ShadowApp(FAKE)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app, WIDE) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
@@ -131,7 +118,7 @@ def test_failures_are_messages_and_shown_as_they_are(adapter: Path) -> None:
 
 def test_markup_in_messages_is_text(adapter: Path) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
             await say(pilot, "a[b]c[/b]")
@@ -143,7 +130,7 @@ def test_markup_in_messages_is_text(adapter: Path) -> None:
 
 def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -> None:
     async def test() -> None:
-        app = ShadowApp(FAKE)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
@@ -168,7 +155,7 @@ def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -
 
 def test_settings_are_checked_by_their_declarations(adapter: Path) -> None:
     async def test() -> None:
-        app = ShadowApp(FAKE)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))
@@ -185,7 +172,7 @@ def test_settings_are_checked_by_their_declarations(adapter: Path) -> None:
 
 def test_searching_marks_the_message(adapter: Path) -> None:
     async def test() -> None:
-        app = ShadowApp(FAKE)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app) as pilot:
             await press(pilot, "5")
             await until(pilot, lambda: "ATTACHED" in words(pilot))

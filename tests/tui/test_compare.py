@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, until, words
 from tui.app import ShadowApp
 from tui.comparison import differing
 from tui.screens.compare import CompareScreen
 
-ROOT = Path(__file__).resolve().parents[2]
-FAKE = [sys.executable, "-m", "tests.tui.fake_worker"]
-
-
-@pytest.fixture(autouse=True)
-def adapter(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    folder = own_place / "adapters"
-    (folder / "run").mkdir(parents=True)
-    (folder / "run" / "events.jsonl").write_text("")
-    (folder / "adapter_config.json").write_text("{}")
-    (folder / "adapter_model.safetensors").write_bytes(b"")
-    return folder
+pytestmark = pytest.mark.usefixtures("adapter")
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), size) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
             await press(pilot, "6")
             await until(pilot, lambda: "type a prompt" in words(pilot))
             await press(pilot, *"hello", "enter")
@@ -43,7 +30,7 @@ def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
 
 def test_a_blind_vote_hides_the_names_until_it_is_given() -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
             await press(pilot, "6")
             await until(pilot, lambda: "type a prompt" in words(pilot))
             await press(pilot, "ctrl+b", *"hello", "enter")
@@ -60,7 +47,7 @@ def test_a_blind_vote_hides_the_names_until_it_is_given() -> None:
 
 def test_a_test_file_with_its_matrix_filters_and_examples(own_place: Path) -> None:
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
             await press(pilot, "6")
             await until(pilot, lambda: "type a prompt" in words(pilot))
             await press(pilot, "ctrl+r")
@@ -80,7 +67,7 @@ def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
     (adapter / "adapter_model.safetensors").unlink()
 
     async def test() -> None:
-        async with shown(ShadowApp(FAKE)) as pilot:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
             await press(pilot, "6")
             await until(pilot, lambda: "no adapter yet" in words(pilot))
 

@@ -14,8 +14,6 @@ from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def write(path: Path, count: int, broken: dict[int, str] | None = None) -> Path:
     lines = [
@@ -29,11 +27,6 @@ def write(path: Path, count: int, broken: dict[int, str] | None = None) -> Path:
         lines[number - 1] = line
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-@pytest.fixture(autouse=True)
-def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

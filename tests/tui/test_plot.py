@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tui.fake_run import story, trained, validated
+from tests.tui.fake_run import started, story, trained, validated
 from tui.alerts import alerts
 from tui.curves import RunFold
 from tui.plot import Curve, Look, draw, smooth, value_near
@@ -41,6 +43,19 @@ def test_outliers_are_left_out_and_counted() -> None:
     assert clipped.high < 2
     assert clipped.clipped >= 1
     assert whole.high == 100
+
+
+def test_one_point_among_a_hundred_thousand_is_seen() -> None:
+    values = np.zeros(100_000)
+    values[61_803] = 1.0
+    long = Curve("x", np.arange(100_000.0), values)
+    plot = draw([long], 100, 10, Look(clip=False))
+    assert plot is not None
+    assert [c for c, (character, _) in enumerate(plot.cells[0]) if character != " "] == [61]
+    zoomed = draw([long], 100, 10, Look(clip=False, window=(61_800, 61_806)))
+    assert zoomed is not None
+    assert (zoomed.low, zoomed.high) == (0, 1)
+    assert value_near(long, 61_803.2) == (61_803, 1.0)
 
 
 def test_a_logarithmic_axis_needs_positive_values() -> None:
@@ -124,6 +139,31 @@ def test_alerts_name_what_can_be_done() -> None:
     assert "5 MB of disk" in full[0].text
     small = alerts(view, **{**fine, "memory_bytes": 450_000_000})  # type: ignore[arg-type]
     assert "memory" in small[0].text
+
+
+def test_snapshots_are_views_and_not_copies() -> None:
+    fold = RunFold()
+    for step in range(1, 1001):
+        fold.add(trained(step))
+    one = fold.snapshot()
+    other = fold.snapshot()
+    assert np.shares_memory(np.asarray(one.train.values), np.asarray(other.train.values))
+    assert np.asarray(one.train.steps).tolist() == list(range(1, 1001))
+    with pytest.raises(TypeError):
+        one.train.values[0] = 0.0  # type: ignore[index]
+
+
+def test_a_resumed_run_leaves_older_snapshots_as_they_were() -> None:
+    fold = RunFold()
+    for step in range(1, 11):
+        fold.add(trained(step))
+    before = fold.snapshot()
+    old = list(before.train.values)
+    fold.add(started(100, 4))
+    fold.add(dataclasses.replace(trained(5), loss=7.0))
+    assert list(fold.snapshot().train.steps) == [1, 2, 3, 4, 5]
+    assert fold.snapshot().train.values[4] == 7.0
+    assert list(before.train.values) == old
 
 
 def test_a_snapshot_is_not_changed_by_what_comes_later() -> None:

@@ -16,13 +16,6 @@ from tui.app import ShadowApp
 from tui.child import Child, ChildError
 from tui.screens.chat import ChatScreen
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def found_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
 
 def test_sprout_answers_stops_and_says_what_is_wrong() -> None:
     async def test() -> None:

@@ -8,21 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import Noted, RunEnded
+from shadow_mlx.events import Noted, RunEnded, from_json
 from tests.tui.fake_run import started, story, trained, validated, write_story
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
+from tests.tui.support import FAKE_TRAIN, NARROW, WIDE, press, run, shown, text, until, words
 from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    command = [sys.executable, "-m", "tests.tui.fake_run"]
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", command)
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -204,6 +195,24 @@ def test_a_long_record_is_read_in_pieces(own_place: Path) -> None:
     assert view.best_step == 5_000
 
 
+def test_a_list_of_runs_reads_a_growing_record_once(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_story(own_place / "mine", [started(100), trained(10)])
+    reader = bridge.EventReader(folder)
+    assert bridge.summarise(folder, reader).step == 10
+    parsed: list[str] = []
+    monkeypatch.setattr(bridge, "from_json", lambda line: parsed.append(line) or from_json(line))
+    write_story(folder, [trained(20)])
+    assert bridge.summarise(folder, reader).step == 20
+    assert len(parsed) == 1
+
+
+def test_a_line_of_a_list_holds_few_losses(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", [trained(i) for i in range(1, 1001)])
+    assert len(bridge.summarise(folder).losses) == bridge.SPARK
+
+
 def test_a_resumed_run_does_its_steps_once(own_place: Path) -> None:
     events = [started(100), trained(10), trained(20), trained(30), started(100, 20), trained(30)]
     folder = write_story(own_place / "mine", events)
@@ -225,10 +234,7 @@ def test_a_torn_last_line_waits_for_its_rest(own_place: Path) -> None:
 def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
     config = own_place / "c.yaml"
     config.write_text("adapter_path: elsewhere/deep\niters: 20\n")
-    subprocess.run(
-        [sys.executable, "-m", "tests.tui.fake_run", "-c", str(config)],
-        check=True, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    subprocess.run([*FAKE_TRAIN, "-c", str(config)], check=True, stdout=subprocess.DEVNULL)
 
     async def test() -> None:
         async with shown(ShadowApp()) as pilot:

@@ -1,65 +1,21 @@
-"""The program in a real terminal: a pseudo-terminal of 80 × 24, keys in, bytes out."""
+"""The program in a real terminal: a pseudo-terminal, keys in, a screen out."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import select
-import struct
-import sys
-import termios
-import time
+import json
+import re
+import signal
+import subprocess
 from pathlib import Path
 
-from tests.tui.support import PATIENCE
+import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tui.support import FAKE_TRAIN
+from tests.tui.terminal import Terminal
+from tui import bridge
+from tui.state import state_file
 
-
-class Terminal:
-    """Runs ``shadow-mlx tui`` on the other side of a pseudo-terminal."""
-
-    def __init__(self, **environment: str) -> None:
-        self.output = b""
-        self.process, self._keys = pty.fork()
-        if self.process == 0:
-            variables = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-            variables.update(environment)
-            arguments = [sys.executable, "-m", "shadow_mlx", "tui"]
-            os.execvpe(sys.executable, arguments, variables)
-        size = struct.pack("HHHH", 24, 80, 0, 0)
-        fcntl.ioctl(self._keys, termios.TIOCSWINSZ, size)
-
-    def wait_for(self, text: str) -> None:
-        """Read until the text has been written; it may have been written before."""
-        deadline = time.monotonic() + PATIENCE
-        while text.encode() not in self.output:
-            assert time.monotonic() < deadline, self.output[-3000:]
-            self._read()
-
-    def press(self, keys: str) -> None:
-        self.output = b""
-        os.write(self._keys, keys.encode())
-
-    def end(self) -> int:
-        """Read to the end; returns the exit code."""
-        deadline = time.monotonic() + PATIENCE
-        while self._read():
-            assert time.monotonic() < deadline, self.output[-3000:]
-        _, status = os.waitpid(self.process, 0)
-        os.close(self._keys)
-        return os.waitstatus_to_exitcode(status)
-
-    def _read(self) -> bool:
-        if select.select([self._keys], [], [], 0.2)[0]:
-            try:
-                block = os.read(self._keys, 65536)
-            except OSError:  # Linux says so when the other side has closed
-                return False
-            self.output += block
-            return bool(block)
-        return True
+LEAVE, SWITCH = "\x11", "\x14"  # Ctrl+Q, Ctrl+T
 
 
 def test_from_the_first_screen_to_leaving_it() -> None:
@@ -67,18 +23,69 @@ def test_from_the_first_screen_to_leaving_it() -> None:
     terminal.wait_for("a first run, all filled in")
     terminal.press("3")
     terminal.wait_for("[3 Data]")
-    terminal.press("\x11")  # Ctrl+Q
+    terminal.press(LEAVE)
     assert terminal.end() == 0
-    assert b"\x1b[?1049l" in terminal.output  # the screen that was there before is back
-    assert b"Traceback" not in terminal.output
+    assert b"\x1b[?1049l" in terminal.raw  # the screen that was there before is back
+    assert b"Traceback" not in terminal.raw
 
 
 def test_without_colour_nothing_is_lost() -> None:
     terminal = Terminal(NO_COLOR="1")
     terminal.wait_for("[1 Home]")
-    colours = [code for code in terminal.output.split(b"\x1b[") if code.startswith(b"38;2;")]
+    colours = [code for code in terminal.raw.split(b"\x1b[") if code.startswith(b"38;2;")]
     for code in colours:  # grey: red, green and blue are the same
         red, green, blue = code.split(b"m")[0].split(b";")[2:5]
         assert red == green == blue
-    terminal.press("\x11")
+    terminal.press(LEAVE)
     assert terminal.end() == 0
+
+
+def test_from_start_to_a_tuned_chat(own_place: Path) -> None:
+    """Everything is real: sprout, its data, the run, the answers. They are only short."""
+    state_file().write_text(json.dumps({"sampling": {"max_tokens": 20}}))
+    terminal = Terminal()
+    terminal.wait_for("a first run, all filled in")
+    terminal.press("g")
+    terminal.wait_for("3,000 examples to learn from")
+    # Down to the number of steps, which a newcomer leaves alone.
+    terminal.press("\t\t\t\t")
+    terminal.wait_for("--iters: optimizer steps")
+    terminal.press("2")
+    terminal.wait_for("2 steps of")
+    terminal.press("\x12")  # Ctrl+R
+    terminal.wait_for("✔ done")
+    assert bridge.has_adapter(own_place / "adapters")
+    terminal.press("c")
+    terminal.wait_for("ATTACHED backbone and shadow")
+    terminal.press("Hello there!\r")
+    terminal.wait_for("· first after")
+    terminal.press(SWITCH)
+    terminal.wait_for("DETACHED the shadow alone")
+    terminal.press("And you?\r")
+    answered = re.compile(r"DETACHED the shadow alone · sprout \+ adapters · \d+ tokens")
+    terminal.wait_for(answered.search)
+    terminal.press(LEAVE)
+    terminal.wait_for("The conversation is not saved")
+    terminal.press("l")
+    assert terminal.end() == 0
+
+
+def test_a_slow_terminal_neither_stops_the_keys_nor_fills_up(own_place: Path) -> None:
+    """A run reports forty times a second to a terminal that takes 4 kB a second."""
+    config = own_place / "c.yaml"
+    config.write_text(yaml.safe_dump({"adapter_path": "mine", "iters": 100_000}))
+    run = subprocess.Popen([*FAKE_TRAIN, "-c", str(config)], stdout=subprocess.DEVNULL)
+    try:
+        terminal = Terminal(bytes_a_second=4000)
+        terminal.wait_for("▶ running")
+        terminal.press("\r")
+        terminal.wait_for("▶ training")
+        terminal.read_for(4)
+        before = terminal.received
+        terminal.press(LEAVE)
+        assert terminal.end() == 0
+        # What was on its way, and a last frame; without pacing, thirty frames (240 kB) come first.
+        assert terminal.received - before < 40_000
+    finally:
+        run.send_signal(signal.SIGTERM)
+        run.wait()

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import pytest
 
 from shadow_mlx.config import SamplingConfig, TrainConfig
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, until, words
 from tui import bridge, form
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.run import RunScreen
 from tui.screens.train import extent
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-m", "tests.tui.fake_run"])
-    return [sys.executable, "-m", "tests.tui.fake_worker"]
 
 
 def test_every_option_has_a_field() -> None:
@@ -65,10 +55,10 @@ def test_the_length_of_a_run_in_words() -> None:
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 def test_from_nothing_to_a_tuned_chat_in_three_keys(
-    size: tuple[int, int], fakes: list[str]
+    size: tuple[int, int], fake_train: None
 ) -> None:
     async def test() -> None:
-        app = ShadowApp(fakes)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app, size) as pilot:
             await until(pilot, lambda: "a first run, all filled in" in words(pilot))
             await press(pilot, "g")

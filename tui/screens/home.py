@@ -67,6 +67,7 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
         super().__init__()
         self._runs: list[bridge.RunSummary] = []
         self._seen: dict[Path, tuple[tuple[float, bool], bridge.RunSummary]] = {}
+        self._readers: dict[Path, bridge.EventReader] = {}  # of runs that grow
 
     def body(self) -> ComposeResult:
         """What to do, and the runs."""
@@ -89,9 +90,12 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
         """In a thread: read again only what changed."""
         runs = []
         for folder in bridge.find_runs(self.ui.state.runs, Path.cwd())[:50]:
-            key = (bridge.last_change(folder), bridge.is_live(folder))
+            key = (bridge.last_change(folder), live := bridge.is_live(folder))
             if folder not in self._seen or self._seen[folder][0] != key:
-                self._seen[folder] = (key, bridge.summarise(folder))
+                reader = self._readers.pop(folder, None) or bridge.EventReader(folder)
+                self._seen[folder] = (key, bridge.summarise(folder, reader))
+                if live:
+                    self._readers[folder] = reader
             runs.append(self._seen[folder][1])
         return runs
 
@@ -125,7 +129,7 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
             _name(run.folder),
             steps,
             best,
-            sparkline(run.losses, 16),
+            sparkline(run.losses, bridge.SPARK),
             run.backbone,
             ago(time.time() - run.changed),
         ]

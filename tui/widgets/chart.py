@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar
 
 import numpy as np
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -15,11 +18,13 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.curves import RunView, Series
-from tui.plot import Curve, Look, Plot, draw, value_near
+from tui.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
+from tui.widgets.lines import Lines
 from tui.words import short
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97)
 AXIS = 7  # columns of the labels of the y-axis
+CELLS = 10_000  # more than a line has
 
 
 @dataclass(frozen=True)
@@ -106,31 +111,30 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
             return None
         return self._plot.step_at(self._cursor)
 
-    def render(self) -> Text:
+    def render(self) -> Lines | Text:
         """Legend, rows with the y-axis, and the x-axis."""
         width, height = self.size.width - AXIS, self.size.height - 2
         curves = self._curves()
         drawn = [c for c, _ in curves]
-        self._plot = plot = draw(drawn, width, height, self.look)
-        if plot is None:
+        at = axes(drawn, self.look)
+        how = self._how(at) if at else ""  # which takes a line
+        height -= bool(how)
+        if at is None or width < 1 or height < 1:
+            self._plot = None
             return self._empty()
-        if how := self._how(plot):  # which takes a line
-            self._plot = plot = draw(drawn, width, height - 1, self.look) or plot
+        self._plot = shown = plot(drawn, at, width, height)
         if self._cursor is not None:
             self._cursor = max(0, min(self._cursor, width - 1))
         styles = [self._style(name) for _, name in curves]
-        text = Text(no_wrap=True, overflow="crop")
-        text.append_text(self._legend(curves, styles))
-        text.append("\n")
+        lines = [list(self._legend(curves, styles).render(self.app.console))]
         if how:
-            text.append(f"{' ' * AXIS}{how}\n", self._style("axis"))
-        best = self._best_place(plot)
-        for row, cells in enumerate(plot.cells):
-            text.append_text(self._y_label(plot, row))
-            self._row(text, cells, styles, best[1] if best and best[0] == row else None)
-            text.append("\n")
-        text.append_text(self._x_axis(plot, width))
-        return text
+            lines.append([Segment(" " * AXIS + how, self._style("axis"))])
+        best = self._best_place(shown)
+        for row, cells in enumerate(shown.cells):
+            column = best[1] if best and best[0] == row else None
+            lines.append([self._y_label(shown, row), *self._row(cells, styles, column)])
+        lines.append([self._x_axis(shown, width)])
+        return Lines(lines)
 
     def _curves(self) -> list[tuple[Curve, str]]:
         view, found = self._view, []
@@ -162,12 +166,12 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         text.truncate(self.size.width, overflow="ellipsis")
         return text
 
-    def _how(self, plot: Plot) -> str:
-        parts = ["log"] if plot.log else []
+    def _how(self, at: Axes) -> str:
+        parts = ["log"] if at.log else []
         if self.look.smoothing:
             parts.append(f"smooth {self.look.smoothing:g}")
-        if plot.clipped:
-            parts.append(f"{plot.clipped} outliers above")
+        if at.clipped:
+            parts.append(f"{at.clipped} outliers above")
         if self.look.window is not None:
             parts.append("zoomed (0: everything)")
         return " · ".join(parts)
@@ -182,33 +186,33 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         rows = range(len(plot.cells))
         return min(rows, key=lambda r: abs(plot.value_at_row(r) - (view.best_loss or 0))), column
 
-    def _y_label(self, plot: Plot, row: int) -> Text:
+    def _y_label(self, plot: Plot, row: int) -> Segment:
         rows = len(plot.cells)
         shown = row % max(2, rows // 4) == 0
         label = (
             f"{short(plot.value_at_row(row)):>{AXIS - 2}} ┤" if shown else " " * (AXIS - 1) + "│"
         )
-        return Text(label, self._style("axis"))
+        return Segment(label, self._style("axis"))
 
     def _row(
-        self, text: Text, cells: list[tuple[str, int]], styles: list[Style], best: int | None
-    ) -> None:
+        self, cells: list[tuple[str, int]], styles: list[Style], best: int | None
+    ) -> list[Segment]:
+        pieces = [
+            Segment(
+                "".join(character for character, _ in run), styles[owner] if owner >= 0 else None
+            )
+            for owner, run in groupby(cells, key=itemgetter(1))
+        ]
         cursor = self._cursor if self.has_focus else None
-        run, run_owner = "", -2
-        for column, (character, owner) in enumerate(cells):
-            special = column in (cursor, best)
-            if special or owner != run_owner:
-                text.append(run, styles[run_owner] if run_owner >= 0 else "")
-                run, run_owner = "", owner
-            if column == best:
-                text.append("★", self._style("best"))
-            elif column == cursor:
-                text.append("┊" if character == " " else character, "reverse")
-            else:
-                run += character
-        text.append(run, styles[run_owner] if run_owner >= 0 else "")
+        if cursor is not None:
+            shown = cells[cursor][0]
+            mark = Segment("┊" if shown == " " else shown, Style(reverse=True))
+            pieces = _replaced(pieces, cursor, mark)
+        if best is not None:
+            pieces = _replaced(pieces, best, Segment("★", self._style("best")))
+        return pieces
 
-    def _x_axis(self, plot: Plot, width: int) -> Text:
+    def _x_axis(self, plot: Plot, width: int) -> Segment:
         line = [" "] * width
         count = max(2, min(8, width // 14)) if plot.last > plot.first else 1
         for k in range(count):
@@ -218,7 +222,7 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
             label = f"{step:.0f}"
             start = max(0, min(column - len(label) // 2, width - len(label)))
             line[start : start + len(label)] = label
-        return Text(" " * AXIS + "".join(line), self._style("axis"))
+        return Segment(" " * AXIS + "".join(line), self._style("axis"))
 
     def _empty(self) -> Text:
         message = "The curves begin with the first report." if self.size.width > 45 else "No points"
@@ -263,11 +267,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         first, last = self._plot.first, self._plot.last
         center = self.cursor_step if self.cursor_step is not None else last
         span = max((last - first) / factor, 4.0)
-        whole = draw([c for c, _ in self._curves()], 2, 1, Look())
-        if whole is None or span >= whole.last - whole.first:
+        whole_first, whole_last = extent([curve.steps for curve, _ in self._curves()])
+        if span >= whole_last - whole_first:
             self.action_whole()
             return
-        start = min(max(whole.first, center - span / 2), whole.last - span)
+        start = min(max(whole_first, center - span / 2), whole_last - span)
         self._change(window=(start, start + span))
 
     def action_whole(self) -> None:
@@ -290,6 +294,12 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self.action_zoom(0.5)
 
 
+def _replaced(pieces: list[Segment], column: int, piece: Segment) -> list[Segment]:
+    """With one cell exchanged."""
+    before, _, after = Segment.divide(pieces, [column, column + 1, CELLS])
+    return [*before, piece, *after]
+
+
 def _curve(series: Series, name: str | None = None, mark: str = "") -> Curve:
-    steps = np.array(series.steps, np.float64)
-    return Curve(name or series.name, steps, np.array(series.values, np.float64), mark)
+    steps, values = np.asarray(series.steps), np.asarray(series.values)
+    return Curve(name or series.name, steps, values, mark)

@@ -18,5 +18,5 @@ def run(args: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SurroundingsError("the UI needs a terminal; the other commands do without")
     # By name: the UI stands on this package, never the reverse.
-    importlib.import_module("tui.app").main()
-    return 0
+    code: int = importlib.import_module("tui.app").main()
+    return code

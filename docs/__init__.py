@@ -1,0 +1,1 @@
+"""What the documentation shows, and the scripts that make it."""

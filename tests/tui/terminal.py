@@ -1,0 +1,103 @@
+"""``shadow-mlx tui`` on the other side of a pseudo-terminal: keys in, the screen out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pyte
+
+from tests.tui.support import NARROW, PATIENCE
+
+LATEST = 20_000
+"""Bytes of output that are kept as they came."""
+
+
+class Terminal:
+    """A terminal of its own for one process of the program.
+
+    Args:
+        size: Columns and rows.
+        bytes_a_second: How fast it takes output; 0 for as fast as it comes.
+        environment: Variables to set.
+    """
+
+    def __init__(
+        self, size: tuple[int, int] = NARROW, *, bytes_a_second: int = 0, **environment: str
+    ) -> None:
+        self.raw = b""
+        self.received = 0
+        self._rate, self._due = bytes_a_second, 0.0
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
+        self.process, self._keys = pty.fork()
+        if self.process == 0:
+            columns, rows = size
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            variables = {**os.environ, "TERM": "xterm-256color", **environment}
+            arguments = [sys.executable, "-m", "shadow_mlx", "tui"]
+            os.execvpe(sys.executable, arguments, variables)
+
+    @property
+    def screen(self) -> str:
+        """What a person sees, its lines joined and its spaces squeezed."""
+        return " ".join(" ".join(self._screen.display).split())
+
+    def wait_for(self, wanted: str | Callable[[str], Any]) -> None:
+        """Read until a text stands on the screen, or a condition on the screen holds."""
+        holds = (lambda screen: wanted in screen) if isinstance(wanted, str) else wanted
+        self._read_until(lambda: holds(self.screen))
+
+    def press(self, keys: str) -> None:
+        """Type; ``\\x11`` is Ctrl+Q, and so on."""
+        os.write(self._keys, keys.encode())
+
+    def read_for(self, seconds: float) -> None:
+        """Let it go on for a while, for what is about time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read()
+
+    def end(self) -> int:
+        """Read to the end; returns the exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self._read():
+            assert time.monotonic() < deadline, self._seen()
+        _, status = os.waitpid(self.process, 0)
+        os.close(self._keys)
+        return os.waitstatus_to_exitcode(status)
+
+    def _read_until(self, condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, self._seen()
+            assert self._read(), self._seen()
+
+    def _read(self) -> bool:
+        """Take some output; returns whether there can be more."""
+        most = 65536
+        if self._rate:
+            time.sleep(max(0.0, self._due - time.monotonic()))
+            most = self._rate // 20
+        if not select.select([self._keys], [], [], 0.2)[0]:
+            return True
+        try:
+            block = os.read(self._keys, most)
+        except OSError:  # Linux says so when the other side has closed
+            return False
+        self._due = time.monotonic() + len(block) / self._rate if self._rate else 0.0
+        self.received += len(block)
+        self.raw = (self.raw + block)[-LATEST:]
+        self._stream.feed(block)
+        return bool(block)
+
+    def _seen(self) -> str:
+        return "\n".join(["the screen:", *self._screen.display])
