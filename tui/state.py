@@ -29,6 +29,7 @@ class UiState:
     sampling: dict[str, Any] = field(default_factory=dict)
     system_prompt: str = ""
     chart: dict[str, Any] = field(default_factory=dict)
+    compare_limit: str = "200"
     keys: dict[str, str] = field(default_factory=dict)
 
 
