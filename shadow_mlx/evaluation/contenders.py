@@ -38,8 +38,8 @@ def contenders(
         model: The backbone of all of them, if it is not the one that each records.
     """
     folders = list({Path(name).expanduser().resolve(): name for name in adapters}.values())
-    backbones = [model or adapter_backbone(name) or name for name in folders]
-    short = short_names(folders)
+    backbones = [model or adapter_backbone(name) or "unknown" for name in folders]
+    short, short_backbones = short_names(folders), short_names(sorted(set(backbones)))
     found = [] if folders or "base" not in modes else [Contender("base", "base", None)]
     seen: set[str] = set()
     for adapter, backbone in zip(folders, backbones, strict=True):
@@ -47,7 +47,7 @@ def contenders(
             if mode not in modes or (mode == "base" and backbone in seen):
                 continue
             if mode == "base":
-                suffix = f" {backbone}" if len(set(backbones)) > 1 else ""
+                suffix = f" {short_backbones[backbone]}" if len(short_backbones) > 1 else ""
                 seen.add(backbone)
             else:
                 suffix = f" {short[adapter]}" if len(folders) > 1 else ""

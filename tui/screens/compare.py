@@ -53,6 +53,8 @@ differs from **attached** is underlined.
     DEFAULT_CSS = """
     CompareScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
     CompareScreen #prompt { margin: 0 1; height: 1; }
+    CompareScreen.-narrow #columns { layout: vertical; }
+    CompareScreen.-low #detail { display: none; }
     CompareScreen BatchView { display: none; }
     CompareScreen.-batch BatchView { display: block; }
     CompareScreen.-batch SideBySide, CompareScreen.-batch #prompt { display: none; }

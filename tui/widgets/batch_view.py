@@ -33,7 +33,6 @@ class BatchView(Vertical):
     BatchView #matrix { height: auto; max-height: 8; }
     BatchView #examples { height: 1fr; min-height: 4; }
     BatchView #detail { height: 2fr; border-top: solid $panel-lighten-2; padding: 0 1; }
-    .-low BatchView #detail { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="compare-filter"),

@@ -69,7 +69,6 @@ class SideBySide(Vertical):
     DEFAULT_CSS = """
     SideBySide { height: 1fr; }
     SideBySide #columns { height: 1fr; layout: horizontal; }
-    .-narrow SideBySide #columns { layout: vertical; }
     SideBySide #tally { height: auto; padding: 0 1; }
     """
 
