@@ -93,7 +93,7 @@ class CompareFile(Request):
     adapters: list[str]
     model: str | None = None
     limit: int | None = None
-    max_tokens: int = 128
+    max_tokens: int = 256
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def compare(request: m.CompareFile, stopped: threading.Event) -> None:
     """Two questions (or as many as the limit says); ``long`` measures until it is stopped."""
     for done in range(3):
         send(m.Progress(request.id, "attached: answers", done, 3))
-    while request.data == "long.jsonl" and not stopped.wait(0.01):
+    while request.data == "long.jsonl" and not stopped.wait(0.05):
         send(m.Progress(request.id, "detached: answers", 1, 2))
     right = {"base": (False, True), "attached": (True, True), "detached": (True, False)}
     if len(request.adapters) > 1:

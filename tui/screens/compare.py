@@ -27,6 +27,9 @@ from tui.words import bar
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender
 
+MAX_TOKENS = 256
+"""Longest answer to a question of a test file, unless the chat's settings name another."""
+
 NO_ADAPTER = "There is no adapter to compare: train one, or ctrl+o opens one."
 
 
@@ -44,7 +47,8 @@ differs from **attached** is underlined.
 - `Ctrl+B` blind: the answers stand in random order without names; `a`, `b`, `c` … or a click
   votes, and the names are shown
 - `Ctrl+R` measures a whole **test file**: exact matches, loss, speed, memory, and what each model
-  FIXED and REGRESSED against each other
+  FIXED and REGRESSED against each other; answers are cut at 256 tokens, or where the chat's
+  settings (`Ctrl+G` there) say
 - there: `f` filters the examples, `p` changes the pair, `/` searches, `Enter` on a cell of the
   matrix shows what changed, `Enter` on an example shows it whole; `e` writes it all as an HTML
   report; `w` goes back to the prompt
@@ -119,6 +123,7 @@ differs from **attached** is underlined.
         await self._columns.seat(names, reference)
         self.remove_class("-batch")
         self._draw()
+        self.refresh_bindings()
 
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
@@ -129,7 +134,6 @@ differs from **attached** is underlined.
         if not self.adapters:
             text = " no adapter yet: train one (4), or ctrl+o"
         self.query_one("#status", Static).update(Text(text, no_wrap=True))
-        self.refresh_bindings()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Let all of them answer."""
@@ -168,8 +172,10 @@ differs from **attached** is underlined.
         self.refresh_bindings()
 
     def _say(self, busy: str) -> None:
-        self._busy = visible(busy)
-        self._draw()
+        """What is at work now; drawn when it changes, however often it is told."""
+        if visible(busy) != self._busy:
+            self._busy = visible(busy)
+            self._draw()
 
     async def _stream(self, contender: Contender, messages: list[dict[str, str]]) -> None:
         child = self.ui.child("models")
@@ -259,7 +265,10 @@ differs from **attached** is underlined.
     async def _measure(self, asked: BatchRequest) -> None:
         child = self.ui.child("models")
         number = self._asked = child.number()
-        request = m.CompareFile(number, asked.data, list(self.adapters), limit=asked.limit)
+        longest = int(self.ui.state.sampling.get("max_tokens", MAX_TOKENS))
+        request = m.CompareFile(
+            number, asked.data, list(self.adapters), limit=asked.limit, max_tokens=longest
+        )
         self.ui.forget_loaded()
         self.add_class("-batch")
         self._say("loading")
@@ -274,6 +283,9 @@ differs from **attached** is underlined.
             self.ui.tell(str(error), "error")
         self._asked = None
         self._say("")
+        if self._view.figures is None:  # nothing was measured
+            self.action_prompt()
+        self.refresh_bindings()
 
     @work(exclusive=True, group="dialog")
     async def action_export(self) -> None:
