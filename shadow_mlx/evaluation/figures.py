@@ -40,6 +40,10 @@ def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:,.0f} ms"
 
 
+def _perplexity(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+
+
 def megabytes(size: float) -> str:
     """Bytes as MB or GB (powers of ten)."""
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
@@ -54,7 +58,7 @@ FIGURES = (
         _share,
     ),
     Figure("loss", "loss", "cross entropy in nats a supervised token", "{:.3f}".format),
-    Figure("perplexity", "perplexity", "e to the power of the loss", "{:.3g}".format),
+    Figure("perplexity", "perplexity", "e to the power of the loss", _perplexity),
     Figure("decode_tps", "decode tok/s", "generated tokens a second, one question alone", _rate),
     Figure(
         "first_token_seconds",
