@@ -49,6 +49,7 @@ def megabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
 
 
+# In the order of what people ask first: a narrow screen cuts the last ones off.
 FIGURES = (
     Figure("exact", "exact", "answers that are the expected text, white space aside", _share),
     Figure(
@@ -58,7 +59,6 @@ FIGURES = (
         _share,
     ),
     Figure("loss", "loss", "cross entropy in nats a supervised token", "{:.3f}".format),
-    Figure("perplexity", "perplexity", "e to the power of the loss", _perplexity),
     Figure("decode_tps", "decode tok/s", "generated tokens a second, one question alone", _rate),
     Figure(
         "first_token_seconds",
@@ -72,6 +72,7 @@ FIGURES = (
         "weights, cache, and the most that computing one answer took beside them",
         megabytes,
     ),
+    Figure("perplexity", "perplexity", "e to the power of the loss", _perplexity),
     Figure("parameters", "parameters", "everything that the model needs to answer", "{:,}".format),
     Figure(
         "trainable_parameters",

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from rich.text import Text
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, SelectionList, Static
+from textual.widgets import DataTable, Input, Static
 
 from tests.evaluation.made import made_comparison
 from tests.tui.support import NARROW, WIDE, press, run, shown, told, until, words
 from tui import comparison
 from tui.app import ShadowApp
 from tui.comparison import differing
+from tui.screens.comparing import AdapterPicker
 from tui.widgets.side_by_side import Column, SideBySide
 
 
@@ -130,23 +131,26 @@ def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Path) ->
     shutil.copytree(adapter, own_place / "hidden" / ".away")
 
     async def test() -> None:
-        async with shown(ShadowApp(FAKE), (240, 50)) as pilot:
+        async with shown(ShadowApp(FAKE), WIDE) as pilot:
             await _ready(pilot)
             await press(pilot, "ctrl+o")
             await until(pilot, lambda: "Adapters to compare" in words(pilot))
-            marks = pilot.app.screen.query_one(SelectionList)
-            assert len(marks.selected) == 1
+            picker = pilot.app.screen
+            assert isinstance(picker, AdapterPicker)
+            assert len(picker.marked) == 1
+            assert words(pilot).count("[ ]") == 1
             await press(pilot, "down", "space", "tab", *"nowhere", "enter")
             await until(pilot, lambda: "nowhere: no adapter here" in words(pilot))
             field = pilot.app.screen.query_one("#folder", Input)
             field.value = "hidden/.away"
             await press(pilot, "enter")
-            await until(pilot, lambda: len(marks.selected) == 3)
+            await until(pilot, lambda: words(pilot).count("[x]") == 3)
             await press(pilot, "ctrl+s")
             await until(pilot, lambda: len(pilot.app.screen.query(Column)) == 7)
             pilot.app.screen.query_one("#prompt").focus()
             await _asked(pilot, "hello")
             columns = pilot.app.screen.query_one(SideBySide)
+            assert all(column.outer_size.width == 30 for column in columns.query(Column))
             assert columns.order[0] == "base"
             assert {"attached adapters", "detached two", "attached .away"} <= set(columns.order)
             await press(pilot, "ctrl+r")

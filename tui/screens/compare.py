@@ -57,7 +57,6 @@ differs from **attached** is underlined.
     DEFAULT_CSS = """
     CompareScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
     CompareScreen #prompt { margin: 0 1; height: 1; }
-    CompareScreen.-narrow #columns { layout: vertical; }
     CompareScreen.-low #detail { display: none; }
     CompareScreen BatchView { display: none; }
     CompareScreen.-batch BatchView { display: block; }
@@ -68,7 +67,7 @@ differs from **attached** is underlined.
         Binding("ctrl+b", "blind", "Blind", id="compare-blind", priority=True),
         Binding("ctrl+o", "open", "Adapters", id="compare-open", priority=True),
         Binding("w", "prompt", "Prompt", id="compare-prompt"),
-        Binding("e", "export", "HTML report", id="compare-export"),
+        Binding("e", "export", "Report", id="compare-export"),
         *(Binding(x.lower(), f"vote({i})", f"Vote {x}") for i, x in enumerate(LETTERS)),
         Binding("escape", "stop_or_leave", "Stop", show=False),
     ]
@@ -234,8 +233,8 @@ differs from **attached** is underlined.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of the other way to compare are not shown."""
         batch = self.has_class("-batch")
-        if action == "prompt":
-            return batch
+        if action in ("prompt", "blind"):
+            return batch == (action == "prompt")
         if action == "export":
             return batch and self._view.figures is not None
         if action == "vote":

@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, SelectionList, Static
-from textual.widgets.selection_list import Selection
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 from shadow_mlx.terminal import visible
 from tui import bridge
@@ -28,59 +28,83 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
     """
 
     DEFAULT_CSS = """
-    AdapterPicker SelectionList { height: auto; max-height: 10; border: none; padding: 0; }
+    AdapterPicker OptionList { height: auto; max-height: 10; border: none; padding: 0; }
+    AdapterPicker OptionList:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
+        Binding("space", "mark", "Mark"),
         Binding("ctrl+s", "take", "Compare these", priority=True),
     ]
 
     def __init__(self, known: Sequence[str], chosen: Sequence[str]) -> None:
         super().__init__()
         self._known = list(dict.fromkeys([*chosen, *known]))
-        self._chosen = set(chosen)
+        self.marked = list(chosen)
 
     def compose(self) -> ComposeResult:
         """The list, a field for another path, and the key that takes them."""
         with Vertical(classes="dialog"):
-            yield Static("Adapters to compare (space marks one):")
-            yield SelectionList[str](
-                *(_selection(folder, folder in self._chosen) for folder in self._known)
-            )
+            yield Static("Adapters to compare (space or Enter marks one):")
+            yield OptionList(*(Option(self._line(folder)) for folder in self._known))
             yield Input(placeholder="another folder (Enter adds it)", compact=True, id="folder")
             yield Static(id="wrong", markup=False, classes="problem")
             yield Button("Compare these (ctrl+s)", id="take", variant="primary")
 
     def on_mount(self) -> None:
         """The list first, unless there is nothing in it."""
-        self.query_one(SelectionList if self._known else Input).focus()
+        listed = self.query_one(OptionList)
+        listed.highlighted = 0 if self._known else None
+        (listed if self._known else self.query_one(Input)).focus()
+
+    def _line(self, folder: str) -> Text:
+        return Text(f"{'[x]' if folder in self.marked else '[ ]'} {visible(folder)}")
+
+    def _mark(self, place: int) -> None:
+        folder = self._known[place]
+        if folder in self.marked:
+            self.marked.remove(folder)
+        else:
+            self.marked.append(folder)
+        listed = self.query_one(OptionList)
+        listed.replace_option_prompt_at_index(place, self._line(folder))
+
+    def action_mark(self) -> None:
+        """Mark what is under the cursor, or not."""
+        place = self.query_one(OptionList).highlighted
+        if place is not None:
+            self._mark(place)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter and a click mark too."""
+        self._mark(event.option_index)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Add a folder that holds an adapter, marked."""
-        folder = str(Path(event.value.strip()).expanduser()) if event.value.strip() else ""
-        marks = self.query_one(SelectionList)
-        wrong = ""
-        if not folder:
+        if not event.value.strip():
             self.action_take()
             return
+        folder = str(Path(event.value.strip()).expanduser())
         if not bridge.has_adapter(Path(folder)):
-            wrong = f"{folder}: no adapter here"
-        elif folder in self._known:
-            marks.select(folder)
-        else:
+            self._complain(f"{folder}: no adapter here")
+            return
+        if folder not in self._known:
             self._known.append(folder)
-            marks.add_option(_selection(folder, True))
+            self.query_one(OptionList).add_option(Option(self._line(folder)))
+        if folder not in self.marked:
+            self._mark(self._known.index(folder))
+        self._complain("")
+        event.input.value = ""
+
+    def _complain(self, wrong: str) -> None:
         self.query_one("#wrong", Static).update(visible(wrong))
-        if not wrong:
-            event.input.value = ""
 
     def action_take(self) -> None:
         """Give back the marked ones, in the order of the list."""
-        marked = set(self.query_one(SelectionList).selected)
-        if not marked:
-            self.query_one("#wrong", Static).update("Mark at least one, or add a folder.")
+        if not self.marked:
+            self._complain("Mark at least one, or add a folder.")
             return
-        self.dismiss(tuple(folder for folder in self._known if folder in marked))
+        self.dismiss(tuple(folder for folder in self._known if folder in self.marked))
 
     def action_cancel(self) -> None:
         """Change nothing."""
@@ -89,10 +113,6 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
     def on_button_pressed(self) -> None:
         """As the key."""
         self.action_take()
-
-
-def _selection(folder: str, marked: bool) -> Selection[str]:
-    return Selection(Text(visible(folder)), folder, marked)
 
 
 @dataclass(frozen=True)

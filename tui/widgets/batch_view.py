@@ -37,7 +37,7 @@ class BatchView(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="compare-filter"),
         Binding("p", "pair", "Pair", id="compare-pair"),
-        Binding("slash", "search", "Search", key_display="/", id="compare-search"),
+        Binding("slash", "search", "Search", show=False, key_display="/", id="compare-search"),
     ]
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class BatchView(Vertical):
         yield Static(id="notice", markup=False)
         yield DataTable(id="figures", cursor_type="none", show_cursor=False)
         yield Static(
-            "+ FIXED, − REGRESSED by the row's model against the column's (Enter shows which)",
+            "+ FIXED, − REGRESSED by the row's model against the column's (Enter lists)",
             classes="caption",
         )
         yield DataTable(id="matrix")

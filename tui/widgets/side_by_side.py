@@ -22,12 +22,18 @@ LETTERS = string.ascii_uppercase[:9]
 """Columns that a key votes for; a click votes for any."""
 
 
+NARROWEST = 24
+"""Cells of a column below which the row of columns scrolls."""
+
+STACKED = 110
+"""Cells of width below which the columns stand one above the other."""
+
+
 class Column(VerticalScroll):
     """One answer, with what it took."""
 
     DEFAULT_CSS = """
-    Column { width: 1fr; min-width: 24; height: 1fr; min-height: 5; padding: 0 1; }
-    Column { border: round $panel-lighten-2; }
+    Column { width: 1fr; height: 1fr; padding: 0 1; border: round $panel-lighten-2; }
     Column:focus { border: round $primary; }
     """
 
@@ -69,6 +75,9 @@ class SideBySide(Vertical):
     DEFAULT_CSS = """
     SideBySide { height: 1fr; }
     SideBySide #columns { height: 1fr; layout: horizontal; }
+    SideBySide.-crowded Column { width: 30; }
+    SideBySide.-stacked #columns { layout: vertical; }
+    SideBySide.-stacked Column { width: 1fr; height: auto; min-height: 6; max-height: 14; }
     SideBySide #tally { height: auto; padding: 0 1; }
     """
 
@@ -93,6 +102,21 @@ class SideBySide(Vertical):
         await columns.mount_all(Column(place) for place in range(len(names)))
         self._names, self._reference, self._tally = list(names), reference, {}
         self.begin(blind=False)
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """Other columns fit."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Beside each other, in a row that scrolls when they are many; stacked where it is narrow.
+
+        A column that shares the width cannot be kept from vanishing when there are too many.
+        """
+        stacked = self.size.width < STACKED
+        self.set_class(stacked, "-stacked")
+        crowded = len(self._names) * NARROWEST > self.size.width
+        self.set_class(crowded and not stacked, "-crowded")
 
     def begin(self, *, blind: bool) -> None:
         """Empty columns for a new prompt, in random order without names when blind."""
