@@ -12,6 +12,7 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
+from shadow_mlx.worker import messages as m
 from tests.evaluation.made import made_comparison
 from tests.tui.support import NARROW, WIDE, press, run, shown, told, until, words
 from tui import comparison
@@ -111,17 +112,38 @@ def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
     run(test())
 
 
-def test_stopped_the_others_are_not_asked_and_nothing_stays_hidden() -> None:
+def test_stopped_the_others_are_not_asked() -> None:
     async def test() -> None:
         async with shown(ShadowApp(FAKE), WIDE) as pilot:
             await _ready(pilot)
-            await press(pilot, "ctrl+b", *"long", "enter")
+            await press(pilot, *"long", "enter")
             await until(pilot, lambda: "on on" in words(pilot))
             await press(pilot, "escape")
             columns = pilot.app.screen.query_one(SideBySide)
-            await until(pilot, lambda: not columns.hidden)
+            await until(pilot, lambda: "type a prompt" in words(pilot))
             assert set(columns.answers) == {"base"}
-            assert "A base" in words(pilot) or "B base" in words(pilot) or "C base" in words(pilot)
+
+    run(test())
+
+
+def test_blind_nothing_shows_before_all_have_answered_and_a_failure_ends_it() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE), WIDE) as pilot:
+            await _ready(pilot)
+            columns = pilot.app.screen.query_one(SideBySide)
+            await press(pilot, "ctrl+b")
+            columns.begin(blind=True)
+            answer = m.Answered(1, "base", "early", 1, 1, 0, 1.0, 1.0, 1, "stop", 0.1)
+            columns.hear("base", "early")
+            columns.keep("base", answer)
+            await pilot.pause()
+            assert "early" not in words(pilot)
+            for name in ("attached", "detached"):
+                columns.keep(name, answer)
+            await until(pilot, lambda: words(pilot).count("early") == 3)
+            await press(pilot, *"fail", "enter")
+            await until(pilot, lambda: "the chat template refuses" in told(pilot))
+            await until(pilot, lambda: f"A {columns.order[0]}" in words(pilot))
 
     run(test())
 

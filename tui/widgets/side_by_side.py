@@ -126,8 +126,8 @@ class SideBySide(Vertical):
         self.draw()
 
     def hear(self, name: str, text: str) -> None:
-        """An answer as far as it has come."""
-        if name in self.order:
+        """An answer as far as it has come; blind, who comes first would tell who it is."""
+        if name in self.order and not self.hidden:
             column = self.query(Column)[self.order.index(name)]
             column.query_one(Static).update(visible(text))
 
@@ -139,7 +139,7 @@ class SideBySide(Vertical):
     @property
     def can_vote(self) -> bool:
         """Whether every answer is there and their names are hidden."""
-        return self.hidden and bool(self.order) and len(self.answers) == len(self.order)
+        return self.hidden and 0 < len(self.order) == len(self.answers)
 
     def vote(self, place: int) -> str | None:
         """Count a vote and show the names; returns whose answer it was."""
@@ -160,11 +160,11 @@ class SideBySide(Vertical):
         """Names, costs and marked differences, as far as they may be seen."""
         reference = self.answers.get(self._reference)
         for place, (name, column) in enumerate(zip(self.order, self.query(Column), strict=True)):
-            letter = letter_of(place)
-            if (answer := self.answers.get(name)) is None:
-                column.show(letter if self.hidden else f"{letter} {visible(name)}", "", "")
-            elif self.hidden:
-                column.show(letter, "", visible(answer.text))
+            letter, answer = letter_of(place), self.answers.get(name)
+            if self.hidden:
+                column.show(letter, "", visible(answer.text) if answer and self.can_vote else "")
+            elif answer is None:
+                column.show(f"{letter} {visible(name)}", "", "")
             else:
                 shown = Text(visible(answer.text))
                 if reference is not None and name != self._reference:
