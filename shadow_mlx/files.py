@@ -10,12 +10,13 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from shadow_mlx.errors import SurroundingsError
+from shadow_mlx.errors import InputError, SurroundingsError
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -96,6 +97,21 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             _discard(temporary)
             _discard(replaced)
         _sync_folder(path.parent)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out now whether :func:`atomic_file` can write there later; nothing is left behind.
+
+    Raises:
+        InputError: A folder has that name.
+        SurroundingsError: The disk refuses.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; give the name of a file, such as {path / 'NAME'}")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    with disk_errors(path), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

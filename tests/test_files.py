@@ -10,7 +10,7 @@ import mlx.core as mx
 import pytest
 
 from shadow_mlx import files
-from shadow_mlx.errors import SurroundingsError
+from shadow_mlx.errors import InputError, SurroundingsError
 
 
 def names(folder: Path) -> list[str]:
@@ -124,3 +124,15 @@ def test_a_killed_writer_leaves_only_what_can_be_removed(tmp_path):
     assert len(names(tmp_path)) == 1
     files.remove_leftovers(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_whether_a_place_can_be_written_is_known_before_and_leaves_nothing(tmp_path: Path) -> None:
+    files.check_writable(tmp_path / "new" / "folder" / "file")
+    files.check_writable(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="a folder"):
+        files.check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    files.check_writable(tmp_path / "file")
+    with pytest.raises(SurroundingsError, match="a file stands where a folder is needed"):
+        files.check_writable(tmp_path / "file" / "below")

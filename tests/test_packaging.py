@@ -55,9 +55,11 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in left_out}
 
 
-def test_the_wheel_carries_types_licence_and_sprout(wheel: Path) -> None:
+def test_the_wheel_carries_types_licence_report_and_sprout(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "shadow_mlx/py.typed" in names
+    report = "shadow_mlx/evaluation/report"
+    assert {f"{report}/style.css", f"{report}/script.js"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     sprout = {
         name.split("/", 3)[3] for name in names if name.startswith("shadow_mlx/models/sprout/")

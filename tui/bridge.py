@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.events import from_json
-from shadow_mlx.files import disk_errors, write_text
+from shadow_mlx.files import check_writable, disk_errors, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
 from tui.curves import RunFold, RunView
 from tui.words import means
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
+    from shadow_mlx.evaluation.contenders import Contender
 
 POLL_SECONDS = 0.25
 SHOW_SECONDS = 0.5
@@ -222,6 +224,33 @@ def test_file(adapter: Path) -> str | None:
             if path.stem.startswith(name[:3]):
                 return str(path)
     return str(files[0]) if files else None
+
+
+def contenders(adapters: Sequence[str]) -> list[Contender]:
+    """Who takes part in a comparison of these adapters: base, attached, detached of each."""
+    from shadow_mlx.evaluation.contenders import contenders as taking_part
+
+    return taking_part(adapters)
+
+
+def report_path(data: str) -> str:
+    """A name for the report on a test file that is free in the working folder."""
+    base = f"compare-{Path(data).stem}"
+    names = (f"{base}{'' if number == 1 else f'-{number}'}.html" for number in itertools.count(1))
+    return next(name for name in names if not Path(name).exists())
+
+
+def save_report(path: Path, figures: Mapping[str, Any]) -> None:
+    """Write a comparison as an HTML file.
+
+    Raises:
+        InputError: A folder has that name.
+        SurroundingsError: The disk refuses.
+    """
+    from shadow_mlx.evaluation.report import write_report
+
+    check_writable(path)
+    write_report(path, figures)
 
 
 def has_adapter(folder: Path) -> bool:

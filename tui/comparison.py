@@ -2,90 +2,108 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
+from shadow_mlx.evaluation.differences import differences
+from shadow_mlx.evaluation.figures import FIGURES, changes, names
+from shadow_mlx.evaluation.figures import rows as figure_rows
 from shadow_mlx.terminal import visible
-from tui.words import count, gigabytes
 
-FILTERS = ("all", "fixed", "regressed", "wrong", "right")
+FILTERS = ("all", "fixed", "regressed", "wrong", "right", "wrong in all", "mixed")
+SIGNS = {True: "✔", False: "✘", None: "–"}
 
 
 @dataclass(frozen=True)
 class Example:
-    """One question with everybody's answers; ``right`` says which are exact."""
+    """One question with everybody's answers.
+
+    ``right`` says which are exact; None, there and among the answers, stands for those that a
+    stopped comparison did not come to.
+    """
 
     line: int
     prompt: str
     expected: str
-    answers: Mapping[str, str]
-    right: Mapping[str, bool]
+    answers: Mapping[str, str | None]
+    right: Mapping[str, bool | None]
 
 
-def examples_of(figures: Mapping[str, Any], right: Mapping[str, Sequence[bool]]) -> list[Example]:
-    """The examples of a finished comparison."""
+def examples_of(figures: Mapping[str, Any]) -> list[Example]:
+    """The examples of a comparison."""
     return [
         Example(
-            example["line"],
-            str(example["prompt"]),
-            str(example["expected"]),
-            example["answers"],
-            {name: flags[i] for name, flags in right.items()},
+            entry["line"],
+            str(entry["prompt"]),
+            str(entry["expected"]),
+            entry["answers"],
+            entry["right"],
         )
-        for i, example in enumerate(figures["examples"])
+        for entry in figures["examples"]
     ]
 
 
 def columns() -> tuple[str, ...]:
     """Names of the figures in :func:`rows`."""
-    return ("Model", "Exact", "Field F1", "Loss", "tok/s", "First", "Memory", "Parameters")
+    return ("model", *(figure.title for figure in FIGURES))
 
 
 def rows(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """One row of figures for each model."""
+    return [tuple(map(visible, row)) for row in figure_rows(figures)]
+
+
+def matrix(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each model; a cell says what it FIXED (+) and REGRESSED (−) against a column's."""
+    models, changed = names(figures), changes(figures)
+
+    def cell(first: str, second: str) -> str:
+        fixed, regressed = changed.get((first, second), (0, 0))
+        return "·" if first == second else f"+{fixed} −{regressed}"
+
+    return [(visible(second), *(cell(first, second) for first in models)) for second in models]
+
+
+def chosen(
+    examples: Sequence[Example], which: str, first: str, second: str, words: str = ""
+) -> list[Example]:
+    """The examples that a filter leaves.
+
+    Args:
+        examples: All of them.
+        which: One of :data:`FILTERS`; what ``second`` fixed or regressed against ``first``, or
+            has right or wrong; what all have wrong; what some have right and others wrong.
+        first: The model that is compared with.
+        second: The model that is looked at.
+        words: Text that must stand in question, expected answer or an answer.
+    """
     return [
-        (
-            visible(result["name"]),
-            f"{result['exact']:.1%}",
-            "–" if result["field_f1"] is None else f"{result['field_f1']:.1%}",
-            f"{result['loss']:.3f}",
-            f"{result['decode_tps']:,.0f}",
-            f"{1000 * result['first_token_seconds']:,.0f} ms",
-            gigabytes(result["memory_bytes"]),
-            count(result["parameters"]),
-        )
-        for result in figures["results"]
+        example
+        for example in examples
+        if _belongs(which, example, first, second) and _holds(example, words.lower())
     ]
 
 
-def matrix(figures: Mapping[str, Any]) -> str:
-    """What each model FIXED and REGRESSED against each before it, one line a pair."""
-    return "\n".join(
-        visible(
-            f"{p['second']} against {p['first']}: FIXED {p['fixed']}, REGRESSED {p['regressed']}, "
-            f"right in both {p['both_right']}, wrong in both {p['both_wrong']}"
-        )
-        for p in figures["pairings"]
-    )
+def _belongs(which: str, example: Example, first: str, second: str) -> bool:
+    before, after = example.right.get(first), example.right.get(second)
+    everybody = [right for right in example.right.values() if right is not None]
+    return {
+        "all": True,
+        "fixed": before is False and after is True,
+        "regressed": before is True and after is False,
+        "wrong": after is False,
+        "right": after is True,
+        "wrong in all": bool(everybody) and not any(everybody),
+        "mixed": any(everybody) and not all(everybody),
+    }[which]
 
 
-def chosen(examples: Sequence[Example], which: str, first: str, second: str) -> list[Example]:
-    """The examples that ``second`` fixed or regressed against ``first``, or has right or wrong."""
-    pairs = ((e, bool(e.right.get(first)), bool(e.right.get(second))) for e in examples)
-    return [e for e, before, after in pairs if _belongs(which, before, after)]
-
-
-def _belongs(which: str, before: bool, after: bool) -> bool:
-    if which == "fixed":
-        return after and not before
-    if which == "regressed":
-        return before and not after
-    return which == "all" or after == (which == "right")
+def _holds(example: Example, words: str) -> bool:
+    texts = (example.prompt, example.expected, *(a for a in example.answers.values() if a))
+    return not words or any(words in text.lower() for text in texts)
 
 
 def detail(example: Example) -> Text:
@@ -96,22 +114,19 @@ def detail(example: Example) -> Text:
     text.append("expected\n", "bold")
     text.append(visible(example.expected) + "\n")
     for name, answer in example.answers.items():
-        sign = "✔" if example.right.get(name) else "✘"
-        text.append(f"\n{sign} {visible(name)}\n", "bold")
-        text.append_text(differing(visible(example.expected), visible(answer)))
+        text.append(f"\n{SIGNS[example.right.get(name)]} {visible(name)}\n", "bold")
+        if answer is None:
+            text.append("not answered", "italic")
+        else:
+            text.append_text(differing(visible(example.expected), visible(answer)))
         text.append("\n")
     return text
 
 
 def differing(reference: str, other: str) -> Text:
     """``other`` with what differs from ``reference`` underlined and bold."""
-    before, after = _words(reference), _words(other)
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     text = Text()
-    for kind, _, _, start, end in matcher.get_opcodes():
-        text.append("".join(after[start:end]), "" if kind == "equal" else "bold underline")
+    for piece in differences(reference, other):
+        if piece.kind != "missing":
+            text.append(piece.text, "bold underline" if piece.kind == "added" else "")
     return text
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+|\s+|[^\w\s]", text)

@@ -34,6 +34,7 @@ class UiState:
     system_prompt: str = ""
     chart: dict[str, Any] = field(default_factory=dict)
     panes: dict[str, Any] = field(default_factory=dict)
+    compare_limit: str = "200"
     keys: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,7 +13,7 @@ from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.questions import Question
 from shadow_mlx.events import StopToken
-from shadow_mlx.generation.decode import decode
+from shadow_mlx.generation.decode import Answer, decode
 
 OnProgress = Callable[[int], None]
 
@@ -27,8 +27,10 @@ def answer_all(
     batch_size: int = 32,
     on_progress: OnProgress = lambda done: None,
     stop: StopToken | None = None,
-) -> list[str]:
+) -> list[str | None]:
     """The model's greedy answers, in the order of the questions.
+
+    Stopped, it gives those that were finished by then, and None for the others.
 
     Args:
         model: Anything with mlx-lm's call surface.
@@ -38,9 +40,6 @@ def answer_all(
         batch_size: Answers that are generated together.
         on_progress: Called with the number of finished answers.
         stop: Looked at between tokens.
-
-    Raises:
-        Interrupted: ``stop`` asked for it.
     """
     generator = BatchGenerator(
         model,
@@ -51,19 +50,20 @@ def answer_all(
     try:
         numbers = generator.insert([list(question.prompt) for question in questions])
         tokens: dict[int, list[int]] = {number: [] for number in numbers}
-        done = 0
-        while responses := generator.next_generated():
-            if stop is not None and stop.stopping:
-                raise Interrupted(f"stopped after {done} of {len(questions)} answers")
+        finished: dict[int, str] = {}
+        while not (stop is not None and stop.stopping):
+            responses = generator.next_generated()
+            if not responses:
+                break
             for response in responses:
                 if response.finish_reason != "stop":
                     tokens[response.uid].append(response.token)
                 if response.finish_reason is not None:
-                    done += 1
-                    on_progress(done)
+                    finished[response.uid] = tokenizer.decode(tokens[response.uid])
+                    on_progress(len(finished))
     finally:
         generator.close()
-    return [tokenizer.decode(tokens[number]) for number in numbers]
+    return [finished.get(number) for number in numbers]
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,31 @@ class Speed:
 
 
 def measure_speed(
-    model: Any, tokenizer: Any, questions: Sequence[Question], *, max_tokens: int, trials: int = 5
+    model: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    *,
+    max_tokens: int,
+    trials: int = 5,
+    stop: StopToken | None = None,
 ) -> Speed:
-    """Ask the first few questions one at a time, after one that warms up."""
+    """Ask the first few questions one at a time, after one that warms up.
+
+    Raises:
+        Interrupted: ``stop`` asked for it.
+    """
+
+    def look_at_stop(text: str = "") -> None:
+        if stop is not None and stop.stopping:
+            raise Interrupted("stopped while the speed was measured")
+
+    def ask(question: Question) -> Answer:
+        look_at_stop()
+        return decode(model, tokenizer, question.prompt, sampling, on_text=look_at_stop)
+
     sampling = SamplingConfig(max_tokens=max_tokens)
-    decode(model, tokenizer, questions[0].prompt, sampling)
-    answers = [
-        decode(model, tokenizer, question.prompt, sampling) for question in questions[:trials]
-    ]
+    ask(questions[0])
+    answers = [ask(question) for question in questions[:trials]]
     return Speed(
         prompt_tps=statistics.median(answer.prompt_tps for answer in answers),
         decode_tps=statistics.median(answer.generation_tps for answer in answers),

@@ -1,28 +1,33 @@
 """Base, attached, detached and other adapters on one test file, measured and paired.
 
-The same file and limit give the same answers: decoding is greedy.
+The same file, limit and seed give the same questions, and these the same answers: decoding is
+greedy.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.config import MODES, Mode
 from shadow_mlx.data.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
+from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
+from shadow_mlx.evaluation.contenders import Contender, contenders
 from shadow_mlx.evaluation.metrics import count_fields, exact_match
 from shadow_mlx.evaluation.questions import Question, questions_of
+from shadow_mlx.evaluation.results import Comparison, Result
 from shadow_mlx.evaluation.scoring import mean_loss, perplexity
 from shadow_mlx.events import StopToken
 from shadow_mlx.generation.decode import weight_bytes
@@ -33,99 +38,6 @@ OnStep = Callable[[str, int, int], None]
 """Called with what is measured now, how much of it is done, and how much there is."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one model scored. Losses are in nats a supervised token, times in seconds.
-
-    ``exact`` and ``field_f1`` are shares from 0 to 1; ``field_f1`` is None where the expected
-    answers are no JSON. ``right`` tells for each question whether its answer matched exactly.
-    """
-
-    name: str
-    mode: Mode
-    adapter: str | None
-    questions: int
-    exact: float
-    field_f1: float | None
-    loss: float
-    perplexity: float
-    prompt_tps: float
-    decode_tps: float
-    first_token_seconds: float
-    memory_bytes: int
-    weight_bytes: int
-    parameters: int
-    shadow_parameters: int
-    seconds: float
-    answers: tuple[str, ...]
-    right: tuple[bool, ...]
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """How the second model's answers differ from the first one's, question by question."""
-
-    first: str
-    second: str
-    both_right: int
-    fixed: int
-    regressed: int
-    both_wrong: int
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Everything that was measured on one file."""
-
-    data: str
-    questions: tuple[Question, ...]
-    results: tuple[Result, ...]
-
-    def pairings(self) -> list[Pairing]:
-        """Each model against each that was listed before it."""
-        return [
-            pair(first, second)
-            for i, second in enumerate(self.results)
-            for first in self.results[:i]
-        ]
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; answers beside their questions."""
-        results = []
-        for result in self.results:
-            figures = dataclasses.asdict(result)
-            del figures["answers"], figures["right"]
-            results.append(figures)
-        examples = [
-            {
-                "line": question.line,
-                "prompt": question.shown,
-                "expected": question.expected,
-                "answers": {result.name: result.answers[i] for result in self.results},
-            }
-            for i, question in enumerate(self.questions)
-        ]
-        return {
-            "data": self.data,
-            "results": results,
-            "pairings": [dataclasses.asdict(pairing) for pairing in self.pairings()],
-            "examples": examples,
-        }
-
-
-def pair(first: Result, second: Result) -> Pairing:
-    """Count what ``second`` FIXED and what it REGRESSED against ``first``."""
-    outcomes = list(zip(first.right, second.right, strict=True))
-    return Pairing(
-        first.name,
-        second.name,
-        both_right=outcomes.count((True, True)),
-        fixed=outcomes.count((False, True)),
-        regressed=outcomes.count((True, False)),
-        both_wrong=outcomes.count((False, False)),
-    )
-
-
 def compare(
     data: str | Path,
     adapters: Sequence[str],
@@ -133,6 +45,7 @@ def compare(
     modes: Sequence[Mode] = MODES,
     model: str | None = None,
     limit: int | None = None,
+    seed: int | None = None,
     max_tokens: int = 256,
     batch_size: int = 32,
     on_step: OnStep = lambda what, done, total: None,
@@ -140,12 +53,16 @@ def compare(
 ) -> Comparison:
     """Measure every mode of every adapter on one test file.
 
+    Stopped, it gives what is measured by then: whole results, and the answers so far of the model
+    that was at work.
+
     Args:
         data: A JSON Lines file of chats or completions.
-        adapters: Adapter folders; with several, the base is measured once, with the first.
+        adapters: Adapter folders; a backbone that several share is measured once.
         modes: Which of base, attached and detached to measure.
         model: The backbone, if it is not the one that the adapters record.
-        limit: Use only the first so many examples.
+        limit: Use only so many examples, the first ones.
+        seed: With a limit, draw the examples from the whole file: the same ones for the same seed.
         max_tokens: Longest answer.
         batch_size: Answers that are generated together.
         on_step: Told about progress.
@@ -153,74 +70,108 @@ def compare(
 
     Raises:
         InputError: A file or an adapter cannot be used.
-        Interrupted: ``stop`` asked for it.
+        Interrupted: ``stop`` asked for it before there was anything to give.
     """
-    results: list[Result] = []
-    questions: list[Question] = []
-    for adapter in adapters:
-        attached, tokenizer = load(model, adapter, "attached")
-        records = _first(JsonLines(data), limit)
-        encoder = Encoder(tokenizer)
-        dataset = encode_all(records, encoder)
-        questions = questions_of(records, tokenizer)
-        for mode, contender in _contenders(modes_of(attached), modes, first=not results):
-            name = mode if len(adapters) == 1 or mode == "base" else f"{mode} {adapter}"
-            start = time.monotonic()
-            on_step(f"{name}: loss", 0, 1)
-            loss = mean_loss(contender, dataset, stop=stop)
-
-            answers = answer_all(
-                contender,
-                tokenizer,
-                questions,
-                max_tokens=max_tokens,
-                batch_size=batch_size,
-                on_progress=functools.partial(_answered, on_step, name, len(questions)),
-                stop=stop,
-            )
-            seconds = time.monotonic() - start
-            speed = measure_speed(contender, tokenizer, questions, max_tokens=max_tokens)
-            results.append(
-                _result(name, mode, adapter, contender, questions, answers, loss, speed, seconds)
-            )
-        del attached
-        mx.clear_cache()
-    return Comparison(str(data), tuple(questions), tuple(results))
+    taking_part = contenders(adapters, modes, model)
+    if not taking_part:
+        raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
+    test = _Test(
+        _chosen(JsonLines(data), limit, seed), max_tokens, batch_size, on_step, stop or StopToken()
+    )
+    measured: list[tuple[Result, list[Question]]] = []
+    try:
+        for one in _measure_all(test, taking_part, model):
+            measured.append(one)  # kept, whatever comes later
+    except Interrupted:
+        if not measured:
+            raise
+    results = tuple(result for result, _ in measured)
+    stopped = len(results) < len(taking_part) or any(None in result.right for result in results)
+    return Comparison(str(data), tuple(measured[-1][1]), results, stopped)
 
 
-def _answered(on_step: OnStep, name: str, total: int, done: int) -> None:
-    on_step(f"{name}: answers", done, total)
+@dataclass(frozen=True)
+class _Test:
+    """What every model is put to, and who hears of it."""
+
+    records: Records
+    max_tokens: int
+    batch_size: int
+    on_step: OnStep
+    stop: StopToken
+
+    def step(self, name: str, total: int, done: int) -> None:
+        """Tell how many answers there are."""
+        self.on_step(f"{name}: answers", done, total)
+
+    def look_at_stop(self) -> None:
+        """Raise :class:`Interrupted` when asked to stop."""
+        if self.stop.stopping:
+            raise Interrupted("stopped before there was anything to show")
 
 
-def _contenders(
-    loaded: Mapping[Mode, Any], modes: Sequence[Mode], *, first: bool
-) -> Iterator[tuple[Mode, Any]]:
-    for mode in ("base", "attached", "detached"):
-        if mode in modes and (mode != "base" or first):
-            yield mode, loaded[mode]
+def _measure_all(
+    test: _Test, taking_part: Sequence[Contender], model: str | None
+) -> Iterator[tuple[Result, list[Question]]]:
+    for adapter, group in itertools.groupby(taking_part, lambda one: one.adapter):
+        test.look_at_stop()
+        yield from _measure_adapter(test, list(group), model, adapter)
+        mx.clear_cache()  # what this adapter took is free before the next one is loaded
+
+
+def _measure_adapter(
+    test: _Test, group: Sequence[Contender], model: str | None, adapter: str | None
+) -> Iterator[tuple[Result, list[Question]]]:
+    """The results of modes that share their weights."""
+    test.on_step(f"{group[0].name}: loading", 0, 1)
+    loaded, tokenizer = load(model, adapter, "base" if adapter is None else "attached")
+    dataset = encode_all(test.records, Encoder(tokenizer))
+    questions = questions_of(test.records, tokenizer)
+    for contender in group:
+        one = modes_of(loaded)[contender.mode]
+        start = time.monotonic()
+        test.on_step(f"{contender.name}: loss", 0, 1)
+        loss = mean_loss(one, dataset, stop=test.stop)
+        test.on_step(f"{contender.name}: speed", 0, 1)
+        speed = measure_speed(one, tokenizer, questions, max_tokens=test.max_tokens, stop=test.stop)
+        answers = answer_all(
+            one,
+            tokenizer,
+            questions,
+            max_tokens=test.max_tokens,
+            batch_size=test.batch_size,
+            on_progress=functools.partial(test.step, contender.name, len(questions)),
+            stop=test.stop,
+        )
+        if all(answer is None for answer in answers):
+            test.look_at_stop()
+        seconds = time.monotonic() - start
+        yield _result(contender, one, questions, answers, loss, speed, seconds), questions
 
 
 def _result(
-    name: str,
-    mode: Mode,
-    adapter: str,
+    contender: Contender,
     model: Any,
     questions: Sequence[Question],
-    answers: Sequence[str],
+    answers: Sequence[str | None],
     loss: float,
     speed: Speed,
     seconds: float,
 ) -> Result:
-    pairs = [(answer, asked.expected) for answer, asked in zip(answers, questions, strict=True)]
-    right = tuple(exact_match(answer, expected) for answer, expected in pairs)
+    asked = zip(answers, questions, strict=True)
+    pairs = [(answer, question.expected) for answer, question in asked]
+    answered = [(answer, expected) for answer, expected in pairs if answer is not None]
+    right = tuple(
+        None if answer is None else exact_match(answer, expected) for answer, expected in pairs
+    )
     shadow = getattr(model, "shadow", None)
     return Result(
-        name=name,
-        mode=mode,
-        adapter=None if mode == "base" else adapter,
-        questions=len(questions),
-        exact=sum(right) / len(right),
-        field_f1=count_fields(pairs).f1,
+        name=contender.name,
+        mode=contender.mode,
+        adapter=None if contender.mode == "base" else contender.adapter,
+        questions=len(answered),
+        exact=right.count(True) / len(answered),
+        field_f1=count_fields(answered).f1,
         loss=loss,
         perplexity=perplexity(loss),
         prompt_tps=speed.prompt_tps,
@@ -229,12 +180,22 @@ def _result(
         memory_bytes=speed.memory_bytes,
         weight_bytes=weight_bytes(model),
         parameters=get_total_parameters(model),
-        shadow_parameters=get_total_parameters(shadow) if shadow is not None else 0,
+        trainable_parameters=_count(shadow.trainable_parameters()) if shadow is not None else 0,
         seconds=seconds,
         answers=tuple(answers),
         right=right,
     )
 
 
-def _first(records: JsonLines, limit: int | None) -> Records:
-    return records if limit is None else Part(records, np.arange(min(limit, len(records))))
+def _count(parameters: Any) -> int:
+    return sum(array.size for _, array in tree_flatten(parameters))
+
+
+def _chosen(records: JsonLines, limit: int | None, seed: int | None) -> Records:
+    """The first ``limit`` records, or as many drawn by ``seed``, in the file's order."""
+    if limit is None or limit >= len(records):
+        return records
+    if seed is None:
+        return Part(records, np.arange(limit))
+    drawn = np.random.default_rng(seed).choice(len(records), limit, replace=False)
+    return Part(records, np.sort(drawn).astype(np.int64))

@@ -2,7 +2,8 @@
 
 MLX's streams and random state belong to one thread, so the main thread does all the work. ``Stop``
 is the exception: the reading thread interrupts the main thread, which ends its answer as Ctrl-C
-would. A long look at data advances in slices while nothing else is asked.
+would; a comparison, asked to stop, gives what it has measured. A long look at data advances in
+slices while nothing else is asked.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.events import StopToken
 from shadow_mlx.worker import messages as m
 
 
@@ -33,6 +35,7 @@ class Worker:
         self._current: int | None = None  # the request that may be interrupted now
         self._sending = self._late = False  # a line is being written; an interrupt waits for it
         self._chat: object | None = None
+        self._stop: StopToken | None = None  # of a request that ends by itself when asked
 
     def run(self) -> None:
         """Read and serve; returns when the asking side has gone."""
@@ -63,7 +66,9 @@ class Worker:
 
     def _interrupted(self, _signal: int, _frame: FrameType | None) -> None:
         # Runs in the main thread, between two of its instructions: `_current` cannot change here.
-        if self._sending:
+        if self._stop is not None:
+            self._stop.stop()
+        elif self._sending:
             self._late = True
         elif self._current is not None:
             raise KeyboardInterrupt
@@ -114,7 +119,7 @@ class Worker:
             traceback.print_exc()
             self._send(m.Failed(request.id, f"{type(error).__name__}: {error}", bug=True))
         finally:
-            self._current = None
+            self._current = self._stop = None
 
     def _replies(self, request: m.Request) -> Iterator[m.Reply]:
         if isinstance(request, m.ReadPage | m.Check):
@@ -133,7 +138,8 @@ class Worker:
             from shadow_mlx.worker import comparing
 
             self._chat = None  # it loads what it needs; two models at once may not fit
-            return comparing.serve(request, self._send)
+            self._stop = StopToken()
+            return comparing.serve(request, self._send, self._stop)
         from shadow_mlx.worker.chatting import Chat
 
         if not isinstance(self._chat, Chat):

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.compare import compare
+from shadow_mlx.events import StopToken
 from shadow_mlx.worker import messages as m
 
 
-def serve(request: m.CompareFile, send: Callable[[m.Reply], None]) -> Iterator[m.Reply]:
-    """Progress while it measures (by ``send``), then the one result."""
+def serve(
+    request: m.CompareFile, send: Callable[[m.Reply], None], stop: StopToken
+) -> Iterator[m.Reply]:
+    """Progress while it measures (by ``send``), then the one result: stopped, what there is."""
 
     def on_step(what: str, done: int, total: int) -> None:
         send(m.Progress(request.id, what, done, total))
 
-    comparison = compare(
-        request.data,
-        request.adapters,
-        model=request.model,
-        limit=request.limit,
-        max_tokens=request.max_tokens,
-        on_step=on_step,
-    )
-    right = {result.name: list(result.right) for result in comparison.results}
-    yield m.Compared(request.id, comparison.to_mapping(), right)
+    try:
+        comparison = compare(
+            request.data,
+            request.adapters,
+            model=request.model,
+            limit=request.limit,
+            max_tokens=request.max_tokens,
+            on_step=on_step,
+            stop=stop,
+        )
+    except Interrupted:  # before anything was measured
+        yield m.Done(request.id)
+    else:
+        yield m.Compared(request.id, comparison.to_mapping())

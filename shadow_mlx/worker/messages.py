@@ -93,7 +93,7 @@ class CompareFile(Request):
     adapters: list[str]
     model: str | None = None
     limit: int | None = None
-    max_tokens: int = 128
+    max_tokens: int = 256
 
 
 @dataclass(frozen=True)
@@ -271,15 +271,11 @@ class Measured(Reply):
 
 @dataclass(frozen=True)
 class Compared(Reply):
-    """A comparison as ``evaluation.compare.Comparison.to_mapping`` gives it.
-
-    ``right`` tells for each model by name which of the examples it answered exactly.
-    """
+    """A comparison as ``evaluation.results.Comparison.to_mapping`` gives it."""
 
     final: ClassVar[bool] = True
 
     figures: dict[str, Any]
-    right: dict[str, list[bool]]
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from shadow_mlx.errors import DataError, Interrupted
-from shadow_mlx.evaluation.compare import Comparison, Result, compare, pair
+from shadow_mlx.config import Mode
+from shadow_mlx.errors import DataError, InputError, Interrupted
+from shadow_mlx.evaluation.compare import compare
+from shadow_mlx.evaluation.figures import FIGURES
+from shadow_mlx.evaluation.results import Pairing
 from shadow_mlx.events import StopToken
+from tests.evaluation.made import made_comparison
 
 CHATS = [("Hello", "Hi there"), ("One and one?", "Two"), ("Bye", "Good bye")]
 
@@ -28,31 +33,120 @@ def test_every_mode_is_measured_on_the_same_questions(adapter: Path, chats: Path
         assert result.decode_tps > 0
     base, attached, detached = comparison.results
     assert base.loss != attached.loss != detached.loss
-    assert base.shadow_parameters == 0 < attached.shadow_parameters
+    assert base.trainable_parameters == 0 < attached.trainable_parameters
     assert detached.parameters < attached.parameters
     assert ("detached: answers", len(CHATS), len(CHATS)) in steps
 
 
-def test_the_same_file_gives_the_same_answers_and_losses(adapter: Path, chats: Path) -> None:
-    first, second = (compare(chats, [str(adapter)], max_tokens=8) for _ in range(2))
-    for one, other in zip(first.results, second.results, strict=True):
-        assert (one.answers, one.loss) == (other.answers, other.loss)
+def test_the_same_seed_gives_the_same_numbers(adapter: Path, chats: Path) -> None:
+    first, second = (
+        compare(chats, [str(adapter)], limit=2, seed=5, max_tokens=8).to_mapping() for _ in range(2)
+    )
+    measured = {"prompt_tps", "decode_tps", "first_token_seconds", "memory_bytes", "seconds"}
+    for mapping in (first, second):
+        for result in mapping["results"]:
+            assert measured <= result.keys()
+            for timing in measured:
+                del result[timing]
+    assert first == second
 
 
-def test_a_limit_takes_the_first_examples_and_the_mapping_is_json(
-    adapter: Path, chats: Path
-) -> None:
-    comparison = compare(chats, [str(adapter)], modes=["attached"], limit=2, max_tokens=4)
-    mapping = json.loads(json.dumps(comparison.to_mapping()))
-    assert [example["expected"] for example in mapping["examples"]] == ["Hi there", "Two"]
+def test_a_limit_takes_the_first_examples_or_draws_them_by_seed(adapter: Path, chats: Path) -> None:
+    def expected(**options: int) -> list[str]:
+        comparison = compare(chats, [str(adapter)], modes=["detached"], max_tokens=1, **options)
+        return [question.expected for question in comparison.questions]
+
+    everything = [answer for _, answer in CHATS]
+    assert expected(limit=2) == everything[:2]
+    assert expected(limit=99, seed=1) == everything
+    drawn = {tuple(expected(limit=2, seed=seed)) for seed in range(8)}
+    assert len(drawn) > 1
+    assert all(list(pair) == [x for x in everything if x in pair] for pair in drawn)
+
+
+def test_the_mapping_is_json_with_all_that_was_measured(adapter: Path, chats: Path) -> None:
+    comparison = compare(chats, [str(adapter)], modes=["attached"], max_tokens=4)
+    mapping = json.loads(json.dumps(comparison.to_mapping(), allow_nan=False))
+    assert [example["expected"] for example in mapping["examples"]] == [a for _, a in CHATS]
     assert set(mapping["examples"][0]["answers"]) == {"attached"}
+    assert mapping["examples"][0]["right"] == {"attached": False}
+    assert {figure.key for figure in FIGURES} <= mapping["results"][0].keys()
+    assert mapping["stopped"] is False
 
 
-def test_it_stops_when_asked(adapter: Path, chats: Path) -> None:
+def test_memory_is_that_of_each_mode_by_itself(adapter: Path, chats: Path) -> None:
+    def memory(*modes: Mode) -> list[int]:
+        comparison = compare(chats, [str(adapter)], modes=modes, limit=1, max_tokens=4)
+        return [result.memory_bytes for result in comparison.results]
+
+    base, attached, detached = memory("base", "attached", "detached")
+    assert detached < base < attached
+    assert memory("detached")[0] < base  # alone, or after larger ones: about the same
+
+
+def test_adapters_on_one_backbone_share_their_base(
+    adapter: Path, chats: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(adapter, tmp_path / "other")
+    comparison = compare(chats, [str(adapter), str(other)], limit=1, max_tokens=2)
+    assert [result.name for result in comparison.results] == [
+        "base",
+        f"attached {adapter.name}",
+        f"detached {adapter.name}",
+        "attached other",
+        "detached other",
+    ]
+    _, first, _, second, _ = comparison.results
+    assert first.answers == second.answers
+    assert len(comparison.pairings()) == 10
+
+
+def test_a_backbone_without_an_adapter(tiny_backbone: Path, chats: Path) -> None:
+    comparison = compare(chats, [], modes=["base"], model=str(tiny_backbone), limit=1, max_tokens=2)
+    assert [(one.name, one.trainable_parameters) for one in comparison.results] == [("base", 0)]
+    with pytest.raises(InputError, match="nothing to compare"):
+        compare(chats, [], modes=["detached"], model=str(tiny_backbone))
+
+
+def test_stopped_before_anything_is_measured_there_is_nothing(adapter: Path, chats: Path) -> None:
     stop = StopToken()
     stop.stop()
     with pytest.raises(Interrupted):
         compare(chats, [str(adapter)], stop=stop)
+
+
+@pytest.mark.parametrize("step", ["attached: loss", "attached: speed"])
+def test_stopped_later_it_gives_what_is_measured(adapter: Path, chats: Path, step: str) -> None:
+    stop = StopToken()
+
+    def on_step(what: str, done: int, total: int) -> None:
+        if what == step:
+            stop.stop()
+
+    comparison = compare(chats, [str(adapter)], max_tokens=4, on_step=on_step, stop=stop)
+    assert comparison.stopped
+    assert [result.name for result in comparison.results] == ["base"]
+    assert comparison.to_mapping()["stopped"] is True
+
+
+def test_stopped_among_the_answers_it_keeps_those(adapter: Path, chats: Path) -> None:
+    chats.write_text(chats.read_text(encoding="utf-8") * 4, encoding="utf-8")
+    stop = StopToken()
+
+    def on_step(what: str, done: int, total: int) -> None:
+        if what == "attached: answers":
+            stop.stop()
+
+    comparison = compare(
+        chats, [str(adapter)], max_tokens=4, batch_size=8, on_step=on_step, stop=stop
+    )
+    base, attached = comparison.results
+    assert base.questions == 12
+    assert attached.questions == 8
+    assert [answer is None for answer in attached.answers] == [False] * 8 + [True] * 4
+    (pairing,) = comparison.pairings()
+    assert pairing.both_wrong + pairing.both_right + pairing.fixed + pairing.regressed == 8
+    assert comparison.stopped
 
 
 def test_plain_texts_ask_nothing(adapter: Path, tmp_path: Path) -> None:
@@ -63,36 +157,9 @@ def test_plain_texts_ask_nothing(adapter: Path, tmp_path: Path) -> None:
 
 
 def test_pairs_count_what_was_fixed_and_what_broke() -> None:
-    first = _result("base", (True, True, False, False))
-    second = _result("attached", (True, False, True, False))
-    pairing = pair(first, second)
-    assert (pairing.both_right, pairing.fixed, pairing.regressed, pairing.both_wrong) == (
-        1,
-        1,
-        1,
-        1,
+    comparison = made_comparison(
+        {"base": [True, True, False, False, None], "attached": [True, False, True, False, True]}
     )
-    assert [p.second for p in Comparison("f", (), (first, second)).pairings()] == ["attached"]
-
-
-def _result(name: str, right: tuple[bool, ...]) -> Result:
-    return Result(
-        name=name,
-        mode="base",
-        adapter=None,
-        questions=len(right),
-        exact=sum(right) / len(right),
-        field_f1=None,
-        loss=1.0,
-        perplexity=2.7,
-        prompt_tps=1.0,
-        decode_tps=1.0,
-        first_token_seconds=1.0,
-        memory_bytes=1,
-        weight_bytes=1,
-        parameters=1,
-        shadow_parameters=1,
-        seconds=1.0,
-        answers=("",) * len(right),
-        right=right,
-    )
+    (pairing,) = comparison.pairings()
+    assert (pairing.first, pairing.second) == ("base", "attached")
+    assert pairing == Pairing("base", "attached", 1, 1, 1, 1)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shadow_mlx.cli.main import main
+from shadow_mlx.evaluation import compare as engine
+from shadow_mlx.evaluation.answering import Speed
 
 
 def test_the_table_has_a_row_for_each_mode_and_says_what_was_fixed(
@@ -19,7 +23,20 @@ def test_the_table_has_a_row_for_each_mode_and_says_what_was_fixed(
     assert lines[0].startswith("3 questions")
     first_words = [line.split()[0] for line in lines if line]
     assert first_words[1:5] == ["model", "base", "attached", "detached"]
-    assert sum("fixed" in line for line in lines) == 3  # each pair of the three
+    assert sum("FIXED" in line for line in lines) == 3  # each pair of the three
+
+
+def test_every_figure_has_its_column(
+    adapter: Path, chats: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--limit", "1"]
+    assert main([*command, "--modes", "attached", "--max-tokens", "2"]) == 0
+    head = capsys.readouterr().out.splitlines()[2]
+    for title in (
+        "exact", "field F1", "loss", "perplexity", "decode tok/s", "first token", "peak memory",
+        "parameters", "trainable", "prompt tok/s",
+    ):  # fmt: skip
+        assert title in head
 
 
 def test_json_on_stdout(adapter: Path, chats: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,3 +52,63 @@ def test_a_missing_test_file_is_one_message(
 ) -> None:
     assert main(["compare", "--data", "nowhere.jsonl", "--adapter-path", str(adapter)]) == 2
     assert "nowhere.jsonl" in capsys.readouterr().err
+
+
+def test_the_report_is_written_beside_the_table(
+    adapter: Path, chats: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "out" / "report.html"
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--limit", "1"]
+    assert main([*command, "--max-tokens", "2", "--report", str(report)]) == 0
+    shown = capsys.readouterr()
+    assert "1 question" in shown.out
+    assert f"report: {report}" in shown.err
+    assert "FIXED" in report.read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_measuring(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for place, code, said in (
+        (tmp_path, 2, "a folder"),
+        (tmp_path / "file" / "report.html", 3, "a file stands where a folder is needed"),
+    ):
+        assert main(["compare", "--data", "nowhere.jsonl", "--report", str(place)]) == code
+        printed = capsys.readouterr()
+        assert said in printed.err
+        assert "nowhere" not in printed.err
+        assert printed.out == ""
+
+
+def test_ctrl_c_keeps_what_was_measured(
+    adapter: Path,
+    chats: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measure, calls = engine.measure_speed, []
+
+    def interrupted(*args: Any, **options: Any) -> Speed:
+        calls.append(args)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return measure(*args, **options)
+
+    monkeypatch.setattr(engine, "measure_speed", interrupted)
+    report = tmp_path / "report.html"
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter)]
+    assert main([*command, "--max-tokens", "2", "--report", str(report)]) == 130
+    shown = capsys.readouterr()
+    assert "partial: stopped" in shown.out
+    assert "base" in shown.out
+    assert "attached" not in shown.out
+    assert "what is measured so far is shown" in shown.err
+    assert "partial: stopped" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("flag", ["--limit", "--max-tokens"])
+def test_counts_begin_with_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--data", "x.jsonl", flag, "0"]) == 2
+    assert f"{flag}: expected a whole number from 1" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import threading
 
 from shadow_mlx.worker import messages as m
 from shadow_mlx.worker import reading
+from tests.evaluation.made import made_comparison
 
 MODELS = [
     m.ModelView("sprout", "bundled", "models/sprout", "qwen3", "", 9_300_000, True),
@@ -45,7 +46,7 @@ def main() -> None:
         elif isinstance(request, m.Ask):
             answer(request, stopped)
         elif isinstance(request, m.CompareFile):
-            compare(request)
+            compare(request, stopped)
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):
@@ -88,35 +89,19 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     )
 
 
-def compare(request: m.CompareFile) -> None:
+def compare(request: m.CompareFile, stopped: threading.Event) -> None:
+    """Two questions (or as many as the limit says); ``long`` measures until it is stopped."""
     for done in range(3):
         send(m.Progress(request.id, "attached: answers", done, 3))
-    names = ("base", "attached", "detached")
-    right = {"base": [False, True], "attached": [True, True], "detached": [True, False]}
-    figures = {
-        "data": request.data,
-        "results": [
-            {
-                "name": name, "exact": 0.5, "field_f1": None, "loss": 1.0, "decode_tps": 100.0,
-                "first_token_seconds": 0.01, "memory_bytes": 5_000_000, "parameters": 1_000_000,
-            }
-            for name in names
-        ],
-        "pairings": [
-            {
-                "first": "base", "second": "detached", "fixed": 1, "regressed": 1,
-                "both_right": 0, "both_wrong": 0,
-            }
-        ],
-        "examples": [
-            {
-                "line": i + 1, "prompt": f"question {i}", "expected": "yes",
-                "answers": dict.fromkeys(names, f"answer {i}"),
-            }
-            for i in range(2)
-        ],
-    }  # fmt: skip
-    send(m.Compared(request.id, figures, right))
+    while request.data == "long.jsonl" and not stopped.wait(0.05):
+        send(m.Progress(request.id, "detached: answers", 1, 2))
+    right = {"base": (False, True), "attached": (True, True), "detached": (True, False)}
+    if len(request.adapters) > 1:
+        right["attached two"] = (True, True)
+    count = 2 if request.limit is None else min(2, request.limit)
+    asked = {name: flags[:count] for name, flags in right.items()}
+    comparison = made_comparison(asked, data=request.data, stopped=stopped.is_set())
+    send(m.Compared(request.id, comparison.to_mapping()))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.text import Text
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Static
 
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, until, words
+from shadow_mlx.worker import messages as m
+from tests.evaluation.made import made_comparison
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, told, until, words
+from tui import comparison
 from tui.app import ShadowApp
 from tui.comparison import differing
-from tui.screens.compare import CompareScreen
+from tui.screens.comparing import AdapterPicker
+from tui.widgets.side_by_side import Column, SideBySide
+
+
+async def _ready(pilot: Pilot[Any]) -> None:
+    await press(pilot, "6")
+    await until(pilot, lambda: "type a prompt" in words(pilot))
+
+
+async def _asked(pilot: Pilot[Any], prompt: str) -> None:
+    """A prompt that every column has answered."""
+    if pilot.app.current_mode != "compare":
+        await _ready(pilot)
+    await press(pilot, *prompt, "enter")
+    columns = pilot.app.screen.query_one(SideBySide)
+    await until(pilot, lambda: len(columns.answers) == len(columns.order) > 0)
+
+
+async def _measured(pilot: Pilot[Any]) -> None:
+    """The fake's two questions."""
+    await _ready(pilot)
+    await press(pilot, "ctrl+r")
+    await until(pilot, lambda: "Test file" in words(pilot))
+    await press(pilot, *"x.jsonl", "enter")
+    await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
+
+
+def _marked(column: Column) -> list[str]:
+    """The underlined words of an answer."""
+    content = column.query_one(Static).content
+    assert isinstance(content, Text)
+    spans = [span for span in content.spans if "underline" in str(span.style)]
+    return [content.plain[span.start : span.end] for span in spans]
+
 
 pytestmark = pytest.mark.usefixtures("adapter")
 
@@ -28,37 +69,209 @@ def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
     run(test())
 
 
-def test_a_blind_vote_hides_the_names_until_it_is_given() -> None:
+def test_what_differs_from_the_attached_answer_is_underlined() -> None:
     async def test() -> None:
         async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await press(pilot, "6")
-            await until(pilot, lambda: "type a prompt" in words(pilot))
-            await press(pilot, "ctrl+b", *"hello", "enter")
-            await until(pilot, lambda: "Which answer is the best" in words(pilot))
-            assert "B attached" not in words(pilot)
-            await press(pilot, "b")
-            await until(pilot, lambda: "votes:" in words(pilot))
-            screen = pilot.app.screen
-            assert isinstance(screen, CompareScreen)
-            assert f"B {screen.order[1]}" in words(pilot)
+            await _asked(pilot, "hello")
+            drawn = [_marked(column) for column in pilot.app.screen.query(Column)]
+            assert drawn == [["base"], [], ["detached"]]
 
     run(test())
 
 
-def test_a_test_file_with_its_matrix_filters_and_examples(own_place: Path) -> None:
+@pytest.mark.parametrize("how", ["key", "mouse"])
+def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
     async def test() -> None:
         async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await press(pilot, "6")
+            await _ready(pilot)
+            await press(pilot, "ctrl+b", *"hello", "enter")
+            await until(pilot, lambda: "Which answer is the best? a, b, c" in words(pilot))
+            assert "B attached" not in words(pilot)
+            if how == "key":
+                await press(pilot, "b")
+            else:
+                await pilot.click(pilot.app.screen.query(Column)[1])
+            await until(pilot, lambda: "votes:" in words(pilot))
+            winner = pilot.app.screen.query_one(SideBySide).order[1]
+            assert f"B {winner}" in words(pilot)
+            assert f"{winner} 1" in words(pilot)
+
+    run(test())
+
+
+def test_stopped_the_others_are_not_asked() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, *"long", "enter")
+            await until(pilot, lambda: "on on" in words(pilot))
+            await press(pilot, "escape")
+            columns = pilot.app.screen.query_one(SideBySide)
             await until(pilot, lambda: "type a prompt" in words(pilot))
+            assert set(columns.answers) == {"base"}
+
+    run(test())
+
+
+def test_blind_nothing_shows_before_all_have_answered_and_a_failure_ends_it() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            columns = pilot.app.screen.query_one(SideBySide)
+            await press(pilot, "ctrl+b")
+            columns.begin(blind=True)
+            answer = m.Answered(1, "base", "early", 1, 1, 0, 1.0, 1.0, 1, "stop", 0.1)
+            columns.hear("base", "early")
+            columns.keep("base", answer)
+            await pilot.pause()
+            assert "early" not in words(pilot)
+            for name in ("attached", "detached"):
+                columns.keep(name, answer)
+            await until(pilot, lambda: words(pilot).count("early") == 3)
+            await press(pilot, *"fail", "enter")
+            await until(pilot, lambda: "the chat template refuses" in told(pilot))
+            await until(pilot, lambda: f"A {columns.order[0]}" in words(pilot))
+
+    run(test())
+
+
+def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Path) -> None:
+    shutil.copytree(adapter, own_place / "two")
+    shutil.copytree(adapter, own_place / "hidden" / ".away")
+
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, "ctrl+o")
+            await until(pilot, lambda: "Adapters to compare" in words(pilot))
+            picker = pilot.app.screen
+            assert isinstance(picker, AdapterPicker)
+            assert len(picker.marked) == 1
+            assert words(pilot).count("[ ]") == 1
+            await press(pilot, "down", "space", "tab", *"nowhere", "enter")
+            await until(pilot, lambda: "nowhere: no adapter here" in words(pilot))
+            field = pilot.app.screen.query_one("#folder", Input)
+            field.value = "hidden/.away"
+            await press(pilot, "enter")
+            await until(pilot, lambda: words(pilot).count("[x]") == 3)
+            await press(pilot, "ctrl+s")
+            await until(pilot, lambda: len(pilot.app.screen.query(Column)) == 7)
+            pilot.app.screen.query_one("#prompt").focus()
+            await _asked(pilot, "hello")
+            columns = pilot.app.screen.query_one(SideBySide)
+            assert all(column.outer_size.width == 30 for column in columns.query(Column))
+            assert columns.order[0] == "base"
+            assert {"attached adapters", "detached two", "attached .away"} <= set(columns.order)
             await press(pilot, "ctrl+r")
             await until(pilot, lambda: "Test file" in words(pilot))
             await press(pilot, *"x.jsonl", "enter")
-            await until(pilot, lambda: "FIXED 1, REGRESSED 1" in words(pilot))
-            assert "question 1" in words(pilot)
+            await until(pilot, lambda: "against attached two" in words(pilot))
+
+    run(test())
+
+
+def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _measured(pilot)
+            assert "✔ ✘ question 1" in words(pilot)
             await press(pilot, "f")
             await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
-            assert "question 1" not in words(pilot)
+            assert "✔ ✘ question 1" not in words(pilot)
             assert "✔ detached" in words(pilot)
+            await press(pilot, "p")
+            await until(pilot, lambda: "fixed: detached against attached (0)" in words(pilot))
+            assert "no such example" in words(pilot)
+            await press(pilot, "p")
+            await until(pilot, lambda: "fixed: attached against base (1)" in words(pilot))
+            await press(pilot, "f", "f", "f", "slash", *"question 1", "enter")
+            await until(pilot, lambda: "right: attached against base (1), contain" in words(pilot))
+
+    run(test())
+
+
+def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+            await _measured(pilot)
+            pilot.app.screen.query_one("#matrix").focus()
+            await press(pilot, "down", "down", "right", "enter")
+            await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "regressed: detached against base (1)" in words(pilot))
+            pilot.app.screen.query_one("#examples").focus()
+            await press(pilot, "f", "f", "f", "f", "f", "enter")
+            await until(pilot, lambda: "example 1 of 2" in words(pilot))
+            assert "expected yes" in words(pilot)
+            await press(pilot, "n")
+            await until(pilot, lambda: "example 2 of 2" in words(pilot))
+            await press(pilot, "escape")
+            await until(pilot, lambda: "+ FIXED" in words(pilot))
+            assert pilot.app.screen.query_one("#examples", DataTable).cursor_row == 1
+
+    run(test())
+
+
+def test_how_many_examples_is_the_persons_choice_and_is_kept() -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, "ctrl+r")
+            await until(pilot, lambda: "How many" in words(pilot))
+            app.screen.query_one("#limit", Input).value = "some"
+            await press(pilot, *"x.jsonl", "enter")
+            await until(pilot, lambda: "a number from 1, or all" in words(pilot))
+            app.screen.query_one("#limit", Input).value = "1"
+            await press(pilot, "enter")
+            await until(pilot, lambda: "1 question of x.jsonl" in words(pilot))
+            assert app.state.compare_limit == "1"
+
+    run(test())
+
+
+def test_stopped_the_test_file_shows_what_was_measured() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, "ctrl+r")
+            await until(pilot, lambda: "Test file" in words(pilot))
+            await press(pilot, *"long.jsonl", "enter")
+            await until(pilot, lambda: "detached: answers" in words(pilot))
+            await press(pilot, "escape")
+            await until(pilot, lambda: "partial: stopped" in words(pilot))
+
+    run(test())
+
+
+def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _measured(pilot)
+            await press(pilot, "e")
+            await until(pilot, lambda: "compare-x.html" in words(pilot))
+            await press(pilot, "enter")
+            report = own_place / "compare-x.html"
+            await until(pilot, lambda: f"The report is written: {report}" in told(pilot))
+            assert "FIXED 1" in report.read_text(encoding="utf-8")
+            await press(pilot, "e")
+            await until(pilot, lambda: "compare-x-2.html" in words(pilot))
+            pilot.app.screen.query_one(Input).value = str(own_place)
+            await press(pilot, "enter")
+            await until(pilot, lambda: "a folder; give the name of a file" in told(pilot))
+            report.write_text("old")
+            for answer, content in (("escape", "old"), ("y", "<!doctype html>")):
+                await press(pilot, "e")
+                await until(pilot, lambda: "compare-x-2.html" in words(pilot))
+                pilot.app.screen.query_one(Input).value = str(report)
+                await press(pilot, "enter")
+                await until(pilot, lambda: "is there already" in words(pilot))
+                await press(pilot, answer)
+                await until(pilot, lambda: "is there already" not in words(pilot))
+                await until(
+                    pilot,
+                    lambda content=content: report.read_text(encoding="utf-8").startswith(content),
+                )
 
     run(test())
 
@@ -72,6 +285,31 @@ def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
             await until(pilot, lambda: "no adapter yet" in words(pilot))
 
     run(test())
+
+
+def test_text_in_the_report_and_the_tables_is_shown_as_it_is() -> None:
+    figures = made_comparison({"base": [False], "\x1b[31mred": [True]}).to_mapping()
+    assert comparison.rows(figures)[1][0] == "␛[31mred"
+    assert comparison.matrix(figures)[1][0] == "␛[31mred"
+
+
+def test_filters_over_all_models_and_words() -> None:
+    figures = made_comparison(
+        {"a": [False, True, False, None], "b": [False, False, True, True]}
+    ).to_mapping()
+    examples = comparison.examples_of(figures)
+
+    def lines(which: str, text: str = "") -> list[int]:
+        return [one.line for one in comparison.chosen(examples, which, "a", "b", text)]
+
+    assert lines("wrong in all") == [1]
+    assert lines("mixed") == [2, 3]
+    assert lines("fixed") == [3]
+    assert lines("regressed") == [2]
+    assert lines("right") == [3, 4]
+    assert lines("wrong") == [1, 2]
+    assert lines("all", "QUESTION 2") == [3]
+    assert "not answered" in comparison.detail(examples[3]).plain
 
 
 def test_differences_are_underlined_word_by_word() -> None:

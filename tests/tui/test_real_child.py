@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.worker import messages as m
-from tests.tui.support import press, run, shown, until, words
+from tests.tui.support import WIDE, press, run, shown, until, words
 from tui import bridge
 from tui.app import ShadowApp
 from tui.child import Child, ChildError
 from tui.screens.chat import ChatScreen
+from tui.screens.compare import CompareScreen
+from tui.widgets.side_by_side import SideBySide
 
 
 def test_sprout_answers_stops_and_says_what_is_wrong() -> None:
@@ -89,3 +92,64 @@ def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> 
             await until(pilot, lambda: screen.conversation.turns[-1].mode == "detached")
 
     run(test())
+
+
+def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: Path) -> None:
+    lines = [
+        {"messages": [{"role": "user", "content": x}, {"role": "assistant", "content": "yes"}]}
+        for x in ("one", "two")
+    ]
+    (own_place / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    other = shutil.copytree(tiny_adapter, own_place / "other")
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(sampling={"max_tokens": 3}, compare_limit="all")
+        async with shown(app, WIDE) as pilot:
+            await app.compare_with(tiny_adapter)
+            screen = app.screen
+            assert isinstance(screen, CompareScreen)
+            screen.load(str(tiny_adapter), str(other))
+            columns = screen.query_one(SideBySide)
+            await until(pilot, lambda: len(columns.order) == 5)
+            screen.query_one("#prompt").focus()
+            await press(pilot, *"hi", "enter")
+            await until(pilot, lambda: len(columns.answers) == 5)
+            said = {name: answer.text for name, answer in columns.answers.items()}
+            assert said[f"attached {tiny_adapter.name}"] == said["attached other"]
+            await press(pilot, "ctrl+r")
+            await until(pilot, lambda: "How many" in words(pilot))
+            await press(pilot, *"test.jsonl", "enter")
+            await until(pilot, lambda: "2 questions of test.jsonl" in words(pilot))
+            await press(pilot, "e")
+            await until(pilot, lambda: "compare-test.html" in words(pilot))
+            await press(pilot, "enter")
+            report = own_place / "compare-test.html"
+            await until(pilot, report.exists)
+            assert "detached other" in report.read_text(encoding="utf-8")
+
+    run(test())
+
+
+def test_a_real_comparison_stopped_gives_what_it_has(own_place: Path, tiny_adapter: Path) -> None:
+    line = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}
+    (own_place / "test.jsonl").write_text((json.dumps(line) + "\n") * 4)
+
+    async def test() -> None:
+        child = Child(bridge.worker_command())
+        try:
+            number, compared = child.number(), []
+            request = m.CompareFile(number, "test.jsonl", [str(tiny_adapter)], max_tokens=128)
+            async for reply in child.ask(request):
+                if isinstance(reply, m.Progress) and reply.what == "attached: loss":
+                    child.stop(number)
+                elif isinstance(reply, m.Compared):
+                    compared.append(reply.figures)
+            (figures,) = compared
+            assert figures["stopped"]
+            assert figures["results"][0]["name"] == "base"
+            await child.result(m.Load(child.number(), None, str(tiny_adapter)), m.Loaded)
+        finally:
+            await child.close()
+
+    asyncio.run(test())

@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 
+from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge, comparison
+from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.screens.dialogs import Ask
-from tui.words import bar, gigabytes
+from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
+from tui.screens.dialogs import Ask, Choice
+from tui.widgets.batch_view import BatchView
+from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
+from tui.words import bar
 
-MODES = ("base", "attached", "detached")
-LETTERS = "ABC"
+if TYPE_CHECKING:
+    from shadow_mlx.evaluation.contenders import Contender
 
+MAX_TOKENS = 256
+"""Longest answer to a question of a test file, unless the chat's settings name another."""
 
-class Column(VerticalScroll):
-    """One mode's answer, with what it took."""
-
-    DEFAULT_CSS = """
-    Column { width: 1fr; height: 1fr; border: round $panel-lighten-2; padding: 0 1; }
-    Column:focus { border: round $primary; }
-    """
-
-    def compose(self) -> ComposeResult:
-        """The answer."""
-        yield Static(markup=False)
-
-    def show(self, title: str, subtitle: str, content: str | Text) -> None:
-        """Put everything in."""
-        self.border_title = Text(title)
-        self.border_subtitle = Text(subtitle)
-        self.query_one(Static).update(content)
+NO_ADAPTER = "There is no adapter to compare: train one, or ctrl+o opens one."
 
 
 class CompareScreen(Page):
@@ -55,128 +43,104 @@ class CompareScreen(Page):
 What does detaching cost? Write a prompt: base, attached and detached answer it side by side; what
 differs from **attached** is underlined.
 
-- `Ctrl+B` blind: the answers stand in random order without names; `a`, `b`, `c` vote, and the
-  names are shown
-- `Ctrl+R` measures a whole **test file**: exact matches, loss, speed, memory, and what each mode
-  FIXED and REGRESSED; `f` filters the examples, `p` changes the pair, `Enter` shows one
-- `Ctrl+O` another adapter · `Escape` stops, or leaves the field
+- `Ctrl+O` chooses the adapters: any number of them, side by side and on the test file
+- `Ctrl+B` blind: the answers stand in random order without names; `a`, `b`, `c` … or a click
+  votes, and the names are shown
+- `Ctrl+R` measures a whole **test file**: exact matches, loss, speed, memory, and what each model
+  FIXED and REGRESSED against each other; answers are cut at 256 tokens, or where the chat's
+  settings (`Ctrl+G` there) say
+- there: `f` filters the examples, `p` changes the pair, `/` searches, `Enter` on a cell of the
+  matrix shows what changed, `Enter` on an example shows it whole; `e` writes it all as an HTML
+  report; `w` goes back to the prompt
+- `Escape` stops (what is measured by then is kept), or leaves the field
 """
     DEFAULT_CSS = """
     CompareScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
     CompareScreen #prompt { margin: 0 1; height: 1; }
-    CompareScreen #columns { height: 1fr; }
-    CompareScreen #tally { height: auto; padding: 0 1; }
-    CompareScreen #batch { height: 1fr; display: none; }
-    CompareScreen #figures { height: auto; max-height: 8; }
-    CompareScreen #matrix { height: auto; padding: 0 1; }
-    CompareScreen #examples { height: 1fr; }
-    CompareScreen #detail { height: 2fr; border-top: solid $panel-lighten-2; padding: 0 1; }
-    CompareScreen.-narrow #columns { layout: vertical; }
-    CompareScreen.-batch #batch { display: block; }
-    CompareScreen.-batch #columns, CompareScreen.-batch #prompt { display: none; }
+    CompareScreen.-low #detail { display: none; }
+    CompareScreen BatchView { display: none; }
+    CompareScreen.-batch BatchView { display: block; }
+    CompareScreen.-batch SideBySide, CompareScreen.-batch #prompt { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "batch", "Test file", id="compare-batch", priority=True),
         Binding("ctrl+b", "blind", "Blind", id="compare-blind", priority=True),
-        Binding("ctrl+o", "open", "Adapter", id="compare-open", priority=True),
+        Binding("ctrl+o", "open", "Adapters", id="compare-open", priority=True),
         Binding("w", "prompt", "Prompt", id="compare-prompt"),
-        Binding("f", "filter", "Filter", id="compare-filter"),
-        Binding("p", "pair", "Pair", id="compare-pair"),
+        Binding("e", "export", "Report", id="compare-export"),
         *(Binding(x.lower(), f"vote({i})", f"Vote {x}") for i, x in enumerate(LETTERS)),
         Binding("escape", "stop_or_leave", "Stop", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.adapter: str | None = None
-        self.answers: dict[str, m.Answered] = {}
-        self.order: list[str] = list(MODES)
+        self.adapters: tuple[str, ...] = ()
         self.blind = False
-        self._hidden = False
+        self._columns, self._view = SideBySide(), BatchView()
+        self._contenders: list[Contender] = []
         self._asked: int | None = None
+        self._stopping = False
         self._busy = ""
-        self._result: m.Compared | None = None
-        self._examples: list[comparison.Example] = []
-        self._filter = "all"
-        self._pair = 0
-        self._found: list[comparison.Example] = []
-        self._tally: dict[str, int] = {}
 
     def body(self) -> ComposeResult:
         """Status; prompt and columns; or the figures of a file."""
         yield Static(id="status", markup=False)
-        yield Input(placeholder="a prompt for all three (Enter)", compact=True, id="prompt")
-        with Horizontal(id="columns"):
-            for i in range(len(MODES)):
-                yield Column(id=f"column-{i}")
-        with Vertical(id="batch"):
-            yield DataTable(id="figures", cursor_type="none", show_cursor=False)
-            yield Static(id="matrix", markup=False)
-            yield DataTable(id="examples", cursor_type="row")
-            with VerticalScroll(id="detail"):
-                yield Static(id="one", markup=False)
-        yield Static(id="tally", markup=False)
+        yield Input(placeholder="a prompt for all of them (Enter)", compact=True, id="prompt")
+        yield self._columns
+        yield self._view
 
     def on_mount(self) -> None:
         """Begin with the newest adapter."""
         self.query_one("#prompt", Input).focus()
         self._draw()
-        if self.adapter is None:
+        if self.adapters:
+            self._seat()
+        else:
             self._load_newest()
 
     @work(exclusive=True, group="newest")
     async def _load_newest(self) -> None:
-        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
-        with_adapter = [run for run in runs if bridge.has_adapter(run)]
-        if with_adapter and self.adapter is None:
-            self.load(str(with_adapter[0]))
+        known = await self._known_adapters()
+        if known and not self.adapters:
+            self.load(known[0])
 
-    def load(self, adapter: str) -> None:
-        """Compare another adapter's modes."""
-        self.adapter = adapter
-        self.answers, self._result = {}, None
+    async def _known_adapters(self) -> list[str]:
+        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
+        return [str(run) for run in runs if bridge.has_adapter(run)]
+
+    def load(self, *adapters: str) -> None:
+        """Compare these adapters' modes."""
+        self.adapters = adapters
+        if self.is_mounted:
+            self._seat()
+
+    @work(exclusive=True, group="seat")
+    async def _seat(self) -> None:
+        self._contenders = await asyncio.to_thread(bridge.contenders, self.adapters)
+        reference = next(one.name for one in self._contenders if one.mode == "attached")
+        names = [one.name for one in self._contenders]
+        await self._columns.seat(names, reference)
         self.remove_class("-batch")
         self._draw()
-
-    def _draw(self) -> None:
-        name = visible(Path(self.adapter).name) if self.adapter else ""
-        state = self._busy or ("type a prompt, or ctrl+r for a test file" if name else "")
-        text = f" {name} · {state}" if name else " no adapter yet: train one (4), or ctrl+o"
-        self.query_one("#status", Static).update(Text(text, no_wrap=True))
-        reference = self.answers.get("attached")
-        for i, mode in enumerate(self.order):
-            answer = self.answers.get(mode)
-            title = LETTERS[i] if self._hidden else f"{LETTERS[i]} {mode}"
-            content: str | Text = ""
-            if answer is not None:
-                shown = visible(answer.text)
-                same = self._hidden or reference is None or mode == "attached"
-                content = Text(shown) if same else self._marked(reference, shown)
-            cost = "" if self._hidden or answer is None else _cost(answer)
-            self.query_one(f"#column-{i}", Column).show(title, cost, content)
-        self.query_one("#tally", Static).update(self._votes())
-        self.query_one("#tally").display = bool(self._votes())
         self.refresh_bindings()
 
-    def _marked(self, reference: m.Answered | None, shown: str) -> Text:
-        assert reference is not None
-        return comparison.differing(visible(reference.text), shown)
-
-    def _votes(self) -> str:
-        if self._hidden and len(self.answers) == len(MODES):
-            return "Which answer is the best? a, b or c"
-        if not self._tally:
-            return "blind: the next answers come without names" if self.blind else ""
-        won = " · ".join(f"{mode} {self._tally.get(mode, 0)}" for mode in MODES)
-        return f"votes: {won}"
+    def _draw(self) -> None:
+        names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
+        hint = "type a prompt, or ctrl+r for a test file" if self._contenders else "…"
+        if self.blind:
+            hint = f"blind: the next answers come without names · {hint}"
+        text = f" {names} · {self._busy or hint}"
+        if not self.adapters:
+            text = " no adapter yet: train one (4), or ctrl+o"
+        self.query_one("#status", Static).update(Text(text, no_wrap=True))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Let all modes answer."""
+        """Let all of them answer."""
         prompt = event.value.strip()
         if not prompt:
             return
-        if self.adapter is None:
-            self.ui.tell("There is no adapter to compare: train one, or ctrl+o opens one.")
+        if not self._contenders:
+            self.ui.tell(NO_ADAPTER)
         elif self._asked is not None:
             self.ui.tell("Still at work; Escape stops it.", "warning")
         else:
@@ -184,51 +148,57 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="ask")
     async def _ask(self, prompt: str) -> None:
-        child = self.ui.child("models")
-        self.answers, self._hidden = {}, self.blind
-        self.order = list(MODES)
-        if self.blind:
-            random.shuffle(self.order)
+        columns = self._columns
+        columns.begin(blind=self.blind)
         messages = [{"role": "user", "content": prompt}]
+        self._asked, self._stopping = 0, False
         try:
-            await self._ensure_loaded()
-            for mode in MODES:
-                self._busy = "answering" if self.blind else f"{mode} answers"
-                self._draw()
-                number = self._asked = child.number()
-                request = m.Ask(number, mode, messages, self.ui.state.sampling)
-                await self._stream(request, mode)
+            for contender in self._contenders:
+                self._say("loading")
+                await self.ui.loaded(None, contender.adapter)
+                if self._stopping:
+                    break
+                self._say("answering" if columns.hidden else f"{contender.name} answers")
+                await self._stream(contender, messages)
         except ChildError as error:
             self.ui.tell(str(error), "error")
-        self._asked, self._busy = None, ""
-        self._draw()
-        if self._hidden:
+        self._asked = None
+        self._say("")
+        if columns.can_vote:
             self.set_focus(None)
+        elif columns.hidden:
+            columns.reveal()
+        self.refresh_bindings()
 
-    async def _stream(self, request: m.Ask, mode: str) -> None:
+    def _say(self, busy: str) -> None:
+        """What is at work now; drawn when it changes, however often it is told."""
+        if visible(busy) != self._busy:
+            self._busy = visible(busy)
+            self._draw()
+
+    async def _stream(self, contender: Contender, messages: list[dict[str, str]]) -> None:
+        child = self.ui.child("models")
+        number = self._asked = child.number()
         pieces: list[str] = []
-        column = self.query_one(f"#column-{self.order.index(mode)}", Column)
-        async for reply in self.ui.child("models").ask(request):
+        request = m.Ask(number, contender.mode, messages, self.ui.state.sampling)
+        async for reply in child.ask(request):
             if isinstance(reply, m.Piece):
                 pieces.append(reply.text)
-                column.query_one(Static).update(visible("".join(pieces)))
+                self._columns.hear(contender.name, "".join(pieces))
             elif isinstance(reply, m.Answered):
-                self.answers[mode] = reply
+                self._columns.keep(contender.name, reply)
 
-    async def _ensure_loaded(self) -> None:
-        self._busy = "loading"
-        self._draw()
-        await self.ui.loaded(None, self.adapter)
-
-    def action_vote(self, i: int) -> None:
+    def action_vote(self, place: int) -> None:
         """Vote for an answer, then see whose it is."""
-        if self._hidden and len(self.answers) == len(MODES):
-            mode = self.order[i]
-            self._tally[mode] = self._tally.get(mode, 0) + 1
-            self._hidden = False
-            self._draw()
-            self.ui.tell(f"{LETTERS[i]} was {mode}.")
+        winner = self._columns.vote(place)
+        if winner is not None:
+            self.ui.tell(f"{letter_of(place)} was {winner}.")
             self.query_one("#prompt", Input).focus()
+            self.refresh_bindings()
+
+    def on_column_picked(self, event: Column.Picked) -> None:
+        """A click votes too."""
+        self.action_vote(event.place)
 
     def action_blind(self) -> None:
         """Hide the names of the next answers, or not."""
@@ -237,128 +207,106 @@ differs from **attached** is underlined.
         self.ui.tell("Blind: the next answers come without names." if self.blind else "Not blind.")
 
     def action_prompt(self) -> None:
-        """Back to the prompt and the three columns."""
+        """Back to the prompt and the columns."""
         self.remove_class("-batch")
         self.query_one("#prompt", Input).focus()
         self.refresh_bindings()
 
-    def action_open(self) -> None:
-        """Another adapter."""
-        question = "The adapter's folder:"
-        self.app.push_screen(
-            Ask(question, self.adapter or ""), lambda name: self.load(name) if name else None
-        )
+    @work(exclusive=True, group="dialog")
+    async def action_open(self) -> None:
+        """Choose the adapters."""
+        known = await self._known_adapters()
+        chosen = await self.app.push_screen_wait(AdapterPicker(known, self.adapters))
+        if chosen is not None:
+            self.load(*chosen)
 
     def action_stop_or_leave(self) -> None:
         """Stop what is at work; else leave the field."""
         if self._asked is not None:
+            self._stopping = True
             self.ui.child("models").stop(self._asked)
+        elif self.has_class("-batch"):
+            self.query_one("#examples").focus()
         else:
             self.set_focus(None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of the other way to compare are not shown."""
-        if action in ("filter", "pair", "prompt"):
-            return self.has_class("-batch")
+        batch = self.has_class("-batch")
+        if action in ("prompt", "blind"):
+            return batch == (action == "prompt")
+        if action == "export":
+            return batch and self._view.figures is not None
         if action == "vote":
-            return self._hidden and len(self.answers) == len(MODES)
+            (place,) = parameters
+            columns = self._columns
+            return not batch and columns.can_vote and place in range(len(columns.order))
         return True
 
-    def action_batch(self) -> None:
+    @work(exclusive=True, group="dialog")
+    async def action_batch(self) -> None:
         """Measure all modes on a test file."""
-        if self.adapter is None:
-            self.ui.tell("There is no adapter to compare: train one, or ctrl+o opens one.")
+        if not self.adapters:
+            self.ui.tell(NO_ADAPTER)
             return
-        guess = bridge.test_file(Path(self.adapter)) or ""
-
-        def begin(name: str | None) -> None:
-            if name:
-                self._measure(name)
-
-        self.app.push_screen(Ask("Test file (chats or completions):", guess), begin)
+        if self._asked is not None:
+            self.ui.tell("Still at work; Escape stops it.", "warning")
+            return
+        guess = bridge.test_file(Path(self.adapters[0])) or ""
+        dialog = BatchDialog(guess, self.ui.state.compare_limit)
+        request = await self.app.push_screen_wait(dialog)
+        if request is not None:
+            limit = "all" if request.limit is None else str(request.limit)
+            self.ui.remember(compare_limit=limit)
+            self._measure(request)
 
     @work(exclusive=True, group="ask")
-    async def _measure(self, data: str) -> None:
-        assert self.adapter is not None
+    async def _measure(self, asked: BatchRequest) -> None:
         child = self.ui.child("models")
         number = self._asked = child.number()
-        limit = 200
-        request = m.CompareFile(number, data, [self.adapter], limit=limit)
-        self._busy = "loading"
+        longest = int(self.ui.state.sampling.get("max_tokens", MAX_TOKENS))
+        request = m.CompareFile(
+            number, asked.data, list(self.adapters), limit=asked.limit, max_tokens=longest
+        )
         self.ui.forget_loaded()
         self.add_class("-batch")
-        self._draw()
+        self._say("loading")
         try:
             async for reply in child.ask(request):
                 if isinstance(reply, m.Progress):
                     share = reply.done / max(1, reply.total)
-                    self._busy = f"{reply.what} {bar(share, 20)} {share:.0%} (esc stops)"
-                    self._draw()
+                    self._say(f"{reply.what} {bar(share, 20)} {share:.0%} (esc stops)")
                 elif isinstance(reply, m.Compared):
-                    self._show(reply)
+                    self._view.show(reply.figures)
         except ChildError as error:
             self.ui.tell(str(error), "error")
-        self._asked, self._busy = None, ""
-        self._draw()
+        self._asked = None
+        self._say("")
+        if self._view.figures is None:  # nothing was measured
+            self.action_prompt()
+        self.refresh_bindings()
 
-    def _show(self, result: m.Compared) -> None:
-        self._result = result
-        self._examples = comparison.examples_of(result.figures, result.right)
-        figures = self.query_one("#figures", DataTable)
-        figures.clear(columns=True)
-        figures.add_columns(*comparison.columns())
-        for row in comparison.rows(result.figures):
-            figures.add_row(*map(Text, row))
-        self.query_one("#matrix", Static).update(comparison.matrix(result.figures))
-        self._list()
-        self.query_one("#examples", DataTable).focus()
-
-    def _pairs(self) -> list[tuple[str, str]]:
-        assert self._result is not None
-        return [(p["first"], p["second"]) for p in self._result.figures["pairings"]]
-
-    def _list(self) -> None:
-        pairs = self._pairs()
-        if not pairs:
+    @work(exclusive=True, group="dialog")
+    async def action_export(self) -> None:
+        """Write the measured test file as one HTML page."""
+        figures = self._view.figures
+        assert figures is not None
+        question = "HTML report, with plots and every example. Its name:"
+        free = bridge.report_path(str(figures["data"]))
+        name = await self.app.push_screen_wait(Ask(question, free))
+        if name is None:
             return
-        first, second = pairs[self._pair % len(pairs)]
-        table: DataTable[Any] = self.query_one("#examples", DataTable)
-        table.clear(columns=True)
-        found = comparison.chosen(self._examples, self._filter, first, second)
-        title = f"{self._filter}: {second} against {first} ({len(found)})"
-        table.add_columns("Line", first, second, visible(title))
-        for example in found:
-            signs = ["✔" if example.right.get(name) else "✘" for name in (first, second)]
-            prompt = " ".join(visible(example.prompt).split())[-100:]
-            table.add_row(Text(str(example.line)), *map(Text, signs), Text(prompt))
-        self._found = found
-        if found:
-            self.query_one("#one", Static).update(comparison.detail(found[0]))
-
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Show the example under the cursor in full."""
-        if event.data_table.id == "examples" and 0 <= event.cursor_row < len(self._found):
-            self.query_one("#one", Static).update(comparison.detail(self._found[event.cursor_row]))
-            self.query_one("#detail").scroll_home(animate=False)
-
-    def action_filter(self) -> None:
-        """All, fixed, regressed, wrong, right."""
-        if self._result is not None:
-            at = comparison.FILTERS.index(self._filter)
-            self._filter = comparison.FILTERS[(at + 1) % len(comparison.FILTERS)]
-            self._list()
-
-    def action_pair(self) -> None:
-        """The next two models."""
-        if self._result is not None:
-            self._pair += 1
-            self._list()
-
-
-def _cost(answer: m.Answered) -> str:
-    return (
-        f"{answer.tokens} tok · {answer.generation_tps:,.0f}/s · {gigabytes(answer.memory_bytes)}"
-    )
+        path = Path(name).expanduser()
+        if path.is_file():
+            replace = Choice(f"{path} is there already.", [("yes", "y", "Replace it")])
+            if await self.app.push_screen_wait(replace) is None:
+                return
+        try:
+            await asyncio.to_thread(bridge.save_report, path, figures)
+        except ShadowMLXError as error:
+            self.ui.tell(str(error), "error")
+        else:
+            self.ui.tell(f"The report is written: {path.resolve()}")
 
 
 PAGE = CompareScreen

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import MODES
+from shadow_mlx.errors import Interrupted
+from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from shadow_mlx.evaluation.compare import Comparison, Result
+    from shadow_mlx.evaluation.results import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,85 +29,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--modes", nargs="+", choices=MODES, default=list(MODES), help="what to measure"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N examples")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N examples")
     parser.add_argument(
-        "--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="with --limit: draw the examples from the whole file, the same ones for the same seed",
+    )
+    parser.add_argument(
+        "--max-tokens",
+        type=_positive,
+        default=256,
+        metavar="N",
+        help="longest answer (default: 256)",
     )
     parser.add_argument("--json", action="store_true", help="all figures and answers on stdout")
+    parser.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="write figures, plots and every example as one HTML file that needs no network",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, then print the table and what each mode fixed and broke."""
-    from tqdm import tqdm
+    """Measure, then print the table and what each mode fixed and broke.
 
-    from shadow_mlx.evaluation.compare import compare
+    Raises:
+        Interrupted: After Ctrl-C, when what was measured by then is printed.
+    """
+    from shadow_mlx.evaluation.report import write_report
+    from shadow_mlx.files import check_writable
 
-    bar = tqdm(total=1, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())
-
-    def on_step(what: str, done: int, total: int) -> None:
-        bar.set_description(what, refresh=False)
-        bar.total, bar.n = total, done
-        bar.refresh()
-
-    comparison = compare(
-        args.data,
-        args.adapter_path or ["adapters"],
-        modes=args.modes,
-        model=args.model,
-        limit=args.limit,
-        max_tokens=args.max_tokens,
-        on_step=on_step,
-    )
-    bar.close()
+    if args.report is not None:
+        check_writable(args.report)  # before a long measurement, not after it
+    comparison = _measure(args)
+    figures = comparison.to_mapping()
     if args.json:
-        print(json.dumps(comparison.to_mapping(), ensure_ascii=False, indent=2))
+        print(json.dumps(figures, ensure_ascii=False, indent=2))
     else:
-        print(_table(comparison))
+        print(visible(_table(figures)))
+    if args.report is not None:
+        write_report(args.report, figures)
+        print(f"report: {args.report}", file=sys.stderr)
+    if comparison.stopped:
+        raise Interrupted("stopped; what was measured by then stands above")
     return 0
 
 
-def _table(comparison: Comparison) -> str:
-    rows = [_HEADER, *(_row(result) for result in comparison.results)]
-    lines = [f"{len(comparison.questions)} questions of {comparison.data}", "", *_aligned(rows)]
-    pairings = comparison.pairings()
-    if pairings:
+def _measure(args: argparse.Namespace) -> Comparison:
+    """Compare, with a progress bar on stderr and Ctrl-C as a request to stop."""
+    from tqdm import tqdm
+
+    from shadow_mlx.cli.signals import stopping_on_signals
+    from shadow_mlx.evaluation.compare import compare
+    from shadow_mlx.events import StopToken
+
+    stop = StopToken()
+    bar = tqdm(total=1, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())
+
+    def on_step(what: str, done: int, total: int) -> None:
+        bar.set_description(visible(what), refresh=False)
+        bar.total, bar.n = total, done
+        bar.refresh()
+
+    with bar, stopping_on_signals(stop, "what is measured so far is shown"):
+        return compare(
+            args.data,
+            args.adapter_path or ([] if args.modes == ["base"] else ["adapters"]),
+            modes=args.modes,
+            model=args.model,
+            limit=args.limit,
+            seed=args.seed,
+            max_tokens=args.max_tokens,
+            on_step=on_step,
+            stop=stop,
+        )
+
+
+def _table(figures: Mapping[str, Any]) -> str:
+    from shadow_mlx.evaluation.figures import FIGURES, aligned, heading, incomplete, rows
+
+    head = ("model", *(figure.title for figure in FIGURES))
+    lines = [heading(figures), *filter(None, [incomplete(figures)])]
+    lines += ["", *aligned([head, *rows(figures)])]
+    if figures["pairings"]:
         lines.append("")
-        lines += [
-            f"{p.second} against {p.first}: {p.fixed} fixed, {p.regressed} regressed, "
-            f"{p.both_right} right in both, {p.both_wrong} wrong in both"
-            for p in pairings
-        ]
+    lines += [
+        f"{p['second']} against {p['first']}: {p['fixed']} FIXED, {p['regressed']} REGRESSED, "
+        f"{p['both_right']} right in both, {p['both_wrong']} wrong in both"
+        for p in figures["pairings"]
+    ]
     return "\n".join(lines)
 
 
-_HEADER = (
-    "model", "exact", "field F1", "loss", "perplexity", "decode tok/s", "prompt tok/s",
-    "first token", "memory", "parameters",
-)  # fmt: skip
-
-
-def _row(result: Result) -> tuple[str, ...]:
-    return (
-        result.name,
-        f"{result.exact:.1%}",
-        "–" if result.field_f1 is None else f"{result.field_f1:.1%}",
-        f"{result.loss:.3f}",
-        f"{result.perplexity:.3g}",
-        f"{result.decode_tps:,.0f}",
-        f"{result.prompt_tps:,.0f}",
-        f"{1000 * result.first_token_seconds:,.0f} ms",
-        f"{result.memory_bytes / 1e6:,.0f} MB",
-        f"{result.parameters:,}",
-    )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of equal width: names to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+def _positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return int(text)

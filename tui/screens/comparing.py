@@ -1,0 +1,164 @@
+"""What is asked before a comparison: which adapters, which test file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from shadow_mlx.terminal import visible
+from tui import bridge
+
+
+class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
+    """Marks any number of adapters: known runs in a list, others by their path.
+
+    Args:
+        known: Folders to offer.
+        chosen: Those that are marked at first.
+    """
+
+    DEFAULT_CSS = """
+    AdapterPicker OptionList { height: auto; max-height: 10; border: none; padding: 0; }
+    AdapterPicker OptionList:focus { border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("space", "mark", "Mark"),
+        Binding("ctrl+s", "take", "Compare these", priority=True),
+    ]
+
+    def __init__(self, known: Sequence[str], chosen: Sequence[str]) -> None:
+        super().__init__()
+        self._known = list(dict.fromkeys([*chosen, *known]))
+        self.marked = list(chosen)
+
+    def compose(self) -> ComposeResult:
+        """The list, a field for another path, and the key that takes them."""
+        with Vertical(classes="dialog"):
+            yield Static("Adapters to compare (space or Enter marks one):")
+            yield OptionList(*(Option(self._line(folder)) for folder in self._known))
+            yield Input(placeholder="another folder (Enter adds it)", compact=True, id="folder")
+            yield Static(id="wrong", markup=False, classes="problem")
+            yield Button("Compare these (ctrl+s)", id="take", variant="primary")
+
+    def on_mount(self) -> None:
+        """The list first, unless there is nothing in it."""
+        listed = self.query_one(OptionList)
+        listed.highlighted = 0 if self._known else None
+        (listed if self._known else self.query_one(Input)).focus()
+
+    def _line(self, folder: str) -> Text:
+        return Text(f"{'[x]' if folder in self.marked else '[ ]'} {visible(folder)}")
+
+    def _mark(self, place: int) -> None:
+        folder = self._known[place]
+        if folder in self.marked:
+            self.marked.remove(folder)
+        else:
+            self.marked.append(folder)
+        listed = self.query_one(OptionList)
+        listed.replace_option_prompt_at_index(place, self._line(folder))
+
+    def action_mark(self) -> None:
+        """Mark what is under the cursor, or not."""
+        place = self.query_one(OptionList).highlighted
+        if place is not None:
+            self._mark(place)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter and a click mark too."""
+        self._mark(event.option_index)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Add a folder that holds an adapter, marked."""
+        if not event.value.strip():
+            self.action_take()
+            return
+        folder = str(Path(event.value.strip()).expanduser())
+        if not bridge.has_adapter(Path(folder)):
+            self._complain(f"{folder}: no adapter here")
+            return
+        if folder not in self._known:
+            self._known.append(folder)
+            self.query_one(OptionList).add_option(Option(self._line(folder)))
+        if folder not in self.marked:
+            self._mark(self._known.index(folder))
+        self._complain("")
+        event.input.value = ""
+
+    def _complain(self, wrong: str) -> None:
+        self.query_one("#wrong", Static).update(visible(wrong))
+
+    def action_take(self) -> None:
+        """Give back the marked ones, in the order of the list."""
+        if not self.marked:
+            self._complain("Mark at least one, or add a folder.")
+            return
+        self.dismiss(tuple(folder for folder in self._known if folder in self.marked))
+
+    def action_cancel(self) -> None:
+        """Change nothing."""
+        self.dismiss(None)
+
+    def on_button_pressed(self) -> None:
+        """As the key."""
+        self.action_take()
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """A test file, and how many of its examples (``None``: all)."""
+
+    data: str
+    limit: int | None
+
+
+class BatchDialog(ModalScreen[BatchRequest | None]):
+    """Asks for the test file and how much of it; Enter in either field begins."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    def __init__(self, data: str, limit: str) -> None:
+        super().__init__()
+        self._data, self._limit = data, limit
+
+    def compose(self) -> ComposeResult:
+        """Two fields."""
+        with Vertical(classes="dialog"):
+            yield Static("Test file (chats or completions):")
+            yield Input(self._data, select_on_focus=False, id="data")
+            yield Static("How many of its examples (a number, or all):")
+            yield Input(self._limit, id="limit")
+            yield Static(id="wrong", markup=False, classes="problem")
+            yield Button("Measure (enter)", id="measure", variant="primary")
+
+    def on_input_submitted(self) -> None:
+        """Begin, when both make sense."""
+        data = self.query_one("#data", Input).value.strip()
+        limit = self.query_one("#limit", Input).value.strip().lower()
+        if not data:
+            self.query_one("#wrong", Static).update("Which file?")
+        elif limit == "all":
+            self.dismiss(BatchRequest(data, None))
+        elif limit.isdecimal() and int(limit) > 0:
+            self.dismiss(BatchRequest(data, int(limit)))
+        else:
+            self.query_one("#wrong", Static).update("How many: a number from 1, or all.")
+
+    def on_button_pressed(self) -> None:
+        """As Enter."""
+        self.on_input_submitted()
+
+    def action_cancel(self) -> None:
+        """Measure nothing."""
+        self.dismiss(None)

@@ -1,0 +1,173 @@
+"""A measured test file: figures, who FIXED and REGRESSED what, and every example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import DataTable, Static
+
+from shadow_mlx.evaluation.figures import heading, incomplete, names
+from shadow_mlx.terminal import visible
+from tui import comparison
+from tui.screens.dialogs import Ask
+from tui.screens.example import ExampleView
+
+
+class BatchView(Vertical):
+    """Figures and matrix above, the examples that the filter leaves below.
+
+    Attributes:
+        figures: What is shown: a comparison's mapping, or ``None``.
+    """
+
+    DEFAULT_CSS = """
+    BatchView { height: 1fr; }
+    BatchView #notice { height: auto; padding: 0 1; text-style: bold; }
+    BatchView #figures { height: auto; max-height: 8; }
+    BatchView .caption { height: 1; padding: 0 1; color: $text-muted; }
+    BatchView #matrix { height: auto; max-height: 8; }
+    BatchView #examples { height: 1fr; min-height: 4; }
+    BatchView #detail { height: 2fr; border-top: solid $panel-lighten-2; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "filter", "Filter", id="compare-filter"),
+        Binding("p", "pair", "Pair", id="compare-pair"),
+        Binding("slash", "search", "Search", show=False, key_display="/", id="compare-search"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figures: Mapping[str, Any] | None = None
+        self._examples: list[comparison.Example] = []
+        self._found: list[comparison.Example] = []
+        self._filter = "all"
+        self._words = ""
+        self._first = self._second = ""
+
+    def compose(self) -> ComposeResult:
+        """Tables from top to bottom, the example under the cursor last."""
+        yield Static(id="notice", markup=False)
+        yield DataTable(id="figures", cursor_type="none", show_cursor=False)
+        yield Static(
+            "+ FIXED, − REGRESSED by the row's model against the column's (Enter lists)",
+            classes="caption",
+        )
+        yield DataTable(id="matrix")
+        yield Static(id="chosen", classes="caption", markup=False)
+        yield DataTable(id="examples", cursor_type="row")
+        with VerticalScroll(id="detail"):
+            yield Static(id="one", markup=False)
+
+    def show(self, figures: Mapping[str, Any]) -> None:
+        """Put a comparison in, all examples shown."""
+        self.figures = figures
+        models = names(figures)
+        self._examples = comparison.examples_of(figures)
+        self._filter, self._words = "all", ""
+        self._first, self._second = models[0], models[-1]
+        notice = " · ".join(filter(None, (heading(figures), incomplete(figures))))
+        self.query_one("#notice", Static).update(visible(notice))
+        _fill(self.query_one("#figures", DataTable), comparison.columns(), comparison.rows(figures))
+        matrix = self.query_one("#matrix", DataTable)
+        against = [f"against {visible(name)}" for name in models]
+        _fill(matrix, ("model", *against), comparison.matrix(figures))
+        matrix.display = len(models) > 1
+        self._list()
+        self.query_one("#examples").focus()
+
+    def _list(self) -> None:
+        self._found = comparison.chosen(
+            self._examples, self._filter, self._first, self._second, self._words
+        )
+        pair = [self._first, self._second] if self._first != self._second else [self._first]
+        table = self.query_one("#examples", DataTable)
+        _fill(
+            table,
+            ("line", *map(visible, pair), "question"),
+            [
+                (
+                    str(example.line),
+                    *(comparison.SIGNS[example.right.get(name)] for name in pair),
+                    " ".join(visible(example.prompt).split())[-100:],
+                )
+                for example in self._found
+            ],
+        )
+        said = f"{self._filter}: {self._second} against {self._first} ({len(self._found)})"
+        if self._words:
+            said += f", containing {self._words!r}"
+        self.query_one("#chosen", Static).update(visible(said))
+        self._show_one(0)
+
+    def _show_one(self, row: int) -> None:
+        there = 0 <= row < len(self._found)
+        shown = comparison.detail(self._found[row]) if there else Text("no such example")
+        self.query_one("#one", Static).update(shown)
+        self.query_one("#detail").scroll_home(animate=False)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show the example under the cursor."""
+        if event.data_table.id == "examples":
+            self._show_one(event.cursor_row)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """The example on the whole screen."""
+        if event.data_table.id == "examples" and self._found:
+            table = event.data_table
+            self.app.push_screen(
+                ExampleView(self._found, event.cursor_row),
+                lambda row: table.move_cursor(row=row or 0),
+            )
+
+    def on_data_table_cell_selected(self, event: DataTable.CellSelected) -> None:
+        """A cell of the matrix: what was FIXED between its models; once more, REGRESSED."""
+        assert self.figures is not None
+        models = names(self.figures)
+        row, column = event.coordinate.row, event.coordinate.column - 1
+        if event.data_table.id == "matrix" and column >= 0 and row != column:
+            pair = (models[column], models[row])
+            again = pair == (self._first, self._second) and self._filter == "fixed"
+            self._first, self._second = pair
+            self._filter = "regressed" if again else "fixed"
+            self._list()
+
+    def action_filter(self) -> None:
+        """All, fixed, regressed, wrong, right, wrong in all, mixed."""
+        if self.figures is not None:
+            at = comparison.FILTERS.index(self._filter)
+            self._filter = comparison.FILTERS[(at + 1) % len(comparison.FILTERS)]
+            self._list()
+
+    def action_pair(self) -> None:
+        """The next two models."""
+        if self.figures is not None:
+            models = names(self.figures)
+            pairs = [(a, b) for i, b in enumerate(models) for a in models[:i]]
+            if pairs:
+                now = (self._first, self._second)
+                at = pairs.index(now) + 1 if now in pairs else 0
+                self._first, self._second = pairs[at % len(pairs)]
+                self._list()
+
+    def action_search(self) -> None:
+        """Only examples that contain a text; an empty one shows all again."""
+        if self.figures is not None:
+            question = "Only examples that contain (- shows all again):"
+            self.app.push_screen(Ask(question, self._words), self._search)
+
+    def _search(self, words: str | None) -> None:
+        if words is not None:
+            self._words = "" if words == "-" else words
+            self._list()
+
+
+def _fill(table: DataTable[Any], columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table.clear(columns=True)
+    table.add_columns(*map(Text, columns))
+    for row in rows:
+        table.add_row(*map(Text, row))
