@@ -218,6 +218,20 @@ def has_adapter(folder: Path) -> bool:
     return RunFolder(folder).has_adapter
 
 
+def holds_adapter(folder: str) -> bool:
+    """Whether a folder that somebody named holds an adapter, of either format."""
+    from shadow_mlx import model_folder
+
+    return model_folder.holds_adapter(Path(folder).expanduser())
+
+
+def weights_named(name: str) -> tuple[str | None, str | None]:
+    """The model and the adapter that a name stands for: one of the two."""
+    if holds_adapter(name):
+        return None, str(Path(name).expanduser())
+    return name, None
+
+
 def adapter_changed(adapter: str | None) -> float:
     """When an adapter's weights were written; 0 where there are none."""
     try:

@@ -17,7 +17,8 @@ import mlx.core as mx
 import numpy as np
 from mlx_lm.utils import get_total_parameters
 
-from shadow_mlx.config import MODES, Mode
+from shadow_mlx.config import MODES, ColumnConfig, Mode
+from shadow_mlx.data.columns import AS_NAMED
 from shadow_mlx.data.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
@@ -134,6 +135,7 @@ def compare(
     model: str | None = None,
     limit: int | None = None,
     max_tokens: int = 256,
+    columns: ColumnConfig = AS_NAMED,
     batch_size: int = 32,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
@@ -147,6 +149,7 @@ def compare(
         model: The backbone, if it is not the one that the adapters record.
         limit: Use only the first so many examples.
         max_tokens: Longest answer.
+        columns: Which columns of the file hold what.
         batch_size: Answers that are generated together.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
@@ -159,7 +162,7 @@ def compare(
     questions: list[Question] = []
     for adapter in adapters:
         attached, tokenizer = load(model, adapter, "attached")
-        records = _first(JsonLines(data), limit)
+        records = _first(JsonLines(data, columns), limit)
         encoder = Encoder(tokenizer)
         dataset = encode_all(records, encoder)
         questions = questions_of(records, tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from shadow_mlx.config import ColumnConfig
 from shadow_mlx.evaluation.compare import compare
 from shadow_mlx.worker import messages as m
 
@@ -20,6 +21,7 @@ def serve(request: m.CompareFile, send: Callable[[m.Reply], None]) -> Iterator[m
         model=request.model,
         limit=request.limit,
         max_tokens=request.max_tokens,
+        columns=ColumnConfig.from_mapping(request.columns),
         on_step=on_step,
     )
     right = {result.name: list(result.right) for result in comparison.results}

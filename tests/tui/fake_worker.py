@@ -37,6 +37,9 @@ def main() -> None:
             answer(request, stopped)
         elif isinstance(request, m.CompareFile):
             compare(request)
+        elif isinstance(request, m.ListModels):
+            sprout = m.ModelView("sprout", "bundled", "/sprout", "qwen3", "", 9_000_000, True)
+            send(m.Models(request.id, [sprout]))
         else:
             send(m.Failed(request.id, f"the fake does not know {type(request).__name__}"))
 

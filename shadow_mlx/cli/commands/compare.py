@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shadow_mlx.config import MODES
+from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.config import MODES, ColumnConfig
 
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.compare import Comparison, Result
@@ -32,10 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)"
     )
     parser.add_argument("--json", action="store_true", help="all figures and answers on stdout")
+    add_options(parser, ColumnConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, then print the table and what each mode fixed and broke."""
+    columns = build_options(ColumnConfig, args)
     from tqdm import tqdm
 
     from shadow_mlx.evaluation.compare import compare
@@ -54,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         limit=args.limit,
         max_tokens=args.max_tokens,
+        columns=columns,
         on_step=on_step,
     )
     bar.close()
