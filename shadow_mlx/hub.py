@@ -1,6 +1,6 @@
 """Names of models and datasets to folders on this machine.
 
-It and :mod:`shadow_mlx.fetching` are the only network clients.
+It and :mod:`shadow_mlx.snapshots`, which downloads for it, are the only network clients.
 
 A model's name is a local folder, a hub id (``mlx-community/Qwen3-0.6B-4bit``) or a bundled model
 (``sprout``). What the local hub cache already holds completely is used without asking the hub, so
@@ -23,8 +23,9 @@ from typing import Any
 from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.errors import DataError, ModelError
-from shadow_mlx.fetching import fetch, first_line, http_error
+from shadow_mlx.fetching import fetch
 from shadow_mlx.model_folder import check_model, has_all_weights, has_tokenizer
+from shadow_mlx.snapshots import first_line, http_error
 
 # No Python code, no duplicates of the weights in other formats.
 MODEL_FILES = [

@@ -154,7 +154,7 @@ def test_a_full_disk_is_said(server: FakeHub, tiny_backbone: Path, tmp_path: Pat
     code = (
         "(setattr(__import__('huggingface_hub'), 'snapshot_download', lambda *a, **k:"
         " (_ for _ in ()).throw(OSError(28, 'No space left on device'))),"
-        " __import__('shadow_mlx.fetching').fetching.snapshot('owner/tiny', 'model', []))"
+        " __import__('shadow_mlx.snapshots').snapshots.snapshot('owner/tiny', 'model', []))"
     )
     [said] = ask(tmp_path, server.url, code)
     assert said.startswith("HubError 3: owner/tiny: the disk is full")
