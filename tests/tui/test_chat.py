@@ -62,7 +62,7 @@ def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, in
 
 
 def headline(pilot: Any) -> str:
-    return text(pilot).splitlines()[1].strip()
+    return " ".join(text(pilot).splitlines()[1].split())
 
 
 def meaning(size: tuple[int, int], mode: str, first_word: str) -> list[str]:
