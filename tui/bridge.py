@@ -213,6 +213,15 @@ def test_file(adapter: Path) -> str | None:
     return str(files[0]) if files else None
 
 
+def columns_of(adapter: str, data: str) -> dict[str, str]:
+    """The columns that a run named by hand, where ``data`` are of the data it was trained on."""
+    config = read_config(Path(adapter))
+    if config is None or not config.data:
+        return {}
+    known = {config.data, *map(str, data_files(config.data))}
+    return config.named() if data in known else {}
+
+
 def has_adapter(folder: Path) -> bool:
     """Whether something can be chatted with already."""
     return RunFolder(folder).has_adapter

@@ -236,3 +236,12 @@ def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
             assert "✔ done" in words(pilot)
 
     run(test())
+
+
+def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
+    (own_place / "qa.jsonl").write_text('{"question": "a", "answer": "b"}\n')
+    named = {"prompt_feature": "question", "completion_feature": "answer"}
+    folder = write_story(own_place / "mine", story(), {"data": "qa.jsonl", **named})
+    assert bridge.columns_of(str(folder), "qa.jsonl") == named
+    assert bridge.columns_of(str(folder), "other.jsonl") == {}
+    assert bridge.columns_of(str(own_place), "qa.jsonl") == {}

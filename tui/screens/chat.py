@@ -124,8 +124,9 @@ attached, detached, base. The conversation stays.
             self._loading, self._loaded, self._problem = None, None, str(error)
             self._draw()
             return
+        first_adapter = bool(adapter) and not self._weights[1]  # it is opened to be used
         self._loading, self._loaded, self._weights = None, loaded, (model, adapter)
-        if self.mode not in loaded.modes:
+        if self.mode not in loaded.modes or first_adapter:
             self.mode = loaded.modes[0]
         if adapter:
             self.ui.remember_first("recent_adapters", str(Path(adapter).resolve()))

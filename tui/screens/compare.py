@@ -283,7 +283,8 @@ differs from **attached** is underlined.
         child = self.ui.child("models")
         number = self._asked = child.number()
         limit = 200
-        request = m.CompareFile(number, data, [self.adapter], limit=limit)
+        columns = bridge.columns_of(self.adapter, data) or self.ui.state.columns_of(data)
+        request = m.CompareFile(number, data, [self.adapter], limit=limit, columns=columns)
         self._busy = "loading"
         self.ui.forget_loaded()
         self.add_class("-batch")
