@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     command = [sys.executable, "-m", "tests.tui.fake_run"]
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", command)
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", command)
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -128,7 +128,7 @@ def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.Monke
     from shadow_mlx.config import TrainConfig
 
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()

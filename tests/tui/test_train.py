@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-m", "tests.tui.fake_run"])
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-m", "tests.tui.fake_run"])
     return [sys.executable, "-m", "tests.tui.fake_worker"]
 
 

@@ -1,4 +1,4 @@
-"""The only part of the UI that touches runs: it lists, starts, follows, signals and removes them.
+"""Runs: listed, started, followed, signalled and removed.
 
 A run is an ordinary ``shadow-mlx train`` in a session of its own, so it outlives the UI; what it
 says is in its folder's ``run/events.jsonl``, whoever started it. Functions that read files are
@@ -23,6 +23,7 @@ from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.events import RunStarted, from_json
 from shadow_mlx.files import disk_errors, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from tui.bridge.data import data_files
 from tui.curves import RunFold, RunView
 
 if TYPE_CHECKING:
@@ -338,56 +339,6 @@ def discard(folder: Path) -> None:
             folder.rmdir()
 
 
-def bundled_data() -> Path:
-    """The first-run data set that comes with the package.
-
-    Raises:
-        ModelError: The package was installed without it.
-    """
-    from shadow_mlx.bundled import bundled_model
-
-    return bundled_model("sprout") / "data" / "robot-intents"
-
-
-def data_files(data: str) -> list[Path]:
-    """The local files that a name of data stands for; ``[]`` for what is not here."""
-    from shadow_mlx.data.sources import locate
-
-    if not Path(data).expanduser().exists():
-        return []
-    try:
-        return list(locate(data))
-    except ShadowMLXError:
-        return []
-
-
-def records_in(data: str) -> tuple[int, int] | None:
-    """Training and validation examples of local data, by counting lines (0 where not given)."""
-    from shadow_mlx.data.lines import LineIndex
-    from shadow_mlx.data.sources import locate
-
-    if not data or not Path(data).expanduser().exists():
-        return None
-    try:
-        files = locate(data)
-        return len(LineIndex(files.train)), len(LineIndex(files.valid)) if files.valid else 0
-    except (ShadowMLXError, OSError):
-        return None
-
-
-def worker_command() -> list[str]:
-    """How the child that holds models and data is started."""
-    return [sys.executable, "-m", "shadow_mlx.worker"]
-
-
-def memory_of_machine() -> int:
-    """Bytes of physical memory; 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0
-
-
 def differing(a: TrainConfig, b: TrainConfig) -> list[tuple[str, Any, Any]]:
     """The options in which two runs differ, as (name, first, second)."""
     one, two = a.to_mapping(), b.to_mapping()
@@ -446,46 +397,3 @@ def _search(folder: Path, depth: int) -> Iterable[Path]:
     for child in sorted(children)[:200]:
         if not Path(child).name.startswith(".") and Path(child).name != "node_modules":
             yield from _search(Path(child), depth - 1)
-
-
-def save_conversation(path: Path, messages: list[dict[str, str]]) -> None:
-    """Write a conversation as one line of chat data.
-
-    Raises:
-        SurroundingsError: The disk refuses.
-    """
-    from shadow_mlx.generation.transcript import save_transcript
-
-    save_transcript(path, messages)
-
-
-def load_conversation(path: Path) -> list[dict[str, str]]:
-    """Read a conversation, or the first one of a chat data file.
-
-    Raises:
-        InputError: There is none.
-    """
-    from shadow_mlx.generation.transcript import load_transcript
-
-    return load_transcript(path)
-
-
-async def copy(text: str) -> str:
-    """Give text to the system's clipboard too, for terminals that refuse; tells which way.
-
-    Over ssh, the terminal's own way (OSC 52) is the only one that reaches the person.
-    """
-    tools = (["pbcopy"], ["wl-copy"], ["xclip", "-selection", "clipboard"])
-    if not os.environ.get("SSH_CONNECTION"):
-        for tool in tools:
-            if shutil.which(tool[0]):
-                process = await asyncio.create_subprocess_exec(
-                    *tool,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                )
-                await process.communicate(text.encode())
-                if process.returncode == 0:
-                    return tool[0]
-    return "through the terminal"

@@ -1,0 +1,44 @@
+"""The data files that a name stands for; for a thread, since files are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shadow_mlx.errors import ShadowMLXError
+
+
+def bundled_data() -> Path:
+    """The first-run data set that comes with the package.
+
+    Raises:
+        ModelError: The package was installed without it.
+    """
+    from shadow_mlx.bundled import bundled_model
+
+    return bundled_model("sprout") / "data" / "robot-intents"
+
+
+def data_files(data: str) -> list[Path]:
+    """The local files that a name of data stands for; ``[]`` for what is not here."""
+    from shadow_mlx.data.sources import locate
+
+    if not Path(data).expanduser().exists():
+        return []
+    try:
+        return list(locate(data))
+    except ShadowMLXError:
+        return []
+
+
+def records_in(data: str) -> tuple[int, int] | None:
+    """Training and validation examples of local data, by counting lines (0 where not given)."""
+    from shadow_mlx.data.lines import LineIndex
+    from shadow_mlx.data.sources import locate
+
+    if not data or not Path(data).expanduser().exists():
+        return None
+    try:
+        files = locate(data)
+        return len(LineIndex(files.train)), len(LineIndex(files.valid)) if files.valid else 0
+    except (ShadowMLXError, OSError):
+        return None
