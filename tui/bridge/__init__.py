@@ -16,9 +16,9 @@ from tui.bridge.machine import (
     memory_of_machine,
     worker_command,
 )
+from tui.bridge.records import EventReader, follow
 from tui.bridge.runs import (
     Command,
-    EventReader,
     Launched,
     RunSummary,
     Status,
@@ -28,7 +28,6 @@ from tui.bridge.runs import (
     differing,
     discard,
     find_runs,
-    follow,
     free_folder,
     has_adapter,
     holds_adapter,
