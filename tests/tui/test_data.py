@@ -179,7 +179,7 @@ def test_a_choice_of_columns_can_be_left_and_taken_up_again(own_place: Path) -> 
             await press(pilot, "enter")
             await until(pilot, lambda: "[prompt]" in text(pilot))
             await press(pilot, "escape")
-            await until(pilot, lambda: "1 problems" in words(pilot))
+            await until(pilot, lambda: "1 problem (e shows it)" in words(pilot))
             assert "--prompt-feature instruction" in words(pilot)
             await press(pilot, "m", "down", "down", "down", "t")
             await until(pilot, lambda: "[text]" in text(pilot))

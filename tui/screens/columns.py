@@ -79,9 +79,8 @@ class ColumnsDialog(ModalScreen[Mapped | None]):
     """
 
     DEFAULT_CSS = """
-    ColumnsDialog OptionList { height: auto; max-height: 10; border: none; }
-    ColumnsDialog .answers, .-narrow ColumnsDialog .answers { layout: horizontal; }
-    ColumnsDialog Button, .-narrow ColumnsDialog Button { width: auto; margin-right: 1; }
+    ColumnsDialog #columns { height: auto; max-height: 10; border: none; }
+    ColumnsDialog .roles { height: 1; margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "role('prompt')", "Prompt"),
@@ -99,16 +98,15 @@ class ColumnsDialog(ModalScreen[Mapped | None]):
     def compose(self) -> ComposeResult:
         """What is asked, the columns, and the roles as buttons for the mouse."""
         with Vertical(classes="dialog"):
-            yield Static("The columns of this file are not those of a known format. What is in")
-            yield Static("them? Several prompts are joined. Enter uses the choice.")
+            yield Static("Which column holds what? Several prompts are joined.")
             yield OptionList(*self._options(), id="columns", markup=False)
             yield Static(missing(self._roles), id="missing")
-            with Horizontal(classes="answers"):
+            with Horizontal(classes="roles"):
                 yield Button("Prompt (p)", id="prompt", compact=True)
                 yield Button("Completion (c)", id="completion", compact=True)
                 yield Button("Text (t)", id="text", compact=True)
                 yield Button("Messages (m)", id="chat", compact=True)
-            with Horizontal(classes="answers"):
+            with Horizontal(classes="roles"):
                 yield Button("Use this (enter)", id="use", variant="primary", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 

@@ -49,7 +49,7 @@ class WeightsDialog(ModalScreen[Weights | None]):
     """
 
     DEFAULT_CSS = """
-    WeightsDialog OptionList { height: auto; max-height: 12; border: none; }
+    WeightsDialog #known { height: auto; max-height: 12; border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
