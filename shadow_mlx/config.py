@@ -86,9 +86,10 @@ class ShadowConfig(Options):
 
     def cross_checks(self) -> list[str]:
         """An explicit shadow brings its own architecture."""
+        problems = super().cross_checks()
         if self.shadow == "mirror":
-            return []
-        return [
+            return problems
+        return problems + [
             f"--{name.replace('_', '-')}: an explicit --shadow defines its own architecture; "
             "leave this flag out"
             for name in self.MIRROR_ONLY
@@ -97,7 +98,63 @@ class ShadowConfig(Options):
 
 
 @dataclass(frozen=True)
-class TrainConfig(ShadowConfig):
+class ColumnConfig(Options):
+    """Which columns of a data file hold what; the names are mlx-lm's.
+
+    None named: the format is found by itself (``messages``, ``prompt`` and ``completion``, or
+    ``text``). One format's columns named: every line is read by them and nothing else.
+    """
+
+    prompt_feature: str | None = option(
+        None,
+        group="data",
+        metavar="COLUMN[,COLUMN…]",
+        help="column of the prompt; several are joined by blank lines",
+    )
+    completion_feature: str | None = option(
+        None, group="data", metavar="COLUMN", help="column of the completion"
+    )
+    text_feature: str | None = option(
+        None, group="data", metavar="COLUMN", help="column of a plain text"
+    )
+    chat_feature: str | None = option(
+        None, group="data", metavar="COLUMN", help="column of a chat's messages"
+    )
+
+    def cross_checks(self) -> list[str]:
+        """A file has one format."""
+        problems = super().cross_checks()
+        formats = (
+            ("--prompt-feature or --completion-feature", self.pairs_named),
+            ("--text-feature", bool(self.text_feature)),
+            ("--chat-feature", bool(self.chat_feature)),
+        )
+        named = [flags for flags, given in formats if given]
+        if len(named) > 1:
+            problems.append(
+                f"{' and '.join(named)}: columns of different formats; name those of one: prompt "
+                "and completion, or text, or chat"
+            )
+        return problems
+
+    @property
+    def pairs_named(self) -> bool:
+        """Whether the columns of prompts and completions are named."""
+        return bool(self.prompt_feature or self.completion_feature)
+
+    @property
+    def columns(self) -> ColumnConfig:
+        """These options alone, without those of a class that adds its own."""
+        names = [f.name for f in dataclasses.fields(ColumnConfig)]
+        return ColumnConfig(**{name: getattr(self, name) for name in names})
+
+    def named(self) -> dict[str, str]:
+        """The columns that are named, by option."""
+        return {name: value for name, value in self.columns.to_mapping().items() if value}
+
+
+@dataclass(frozen=True)
+class TrainConfig(ColumnConfig, ShadowConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     model: str | None = option(

@@ -1,4 +1,6 @@
-"""Names of models and datasets to folders on this machine; the only network client.
+"""Names of models and datasets to folders on this machine.
+
+It and :mod:`shadow_mlx.snapshots`, which downloads for it, are the only network clients.
 
 A model's name is a local folder, a hub id (``mlx-community/Qwen3-0.6B-4bit``) or a bundled model
 (``sprout``). What the local hub cache already holds completely is used without asking the hub, so
@@ -7,20 +9,23 @@ that everything works offline after the first use.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
-from shadow_mlx.errors import DataError, HubError, InputError, ModelError
-from shadow_mlx.model_folder import check_model, has_all_weights
+from shadow_mlx.errors import DataError, ModelError
+from shadow_mlx.fetching import fetch
+from shadow_mlx.model_folder import check_model, has_all_weights, has_tokenizer
+from shadow_mlx.snapshots import first_line, http_error
 
 # No Python code, no duplicates of the weights in other formats.
 MODEL_FILES = [
@@ -33,6 +38,7 @@ MODEL_FILES = [
     "vocab.txt",
     "*.jinja",
 ]
+TOKENIZER_FILES = [pattern for pattern in MODEL_FILES if not pattern.endswith(".safetensors")]
 DATASET_FILES = [
     f"{folder}{split}.{suffix}"
     for folder in ("", "data/")
@@ -41,6 +47,10 @@ DATASET_FILES = [
 ]
 ANSWER_SECONDS = 3.0  # how long the default model's choice waits for the hub
 
+OnDownload = Callable[[str, int, int], None]
+"""Called with a repository's id, the bytes that are here, and the bytes that there will be."""
+
+_listener: ContextVar[OnDownload | None] = ContextVar("listener", default=None)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -70,7 +80,7 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
         return ModelChoice(own, f"the backbone of {adapter_path}", False)
     if named := os.environ.get(MODEL_VARIABLE):
         return ModelChoice(named, f"named by {MODEL_VARIABLE}", True)
-    if _cached(DEFAULT_HUB_MODEL, "model", MODEL_FILES) is not None:
+    if _cached(DEFAULT_HUB_MODEL, "model", MODEL_FILES, has_all_weights) is not None:
         return ModelChoice(DEFAULT_HUB_MODEL, "the default; in the local hub cache", True)
     refusal = _hub_refusal(DEFAULT_HUB_MODEL)
     if refusal is None:
@@ -111,23 +121,45 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
             code of its own and ``trust_remote_code`` is False.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
+    folder = _local_folder(name)
+    if folder is None:
+        files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
+        folder = _download(name, "model", files, has_all_weights)
+    check_model(folder, name, trust_remote_code=trust_remote_code)
+    return folder
+
+
+def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:
+    """A local folder with a model's tokenizer; its weights are neither needed nor downloaded.
+
+    Raises:
+        ModelError: There is no such folder or id.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    folder = _local_folder(name)
+    if folder is None:
+        files = [*TOKENIZER_FILES, "*.py"] if trust_remote_code else TOKENIZER_FILES
+        return _download(name, "model", files, has_tokenizer)
+    if not has_tokenizer(folder):
+        check_model(folder, name, trust_remote_code=trust_remote_code)
+    return folder
+
+
+def _local_folder(name: str) -> Path | None:
+    """The folder of a model that is here by its name; ``None`` for an id on the hub."""
     path = Path(name).expanduser()
     if name == BUNDLED_MODEL:
-        folder = bundled_model(name)
-    elif path.is_dir():
-        folder = path
-    elif path.exists():
+        return bundled_model(name)
+    if path.is_dir():
+        return path
+    if path.exists():
         raise ModelError(f"--model {name}: a file; expected a model's folder or a hub id")
-    elif not _HUB_ID.fullmatch(name) or "/" not in name:
+    if not _HUB_ID.fullmatch(name) or "/" not in name:
         raise ModelError(
             f"--model {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
             f"(bundled: {', '.join(bundled_models()) or 'none'})"
         )
-    else:
-        files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
-        folder = _download(name, "model", files, ModelError)
-    check_model(folder, name, trust_remote_code=trust_remote_code)
-    return folder
+    return None
 
 
 def resolve_dataset(name: str) -> Path:
@@ -139,7 +171,7 @@ def resolve_dataset(name: str) -> Path:
     """
     if not _HUB_ID.fullmatch(name):
         raise DataError(f"--data {name}: no such file or folder, and not the id of a hub dataset")
-    folder = _download(name, "dataset", DATASET_FILES, DataError)
+    folder = _download(name, "dataset", DATASET_FILES, lambda folder: True)
     for candidate in (folder, folder / "data"):
         if any((candidate / f"train.{suffix}").is_file() for suffix in ("jsonl", "json")):
             return candidate
@@ -149,7 +181,19 @@ def resolve_dataset(name: str) -> Path:
     )
 
 
-def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
+@contextmanager
+def watching_downloads(listener: OnDownload) -> Iterator[None]:
+    """Tell ``listener`` of every download that is made meanwhile, in this thread."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+def _cached(
+    name: str, kind: str, patterns: list[str], is_whole: Callable[[Path], bool]
+) -> Path | None:
     """The folder of a complete snapshot in the local hub cache, without asking the hub."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -162,60 +206,21 @@ def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    return folder if kind == "dataset" or has_all_weights(folder) else None
+    return folder if is_whole(folder) else None
 
 
-def _download(
-    name: str, kind: str, patterns: list[str], wrong: Callable[[str], InputError]
-) -> Path:
-    """A snapshot's folder, from the cache or the hub; ``wrong`` makes the error of a bad id."""
-    from huggingface_hub import errors, snapshot_download
-
-    cached = _cached(name, kind, patterns)
+def _download(name: str, kind: str, patterns: list[str], is_whole: Callable[[Path], bool]) -> Path:
+    """A snapshot's folder, from the cache or the hub."""
+    cached = _cached(name, kind, patterns, is_whole)
     if cached is not None:
         return cached
-    try:
-        return Path(snapshot_download(name, repo_type=kind, allow_patterns=list(patterns)))
-    except errors.GatedRepoError:
-        raise HubError(
-            f"{name}: the {kind} is gated; accept its terms on https://huggingface.co/{name}, "
-            "then log in with: hf auth login"
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise wrong(
-            f"{name}: no such {kind} on the hub (or it is private: hf auth login)"
-        ) from None
-    except errors.LocalEntryNotFoundError as error:
-        cause = error.__cause__
-        offline = isinstance(cause, errors.OfflineModeIsEnabled)
-        raise HubError(_unreachable(name, None if offline else cause or error)) from None
-    except (_http_error(), errors.HfHubHTTPError) as error:
-        raise HubError(_unreachable(name, error)) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HubError(f"{name}: the disk is full; free some space, then try again") from None
-        raise HubError(f"{name}: could not be downloaded: {error}") from None
+    listener = _listener.get()
 
+    def on_bytes(done: int, total: int) -> None:
+        if listener is not None:
+            listener(name, done, total)
 
-def _unreachable(name: str, cause: BaseException | None) -> str:
-    why = "HF_HUB_OFFLINE is set" if cause is None else _first_line(cause)
-    return (
-        f"{name}: not in the local hub cache, and the hub cannot be reached ({why}); "
-        "check the connection, or give a local folder"
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0].rstrip(".:") if text else type(error).__name__
-
-
-def _http_error() -> type[Exception]:
-    """What the hub's http client raises; the client is httpx or httpx2, by the hub's version."""
-    from huggingface_hub import errors
-
-    error: type[Exception] = vars(errors)["HTTPError"]  # imported there, not declared as its own
-    return error
+    return fetch(name, kind, patterns, on_bytes)
 
 
 def _hub_refusal(name: str) -> str | None:
@@ -229,8 +234,8 @@ def _hub_refusal(name: str) -> str | None:
     def ask() -> None:
         try:
             HfApi().model_info(name, timeout=ANSWER_SECONDS)
-        except (_http_error(), OSError, ValueError) as error:
-            answers.append(f"the hub did not provide it ({_first_line(error)})")
+        except (http_error(), OSError, ValueError) as error:
+            answers.append(f"the hub did not provide it ({first_line(error)})")
         else:
             answers.append(None)
 

@@ -16,10 +16,8 @@ from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model
+from shadow_mlx.model_folder import TOKENIZER_FILES
 from shadow_mlx.shadow.attached import AttachedModel
-
-# transformers makes an empty tokenizer where there is none of these.
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "*.tiktoken", "vocab.*")
 
 
 def load(
@@ -103,9 +101,9 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
     folder = Path(folder)  # a path, never an id: mlx-lm would ask the hub for it
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder")
-    if not any(next(folder.glob(pattern), None) for pattern in _TOKENIZER_FILES):
+    if not any(next(folder.glob(pattern), None) for pattern in TOKENIZER_FILES):
         raise ModelError(
-            f"{folder}: has no tokenizer (none of {', '.join(_TOKENIZER_FILES)}); "
+            f"{folder}: has no tokenizer (none of {', '.join(TOKENIZER_FILES)}); "
             "shadow_mlx.load_model gives the model alone"
         )
     try:

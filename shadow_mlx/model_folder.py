@@ -1,4 +1,4 @@
-"""What a model's folder must hold."""
+"""What a model's folder must hold, and what an adapter's is known by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ import json
 from pathlib import Path
 
 from shadow_mlx.errors import ModelError
+
+# transformers makes an empty tokenizer where there is none of these.
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "*.tiktoken", "vocab.*")
+
+
+ADAPTER_CONFIGS = ("adapter_config.json", "shadow_config.json")
+"""What an adapter's folder is known by: PEFT's format, and the original package's."""
+
+
+def holds_adapter(folder: str | Path) -> bool:
+    """Whether there is an adapter in ``folder``, of either format."""
+    return any((Path(folder) / name).is_file() for name in ADAPTER_CONFIGS)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a model's configuration and a tokenizer."""
+    return is_model(folder) and any(next(folder.glob(name), None) for name in TOKENIZER_FILES)
 
 
 def is_model(folder: Path) -> bool:
@@ -24,7 +41,7 @@ def check_model(folder: Path, name: str, *, trust_remote_code: bool) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         hint = ""
-        if (folder / "adapter_config.json").is_file():
+        if holds_adapter(folder):
             hint = "; it holds an adapter: give it as --adapter-path"
         raise ModelError(f"{name}: no config.json in the model's folder{hint}") from None
     except (UnicodeDecodeError, ValueError) as error:

@@ -15,14 +15,7 @@ from shadow_mlx.events import Event, to_json
 from shadow_mlx.files import disk_errors, remove_leftovers
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
-ADAPTER_CONFIGS = ("adapter_config.json", "shadow_config.json")
-"""What an adapter's folder is known by: PEFT's format, and the original package's."""
 _CHECKPOINT_NAME = re.compile(r"step-(\d+)")
-
-
-def holds_adapter(folder: str | Path) -> bool:
-    """Whether there is an adapter in ``folder``, of either format."""
-    return any((Path(folder) / name).is_file() for name in ADAPTER_CONFIGS)
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,19 @@ class FakeHub:
         gated: Keys whose files need a login.
         broken: Whether every answer is an internal error.
         asked: Paths of all requests, in order.
+        ranges: The ``Range`` of each request for a part of a file, in order.
+        stalls_after: Bytes of a file after which nothing more comes, while it is set.
+        dies_after: Bytes of a file after which the connection ends and every answer is an error.
     """
 
     repos: dict[str, Path] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     broken: bool = False
     asked: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+    stalls_after: int | None = None
+    dies_after: int | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
 
@@ -48,7 +55,11 @@ def fake_hub() -> Iterator[FakeHub]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *args: object) -> None:
+            """A client that goes away in the middle is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -56,6 +67,7 @@ def fake_hub() -> Iterator[FakeHub]:
     try:
         yield hub
     finally:
+        hub.stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -85,7 +97,14 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
                 for p in files
             ]
             return send(request, 200, json.dumps(tree).encode())
-        names = [{"rfilename": str(p.relative_to(hub.repos[key]))} for p in files]
+        names = [
+            {
+                "rfilename": str(p.relative_to(hub.repos[key])),
+                "size": p.stat().st_size,
+                "blobId": hashlib.sha1(p.read_bytes()).hexdigest(),
+            }
+            for p in files
+        ]
         info = {"id": "/".join(parts[2:4]), "sha": COMMIT, "siblings": names}
         return send(request, 200, json.dumps(info).encode())
     kind = "datasets" if parts[0] == "datasets" else "models"
@@ -93,7 +112,13 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
     file = hub.repos[f"{kind}/{parts[0]}/{parts[1]}"] / "/".join(parts[4:])
     content = file.read_bytes()
     etag = hashlib.sha1(content).hexdigest()
-    send(request, 200, content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
+    headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+    if wanted := request.headers.get("Range"):
+        hub.ranges.append(wanted)
+        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return send(request, 206, content[start:], headers, hub)
+    send(request, 200, content, headers, hub)
 
 
 def send(
@@ -101,10 +126,20 @@ def send(
     code: int,
     content: bytes,
     headers: dict[str, str] | None = None,
+    hub: FakeHub | None = None,
 ) -> None:
     request.send_response(code)
     for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
         request.send_header(name, value)
     request.end_headers()
-    if request.command != "HEAD":
+    if request.command == "HEAD":
+        return
+    if hub is not None and hub.stalls_after is not None and len(content) > hub.stalls_after:
+        request.wfile.write(content[: hub.stalls_after])
+        hub.stopping.wait()
+        request.close_connection = True
+    elif hub is not None and hub.dies_after is not None and len(content) > hub.dies_after:
+        request.wfile.write(content[: hub.dies_after])
+        hub.broken = request.close_connection = True
+    else:
         request.wfile.write(content)

@@ -89,6 +89,22 @@ def test_a_model_is_fetched_once_without_code_and_then_used_offline(
     assert ask(home, unused_url(), "hub.resolve_model('owner/tiny')", offline=True) == [first]
 
 
+def test_a_tokenizer_is_fetched_without_the_weights(
+    server: FakeHub, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    server.repos["models/owner/tiny"] = tiny_backbone
+    home = tmp_path / "home"
+    [folder] = ask(home, server.url, "hub.resolve_tokenizer('owner/tiny')")
+    names = {p.name for p in Path(folder).iterdir()}
+    assert names == {"config.json", "tokenizer.json", "tokenizer_config.json"}
+    assert not any("safetensors" in path for path in server.asked)
+    server.asked.clear()
+    assert ask(home, server.url, "hub.resolve_tokenizer('owner/tiny')") == [folder]
+    assert server.asked == []
+    assert ask(home, server.url, "hub.resolve_model('owner/tiny')") == [folder]
+    assert (Path(folder) / "model.safetensors").is_file()
+
+
 def test_an_incomplete_download_is_completed(
     server: FakeHub, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -135,13 +151,10 @@ def test_ids_that_do_not_exist_are_gated_or_cannot_be_reached(
 
 def test_a_full_disk_is_said(server: FakeHub, tiny_backbone: Path, tmp_path: Path) -> None:
     server.repos["models/owner/tiny"] = tiny_backbone
-    full = (
+    code = (
         "(setattr(__import__('huggingface_hub'), 'snapshot_download', lambda *a, **k:"
         " (_ for _ in ()).throw(OSError(28, 'No space left on device'))),"
-        " hub._download('owner/tiny', 'model', [], ModelError))"
-    )
-    code = full.replace("ModelError", "hub.ModelError").replace(
-        "hub._download", "setattr(hub, '_cached', lambda *a: None) or hub._download"
+        " __import__('shadow_mlx.snapshots').snapshots.snapshot('owner/tiny', 'model', []))"
     )
     [said] = ask(tmp_path, server.url, code)
     assert said.startswith("HubError 3: owner/tiny: the disk is full")

@@ -113,6 +113,17 @@ class ShadowApp(App[None]):
             self._loaded = ((child.process_id, model, adapter, changed), loaded)
             return loaded
 
+    async def installed_models(self) -> list[m.ModelView]:
+        """The models that this machine has, as the data's child sees them.
+
+        Raises:
+            ChildError: It cannot look.
+        """
+        from shadow_mlx.worker import messages as m
+
+        child = self.child("data")
+        return (await child.result(m.ListModels(child.number()), m.Models)).models
+
     def forget_loaded(self) -> None:
         """The child has let go of its weights."""
         self._loaded = None
@@ -160,6 +171,10 @@ class ShadowApp(App[None]):
     def remember_first(self, field: str, value: str) -> None:
         """Put ``value`` in front of one of the recent lists."""
         self.remember(**{field: remember(getattr(self.state, field), value)})
+
+    def remember_columns(self, data: str, mapped: dict[str, str]) -> None:
+        """Remember which columns of some data hold what."""
+        self.remember(columns=self.state.with_columns(data, mapped))
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""

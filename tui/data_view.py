@@ -80,7 +80,9 @@ def facts(name: str, checked: m.Checked | None, total: int | None) -> str:
         state = f"checking {share:.0%} of {checked.total:,}"
     else:
         state = f"{checked.records:,} records checked"
-    found = f"{checked.problem_count:,} problems (e lists them)" if checked.problem_count else ""
+    count = checked.problem_count
+    problems = "1 problem (e shows it)" if count == 1 else f"{count:,} problems (e lists them)"
+    found = problems if count else ""
     fine = "✔ no problems" if checked.finished and not checked.problem_count else found
     turns = f"{checked.turns:,} assistant turns" if checked.turns else ""
     return " · ".join(part for part in (visible(name), kinds, state, turns, fine) if part)

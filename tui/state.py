@@ -22,7 +22,7 @@ class UiState:
     """Preferences and recent choices.
 
     ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
-    to keys (rebinding).
+    to keys (rebinding), ``columns`` data to the columns chosen by hand.
     """
 
     theme: str = "textual-dark"
@@ -36,6 +36,18 @@ class UiState:
     panes: dict[str, Any] = field(default_factory=dict)
     compare_limit: str = "200"
     keys: dict[str, str] = field(default_factory=dict)
+    recent_adapters: tuple[str, ...] = ()
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def columns_of(self, data: str) -> dict[str, str]:
+        """The columns that were chosen by hand for these data (options by name), if any."""
+        known = self.columns.get(data)
+        return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
+
+    def with_columns(self, data: str, mapped: dict[str, str]) -> dict[str, Any]:
+        """``columns`` with another choice; the oldest are forgotten."""
+        others = {name: value for name, value in self.columns.items() if name != data}
+        return dict([*others.items(), (data, mapped)][-KEPT:])
 
 
 def remember(values: tuple[str, ...], new: str) -> tuple[str, ...]:

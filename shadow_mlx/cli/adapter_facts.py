@@ -4,48 +4,76 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.checkpoints.record import WEIGHTS_FILE, read_record
-from shadow_mlx.checkpoints.safetensors import read_header
+from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original, read_original_record
+from shadow_mlx.checkpoints.record import PEFT_FILES, AdapterRecord, read_record
 from shadow_mlx.config import MODES
 
 _BLOCK = re.compile(r"\.(\d+)\.shadow_(?:down|up|update)")
+_ORIGINAL_BLOCKS = ("shadow_injection_model.", "shadow_update_model.")
+_ORIGINAL_STACK = "shadow_injection_model.injection_downs"  # [L - 1, D, r]
 
 
 def adapter_facts(folder: Path) -> dict[str, Any]:
-    """Backbone, shape, parameters, modes and training summary of an adapter.
+    """Format, backbone, shape, parameters, modes and training summary of an adapter.
 
     Raises:
         CheckpointError: A file is missing, or cannot be read.
     """
+    return _original_facts(folder) if is_original(folder) else _peft_facts(folder)
+
+
+def _peft_facts(folder: Path) -> dict[str, Any]:
     record = read_record(folder)
-    config = record.config
-    sizes = {
-        name: math.prod(info.shape) for name, info in read_header(folder / WEIGHTS_FILE).items()
-    }
+    header = PEFT_FILES.read_header(folder)
+    sizes = {name: math.prod(info.shape) for name, info in header.items()}
     blocks = {match[1] for name in sizes if (match := _BLOCK.search(name))}
     # With one module for all depths, the format repeats it under every block.
-    counted = {min(blocks, key=int)} if config.sharing == "depth" and blocks else blocks
-    inject = sum(
-        size for name, size in sizes.items() if (m := _BLOCK.search(name)) and m[1] in counted
-    )
-    shadow = sum(size for name, size in sizes.items() if not _BLOCK.search(name))
+    depth = record.config.sharing == "depth" and blocks
+    counted = {min(blocks, key=int)} if depth else blocks
+    inject = (n for name, n in sizes.items() if (m := _BLOCK.search(name)) and m[1] in counted)
+    shadow = (n for name, n in sizes.items() if not _BLOCK.search(name))
+    in_peft = record.not_for_peft or "yes"
+    return _facts(folder, "PEFT", record, len(blocks), inject, shadow, in_peft)
+
+
+def _original_facts(folder: Path) -> dict[str, Any]:
+    record = read_original_record(folder)
+    header = ORIGINAL_FILES.read_header(folder)
+    sizes = {name: math.prod(info.shape) for name, info in header.items()}
+    stack = header.get(_ORIGINAL_STACK)
+    blocks = stack.shape[0] + 1 if stack else 0  # the first block has no injection
+    inject = (n for name, n in sizes.items() if name.startswith(_ORIGINAL_BLOCKS))
+    shadow = (n for name, n in sizes.items() if not name.startswith(_ORIGINAL_BLOCKS))
+    why = "another function than PEFT's: its weights cannot be converted"
+    return _facts(folder, "shadow-peft 0.1", record, blocks, inject, shadow, why)
+
+
+def _facts(
+    folder: Path,
+    layout: str,
+    record: AdapterRecord,
+    blocks: int,
+    inject: Iterable[int],
+    shadow: Iterable[int],
+    in_peft: str,
+) -> dict[str, Any]:
+    config = record.config
+    parameters = {"inject and update": sum(inject), "shadow backbone": sum(shadow)}
     return {
         "path": str(folder),
+        "format": layout,
         "backbone": record.backbone_name,
         "modes": list(MODES),
         "sharing": config.sharing,
-        "blocks": len(blocks),
+        "blocks": blocks,
         "rank": config.rank,
         "alpha": config.alpha,
         "shadow": config.shadow,
-        "parameters": {
-            "total": inject + shadow,
-            "inject and update": inject,
-            "shadow backbone": shadow,
-        },
-        "opens in PEFT": record.not_for_peft or "yes",
+        "parameters": {"total": sum(parameters.values()), **parameters},
+        "opens in PEFT": in_peft,
         "training": record.training,
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.data.checking import CheckReport
 from shadow_mlx.data.dataset import EncodedDataset, histogram
-from shadow_mlx.data.records import CheckReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

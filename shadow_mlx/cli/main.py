@@ -106,7 +106,12 @@ def _run(name: str, argv: list[str]) -> int:
         args = parser.parse_args(argv)
     except SystemExit as leaving:  # argparse printed the help or the error
         return int(leaving.code or 0)
-    return int(command.run(args))
+
+    from shadow_mlx.cli.downloads import DownloadDisplay
+    from shadow_mlx.hub import watching_downloads
+
+    with DownloadDisplay() as display, watching_downloads(display):
+        return int(command.run(args))
 
 
 def _overview() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
-from shadow_mlx.run_folder import holds_adapter
+from shadow_mlx.model_folder import holds_adapter
 from shadow_mlx.terminal import visible
 
 

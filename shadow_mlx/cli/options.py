@@ -86,9 +86,11 @@ def add_options(
     """
     hints = typing.get_type_hints(declared)
     groups: dict[str, Any] = {}
-    for one in dataclasses.fields(declared):
-        if one.name in skip or "option" not in one.metadata:
-            continue
+    order = list(GROUP_TITLES)
+    shown = [
+        f for f in dataclasses.fields(declared) if f.name not in skip and "option" in f.metadata
+    ]
+    for one in sorted(shown, key=lambda f: order.index(option_info(f).group)):
         name = option_info(one).group
         if name not in groups:
             groups[name] = parser.add_argument_group(GROUP_TITLES.get(name, name))

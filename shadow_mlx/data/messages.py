@@ -10,16 +10,20 @@ from shadow_mlx.data.strict_json import DECODER, Finding
 
 Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
+_SHARE_GPT = {"human": "user", "gpt": "assistant"}
+"""Roles of ShareGPT's messages, ``{"from": …, "value": …}``, that have other names here."""
 
 
-def read_messages(value: Any, findings: list[Finding]) -> tuple[Message, ...]:
-    """The value of ``messages``; what is wrong with it is added to ``findings``.
+def read_messages(
+    value: Any, findings: list[Finding], column: str = "messages"
+) -> tuple[Message, ...]:
+    """The messages of a chat; what is wrong with them is added to ``findings``.
 
-    Afterwards ``content`` is always text, the arguments of tool calls are objects, and
-    ``developer`` is called ``system``.
+    Afterwards ``content`` is always text, the arguments of tool calls are objects, ``developer``
+    is called ``system``, and ShareGPT's ``from`` and ``value`` are ``role`` and ``content``.
     """
     if not isinstance(value, list) or not value:
-        findings.append((f"'messages' is {quoted(value)}", "an array of messages"))
+        findings.append((f"'{column}' is {quoted(value)}", "an array of messages"))
         return ()
     before = len(findings)
     messages = tuple(_read_message(item, i, findings) for i, item in enumerate(value))
@@ -33,6 +37,8 @@ def _read_message(value: Any, index: int, findings: list[Finding]) -> Message:
     if not isinstance(value, dict):
         findings.append((f"{where} is {quoted(value)}", "an object with 'role' and 'content'"))
         return {}
+    if "from" in value and "role" not in value:
+        value = _from_share_gpt(value)
     role = "system" if value.get("role") == "developer" else value.get("role")
     if role not in ROLES:
         found = f"{where} has the role {quoted(role)}" if "role" in value else f"{where}: no 'role'"
@@ -48,6 +54,14 @@ def _read_message(value: Any, index: int, findings: list[Finding]) -> Message:
     if weight is not None and (weight not in (0, 1) or role != "assistant"):
         findings.append((f"{where} has the weight {quoted(weight)}", "0 or 1, on assistant turns"))
     return message
+
+
+def _from_share_gpt(value: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: item for key, item in value.items() if key not in ("from", "value")}
+    said = value["from"]
+    role = _SHARE_GPT.get(said, said) if isinstance(said, str) else said
+    content = {"content": value["value"]} if "value" in value else {}
+    return {**rest, "role": role, **content}
 
 
 def _read_content(

@@ -3,22 +3,31 @@
 Chat       ``{"messages": [{"role": …, "content": …}, …], "tools": […]}``
 Completion ``{"prompt": …, "completion": …}``
 Text       ``{"text": …}``
+
+The columns may have other names, where :class:`~shadow_mlx.config.ColumnConfig` tells them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from shadow_mlx.config import ColumnConfig
+from shadow_mlx.data.columns import (
+    AS_NAMED,
+    Kind,
+    format_of,
+    read_column,
+    read_prompt,
+    read_text,
+    unknown_format,
+)
 from shadow_mlx.data.messages import Message, read_messages, read_tools
 from shadow_mlx.data.problems import quoted
 from shadow_mlx.data.strict_json import Finding, InvalidLineError, check_surrogates, read_json
 
-__all__ = ["InvalidLineError", "Kind", "Message", "Record", "parse"]
-
-Kind = Literal["chat", "completion", "text"]
-FORMATS = "'messages', or 'prompt' and 'completion', or 'text'"
+__all__ = ["InvalidLineError", "Kind", "Message", "Record", "parse", "read_object"]
 
 
 @dataclass(frozen=True)
@@ -38,51 +47,50 @@ class Record:
     text: str = ""
 
 
-def parse(raw: bytes, line: int) -> Record:
+def parse(raw: bytes, line: int, columns: ColumnConfig = AS_NAMED) -> Record:
     """Read one line (without its newline).
 
     Raises:
+        UnknownFormatError: Its columns belong to none of the formats.
         InvalidLineError: With every problem of the line, not only the first.
+    """
+    value = read_object(raw)
+    kind = format_of(value, columns)
+    if kind is None:
+        raise unknown_format(value)
+    findings: list[Finding] = []
+    record = _read_record(kind, value, line, columns, findings)
+    if b"\\u" in raw and not findings:
+        check_surrogates(value, findings)
+    if findings:
+        raise InvalidLineError(findings)
+    return record
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a line.
+
+    Raises:
+        InvalidLineError: The line is something else.
     """
     value = read_json(raw)
     if not isinstance(value, dict):
         hint = " (a JSON array? write one object a line)" if isinstance(value, list) else ""
         raise InvalidLineError([(quoted(value) + hint, "one JSON object on a line")])
-    findings: list[Finding] = []
-    record = _read_record(value, line, findings)
-    if b"\\u" in raw and not findings:
-        check_surrogates(value, findings)
-    if findings or record is None:
-        raise InvalidLineError(findings)
-    return record
+    return value
 
 
-def _read_record(value: dict[str, Any], line: int, findings: list[Finding]) -> Record | None:
-    if "messages" in value:
-        messages = read_messages(value["messages"], findings)
+def _read_record(
+    kind: Kind, value: dict[str, Any], line: int, columns: ColumnConfig, findings: list[Finding]
+) -> Record:
+    if kind == "chat":
+        column = columns.chat_feature or "messages"
+        content = read_column(value, column, findings)
+        messages = () if findings else read_messages(content, findings, column)
         tools = read_tools(value.get("tools"), findings)
-        return Record("chat", line, messages=messages, tools=tools)
-    if "prompt" in value or "completion" in value:
-        prompt = _read_text(value, "prompt", findings)
-        completion = _read_text(value, "completion", findings)
-        return Record("completion", line, prompt=prompt, completion=completion)
-    if "text" in value:
-        return Record("text", line, text=_read_text(value, "text", findings))
-    expected = FORMATS
-    if "conversations" in value:
-        expected = "'messages' with 'role' and 'content' (this looks like ShareGPT: rename them)"
-    findings.append((quoted(value), expected))
-    return None
-
-
-def _read_text(value: dict[str, Any], key: str, findings: list[Finding]) -> str:
-    text = value.get(key)
-    if key not in value:
-        findings.append((f"no '{key}'", "'prompt' and 'completion' together"))
-    elif not isinstance(text, str):
-        findings.append((f"'{key}' is {quoted(text)}", "text"))
-    elif not text.strip():
-        findings.append((f"'{key}' is empty", "text"))
-    else:
-        return text
-    return ""
+        return Record(kind, line, messages=messages, tools=tools)
+    if kind == "completion":
+        prompt = read_prompt(value, columns, findings)
+        completion = read_text(value, columns.completion_feature or "completion", findings)
+        return Record(kind, line, prompt=prompt, completion=completion)
+    return Record(kind, line, text=read_text(value, columns.text_feature or "text", findings))

@@ -19,7 +19,8 @@ import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
-from shadow_mlx.config import MODES, Mode
+from shadow_mlx.config import MODES, ColumnConfig, Mode
+from shadow_mlx.data.columns import AS_NAMED
 from shadow_mlx.data.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
@@ -47,6 +48,7 @@ def compare(
     limit: int | None = None,
     seed: int | None = None,
     max_tokens: int = 256,
+    columns: ColumnConfig = AS_NAMED,
     batch_size: int = 32,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
@@ -64,6 +66,7 @@ def compare(
         limit: Use only so many examples, the first ones.
         seed: With a limit, draw the examples from the whole file: the same ones for the same seed.
         max_tokens: Longest answer.
+        columns: Which columns of the file hold what.
         batch_size: Answers that are generated together.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
@@ -76,7 +79,11 @@ def compare(
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
     test = _Test(
-        _chosen(JsonLines(data), limit, seed), max_tokens, batch_size, on_step, stop or StopToken()
+        _chosen(JsonLines(data, columns), limit, seed),
+        max_tokens,
+        batch_size,
+        on_step,
+        stop or StopToken(),
     )
     measured: list[tuple[Result, list[Question]]] = []
     try:

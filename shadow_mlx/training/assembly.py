@@ -13,7 +13,7 @@ from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
-from shadow_mlx.data.records import Splits
+from shadow_mlx.data.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import Validator

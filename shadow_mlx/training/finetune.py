@@ -12,7 +12,7 @@ import mlx.core as mx
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.data.records import Splits, resolve
+from shadow_mlx.data.splits import Splits, resolve
 from shadow_mlx.errors import ConfigError, SurroundingsError
 from shadow_mlx.events import Listener, StopToken
 from shadow_mlx.run_folder import RunFolder
@@ -101,7 +101,8 @@ def _settle(
 def _resolve_data(config: TrainConfig, recorder: Recorder) -> Splits:
     assert config.data is not None
     recorder.phase("data", "checking")
-    return resolve(config.data, config.valid_fraction if config.val_batches else 0.0, config.seed)
+    valid_fraction = config.valid_fraction if config.val_batches else 0.0
+    return resolve(config.data, valid_fraction, config.seed, config.columns)
 
 
 @contextmanager

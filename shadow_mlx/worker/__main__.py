@@ -133,7 +133,7 @@ class Worker:
         if isinstance(request, m.ListModels | m.Download):
             from shadow_mlx.worker import models
 
-            return models.serve(request)
+            return models.serve(request, self._send)
         if isinstance(request, m.CompareFile):
             from shadow_mlx.worker import comparing
 

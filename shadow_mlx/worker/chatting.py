@@ -14,7 +14,7 @@ from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.hub import choose_model
 from shadow_mlx.loading import load
-from shadow_mlx.run_folder import holds_adapter
+from shadow_mlx.model_folder import holds_adapter
 from shadow_mlx.worker import messages as m
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from shadow_mlx.config import ColumnConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.compare import compare
 from shadow_mlx.events import StopToken
@@ -25,6 +26,7 @@ def serve(
             model=request.model,
             limit=request.limit,
             max_tokens=request.max_tokens,
+            columns=ColumnConfig.from_mapping(request.columns),
             on_step=on_step,
             stop=stop,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.records import JsonLines
@@ -21,12 +21,16 @@ def serve(request: m.Request) -> Iterator[m.Reply]:
     """Replies to ``ShowTokens`` and ``Measure``."""
     if isinstance(request, m.ShowTokens):
         encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
-        source = JsonLines(request.path)
+        source = JsonLines(request.path, _columns(request))
         wanted = range(request.start, min(request.start + request.count, len(source)))
         examples = [item for i in wanted for item in _show(encoder, source, i)]
         yield m.Tokens(request.id, request.start, examples)
     elif isinstance(request, m.Measure):
         yield from _measure(request)
+
+
+def _columns(request: m.ShowTokens | m.Measure) -> ColumnConfig:
+    return ColumnConfig.from_mapping(request.columns, where="columns")
 
 
 def _encoder(model: str | None, max_seq_length: int, mask_prompt: bool) -> Encoder:
@@ -35,10 +39,10 @@ def _encoder(model: str | None, max_seq_length: int, mask_prompt: bool) -> Encod
 
 @lru_cache(maxsize=2)
 def _tokenizer(model: str | None) -> Any:
-    from shadow_mlx.hub import choose_model, resolve_model
+    from shadow_mlx.hub import choose_model, resolve_tokenizer
     from shadow_mlx.loading import load_tokenizer
 
-    return load_tokenizer(resolve_model(choose_model(model).name))
+    return load_tokenizer(resolve_tokenizer(choose_model(model).name))
 
 
 def _show(encoder: Encoder, source: JsonLines, i: int) -> list[m.TokenView]:
@@ -74,7 +78,7 @@ def _measure(request: m.Measure) -> Iterator[m.Reply]:
     import numpy as np
 
     encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
-    source = JsonLines(Path(request.path))
+    source = JsonLines(request.path, _columns(request))
     total = min(len(source), request.limit)
     counts, lengths, problems = EncodingCounts(records=total), [], 0
     for i in range(total):

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 Pair = tuple[str, str]
 
+# ``columns`` of the requests below: fields of ``config.ColumnConfig``, where they are named.
+
 
 @dataclass(frozen=True)
 class Request:
@@ -53,6 +55,7 @@ class ReadPage(Request):
     path: str
     start: int
     count: int
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Check(Request):
     """Validate every line of a data file, in the background."""
 
     path: str
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class ShowTokens(Request):
     count: int
     max_seq_length: int
     mask_prompt: bool
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Measure(Request):
     max_seq_length: int
     mask_prompt: bool
     limit: int = 20_000
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class CompareFile(Request):
     model: str | None = None
     limit: int | None = None
     max_tokens: int = 256
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,13 +203,20 @@ class RecordView:
 
 @dataclass(frozen=True)
 class Page(Reply):
-    """Records of a file. ``total`` is ``None`` while the file is still being indexed."""
+    """Records of a file. ``total`` is ``None`` while the file is still being indexed.
+
+    ``columns`` are those that the lines of the page have, each with a value, and ``suggested`` is
+    a guess at what they hold. ``known`` is False where no line of the page has a known format.
+    """
 
     final: ClassVar[bool] = True
 
     start: int
     total: int | None
     records: list[RecordView]
+    columns: list[Pair] = field(default_factory=list)
+    suggested: dict[str, str] = field(default_factory=dict)
+    known: bool = True
 
 
 @dataclass(frozen=True)

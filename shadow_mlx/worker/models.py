@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from shadow_mlx import bundled, hub
+from shadow_mlx.model_folder import has_all_weights
 from shadow_mlx.worker import messages as m
 
 NEARBY = (".", "models", "mlx_model")
 
 
-def serve(request: m.Request) -> Iterator[m.Reply]:
-    """Replies to ``ListModels`` and ``Download``."""
+def serve(request: m.Request, send: Callable[[m.Reply], None]) -> Iterator[m.Reply]:
+    """Replies to ``ListModels`` and ``Download``; progress of a download goes to ``send``."""
     if isinstance(request, m.ListModels):
         found = [*_bundled(), *_nearby(), *_cached()]
         unique = {model.path: model for model in reversed(found)}
         yield m.Models(request.id, [model for model in found if unique[model.path] is model])
     elif isinstance(request, m.Download):
-        yield m.Progress(request.id, f"downloading {request.name}")
-        yield m.Done(request.id, str(hub.resolve_model(request.name)))
+
+        def on_bytes(name: str, done: int, total: int) -> None:
+            send(m.Progress(request.id, f"downloading {name}", done, total))
+
+        with hub.watching_downloads(on_bytes):
+            folder = hub.resolve_model(request.name)
+        yield m.Done(request.id, str(folder))
 
 
 def describe(name: str, where: str, folder: Path) -> m.ModelView | None:
@@ -35,7 +41,7 @@ def describe(name: str, where: str, folder: Path) -> m.ModelView | None:
         return None
     kind = str(config["model_type"])
     weights = list(folder.glob("*.safetensors"))
-    supported, reason = _supported(kind, bool(weights))
+    supported, reason = _supported(kind, bool(weights), has_all_weights(folder))
     size = sum(path.stat().st_size for path in weights)
     return m.ModelView(
         name, where, str(folder.resolve()), kind, _quantization(config), size, supported, reason
@@ -82,11 +88,22 @@ def _quantization(config: dict[str, Any]) -> str:
     return str(kind).removeprefix("torch.") if kind else ""
 
 
-def _supported(kind: str, has_weights: bool) -> tuple[bool, str]:
-    if not has_weights:
-        return False, "no weights in safetensors"
-    from mlx_lm.utils import MODEL_REMAPPING
-
-    if find_spec(f"mlx_lm.models.{MODEL_REMAPPING.get(kind, kind)}") is None:
+def _supported(kind: str, has_weights: bool, complete: bool) -> tuple[bool, str]:
+    if not complete:
+        some = "some of its weights are" if has_weights else "its weights (in safetensors) are"
+        return False, f"{some} not here; a model of the hub is downloaded with d"
+    if not _in_mlx_lm(kind):
         return False, f"mlx-lm does not know the architecture {kind}"
     return True, ""
+
+
+def _in_mlx_lm(kind: str) -> bool:
+    """Looks at the package's files first: importing it would bring MLX into a list of names."""
+    package = find_spec("mlx_lm")
+    assert package is not None
+    folders = [Path(place) / "models" for place in package.submodule_search_locations or []]
+    if any((folder / f"{kind}.py").is_file() for folder in folders):
+        return True
+    from mlx_lm.utils import MODEL_REMAPPING
+
+    return any((folder / f"{MODEL_REMAPPING.get(kind)}.py").is_file() for folder in folders)

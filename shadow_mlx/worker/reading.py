@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
+
+from shadow_mlx.config import ColumnConfig
+from shadow_mlx.data.checking import CheckReport, check_lines
+from shadow_mlx.data.columns import UnknownFormatError, suggest
 from shadow_mlx.data.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.problems import InvalidDataError
-from shadow_mlx.data.schema import InvalidLineError, Record, parse
+from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.schema import InvalidLineError, Record, parse, read_object
 from shadow_mlx.errors import DataError
 from shadow_mlx.worker import messages as m
 
 SLICE_SECONDS = 0.05
 """How long the check works before it looks whether something else is asked."""
 
-KEPT_PROBLEMS = 1000
+Line = tuple[bytes, int, int]
+"""A line's bytes, its number from 1, and its length in bytes where they were cut."""
+
+SAMPLE = 200
+"""Characters of a column's value that are shown."""
+
 LARGE = 64 << 20
 """Bytes from which on a file's first page is read before the file is indexed."""
 
@@ -58,80 +71,105 @@ def _index(path: str, _size: int, _changed: int) -> LineIndex:
 
 def _page(request: m.ReadPage) -> m.Page:
     path = Path(request.path)
+    columns = ColumnConfig.from_mapping(request.columns, where="columns")
     if request.start == 0 and path.is_file() and path.stat().st_size > LARGE:
-        return _first_page(request)
-    lines = index(request.path)
-    wanted = range(request.start, min(request.start + request.count, len(lines)))
-    records = [_read(lines.read(i), int(lines.numbers[i]), lines.length(i)) for i in wanted]
-    return m.Page(request.id, request.start, len(lines), records)
+        lines, total = _first_lines(path, request.count), None
+    else:
+        known = index(request.path)
+        total = len(known)
+        wanted = range(request.start, min(request.start + request.count, total))
+        lines = [(known.read(i), int(known.numbers[i]), known.length(i)) for i in wanted]
+    records = [_read(*line, columns) for line in lines]
+    found = _columns(raw for raw, _, length in lines if length <= MAX_LINE)
+    return m.Page(
+        request.id,
+        request.start,
+        total,
+        records,
+        list(found.items()),
+        suggest(found),
+        known=not found or any(record.kind for record in records),
+    )
 
 
-def _first_page(request: m.ReadPage) -> m.Page:
+def _first_lines(path: Path, count: int) -> list[Line]:
     """Straight from the beginning of the file, which may be huge."""
-    records = []
-    with Path(request.path).open("rb") as file:
-        for number, line in enumerate(islice(_limited(file), 10 * request.count), 1):
+    found: list[Line] = []
+    with path.open("rb") as file:
+        for number, line in enumerate(islice(_limited(file), 10 * count), 1):
             if line.strip():
-                records.append(_read(line.strip(b"\xef\xbb\xbf \t\r\n"), number, len(line)))
-            if len(records) == request.count:
+                found.append((line.strip(b"\xef\xbb\xbf \t\r\n"), number, len(line)))
+            if len(found) == count:
                 break
-    return m.Page(request.id, 0, None, records)
+    return found
 
 
-def _limited(file: object) -> Iterator[bytes]:
-    while line := file.readline(MAX_LINE + 1):  # type: ignore[attr-defined]
+def _limited(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE + 1):
         yield line
 
 
-def _read(raw: bytes, number: int, length: int) -> m.RecordView:
+def _read(raw: bytes, number: int, length: int, columns: ColumnConfig) -> m.RecordView:
     if length > MAX_LINE:
         return m.RecordView(number, "", [], f"one line of {length / 1e6:,.1f} MB")
     try:
-        return view(parse(raw, number))
+        return view(parse(raw, number, columns))
+    except UnknownFormatError as error:
+        return m.RecordView(number, "", list(_columns([raw]).items()), str(error))
     except InvalidLineError as error:
         return m.RecordView(number, "", [("line", raw[:4000].decode(errors="replace"))], str(error))
 
 
+def _columns(lines: Iterable[bytes]) -> dict[str, str]:
+    """The columns of some lines, each with the first value that says something."""
+    found: dict[str, str] = {}
+    for raw in lines:
+        try:
+            value = read_object(raw)
+        except InvalidLineError:
+            continue
+        for name, item in value.items():
+            if not found.get(name):
+                text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+                found[name] = text[:SAMPLE]
+    return found
+
+
 def _check(request: m.Check) -> Iterator[m.Reply]:
+    columns = ColumnConfig.from_mapping(request.columns, where="columns")
     try:
-        lines = index(request.path)
+        source = JsonLines(request.path, columns, index(request.path))
     except InvalidDataError as error:
         problem = error.problems[0]
         view = m.ProblemView(0, -1, problem.found, problem.expected)
         yield m.Checked(request.id, 0, 0, 0, {}, 0, 1, [view], True)
         return
-    records = turns = count = kept = 0
-    kinds: dict[str, int] = {}
-    fresh: list[m.ProblemView] = []
-    deadline = time.monotonic() + SLICE_SECONDS
-    for i in range(len(lines)):
-        number = int(lines.numbers[i])
-        try:
-            if lines.length(i) > MAX_LINE:
-                found = f"one line of {lines.length(i) / 1e6:,.1f} MB"
-                raise InvalidLineError([(found, f"each below {MAX_LINE / 1e6:.0f} MB")])
-            record = parse(lines.read(i), number)
-        except InvalidLineError as error:
-            for found, expected in error.findings:
-                count += 1
-                if kept < KEPT_PROBLEMS:
-                    kept += 1
-                    fresh.append(m.ProblemView(number, i, found, expected))
-        else:
-            records += 1
-            kinds[record.kind] = kinds.get(record.kind, 0) + 1
-            turns += sum(x["role"] == "assistant" for x in record.messages)
+    sent, deadline = 0, time.monotonic() + SLICE_SECONDS
+    report = CheckReport(source.path)
+    for report in check_lines(source):
         if time.monotonic() > deadline:
-            yield m.Checked(
-                request.id, i + 1, len(lines), records, dict(kinds), turns, count, fresh, False
-            )
-            fresh, deadline = [], time.monotonic() + SLICE_SECONDS
-    if len(kinds) > 1:
-        count += 1
-        mixed = " and ".join(f"{n:,} {kind}" for kind, n in kinds.items())
-        fresh.append(m.ProblemView(0, -1, f"mixed formats: {mixed}", "one format in a file"))
-    total = len(lines)
-    yield m.Checked(request.id, total, total, records, kinds, turns, count, fresh, True)
+            yield _checked(request.id, source, report, sent, finished=False)
+            sent, deadline = len(report.problems), time.monotonic() + SLICE_SECONDS
+    yield _checked(request.id, source, report, sent, finished=True)
+
+
+def _checked(
+    number: int, source: JsonLines, report: CheckReport, sent: int, *, finished: bool
+) -> m.Checked:
+    """The report so far, with the problems that were not sent yet."""
+    problems = [
+        m.ProblemView(p.line or 0, _record_at(source, p.line), p.found, p.expected)
+        for p in report.problems[sent:]
+    ]
+    kinds: dict[str, int] = dict(report.kinds.items())
+    return m.Checked(
+        number, report.done, len(source), report.records, kinds, report.turns,
+        report.problem_count, problems, finished,
+    )  # fmt: skip
+
+
+def _record_at(source: JsonLines, line: int | None) -> int:
+    return -1 if line is None else int(np.searchsorted(source.lines.numbers, line))
 
 
 def _content(message: object) -> str:

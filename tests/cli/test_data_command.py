@@ -208,3 +208,18 @@ def test_long_numbers_stay_aligned() -> None:
     assert len(lines[-1]) == len(lines[-2])
     assert "  note             something" in lines
     assert "  size             3.0 MB" in lines
+
+
+def test_columns_are_named_by_flags(tmp_path: Path, capsys: Any) -> None:
+    path = write(tmp_path / "qa.jsonl", *[{"question": "how many", "answer": "two"}] * 3)
+    assert main(["data", "check", str(path)]) == 2
+    err = capsys.readouterr().err
+    flags = ["--prompt-feature", "question", "--completion-feature", "answer"]
+    assert " ".join(flags) in err
+    assert err.count("found") == 1
+    assert main(["data", "check", str(path), *flags]) == 0
+    assert "examples         3" in capsys.readouterr().out
+    assert main(["data", "show", str(path), "-n", "1", *flags]) == 0
+    assert "[[two<|im_end|>" in capsys.readouterr().out
+    assert main(["data", "check", str(path), *flags, "--text-feature", "answer"]) == 2
+    assert "columns of different formats" in capsys.readouterr().err

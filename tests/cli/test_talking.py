@@ -270,3 +270,28 @@ def test_info_of_a_broken_adapter(
     assert done.returncode == 2, done.stderr
     assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_info_describes_the_original_format(program: Program, tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    (tmp_path / "shadow_config.json").write_text(
+        json.dumps({"injection_hidden_size": 4, "gate_hidden_size": 6, "num_shadow_layers": 1})
+    )
+    tensors = {
+        "shadow_injection_model.injection_downs": np.zeros((2, 8, 4), np.float32),
+        "shadow_injection_model.injection_ups": np.zeros((2, 4, 8), np.float32),
+        "shadow_update_model.hidden_norm.weight": np.zeros(8, np.float32),
+        "shadow_model.norm.weight": np.zeros(5, np.float32),
+    }
+    save_file(tensors, tmp_path / "shadow_adapter.safetensors")
+    done = program("info", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)["adapter"]
+    assert facts["format"] == "shadow-peft 0.1"
+    assert (facts["blocks"], facts["rank"], facts["sharing"]) == (3, 4, "layer")
+    assert facts["parameters"] == {
+        "total": 141, "inject and update": 136, "shadow backbone": 5,
+    }  # fmt: skip
+    assert "another function" in facts["opens in PEFT"]

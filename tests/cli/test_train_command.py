@@ -201,3 +201,29 @@ def test_help_imports_nothing_heavy():
     )
     for flag in ("--resume", "--overwrite", "--aux-weight", "--no-mask-prompt", "--config"):
         assert flag in ended.stdout
+
+
+def test_columns_named_by_hand_are_part_of_the_run(flags, tmp_path, capsys):
+    data = tmp_path / "qa.jsonl"
+    lines = [{"question": f"how many {i}", "answer": f"there are {i}"} for i in range(24)]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(flags(data=data)) == 2
+    assert "--prompt-feature question --completion-feature answer" in capsys.readouterr().err
+    columns = {"prompt_feature": "question", "completion_feature": "answer"}
+    assert main(flags(data=data, **columns)) == 0
+    run = RunFolder(tmp_path / "run")
+    saved = yaml.safe_load(run.config.read_text())
+    assert columns.items() <= saved.items()
+    again = ["train", "--resume", "--adapter-path", str(tmp_path / "run"), "--iters", "5"]
+    assert main([*again, "--prompt-feature", "other"]) == 2
+    assert "--prompt-feature: the run has question, given is other" in capsys.readouterr().err
+    assert main(again) == 0
+    compared = ["compare", "--data", str(data), "--adapter-path", str(tmp_path / "run"), "--json"]
+    more = ["--limit", "2", "--max-tokens", "4", "--modes", "detached"]
+    assert main([*compared, *more, *flags_of(columns)]) == 0
+    examples = json.loads(capsys.readouterr().out)["examples"]
+    assert [one["expected"] for one in examples] == ["there are 0", "there are 1"]
+
+
+def flags_of(options):
+    return [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]

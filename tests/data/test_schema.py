@@ -85,7 +85,7 @@ def chat(*messages: Any, **more: Any) -> bytes:
         (rb'{"text": "\ud83d"}', "half of a surrogate pair"),
         (b"{}", "an empty object"),
         (line({"instruction": "a"}), "an object with the keys 'instruction'"),
-        (line({"conversations": []}), "looks like ShareGPT"),
+        (line({"conversations": []}), "--chat-feature conversations"),
         (line({"prompt": "a"}), "no 'completion'"),
         (line({"prompt": "a", "completion": ""}), "'completion' is empty"),
         (line({"prompt": 1, "completion": "b"}), "'prompt' is the number 1"),

@@ -34,4 +34,4 @@ def adapter(own_place: Path) -> Path:
 @pytest.fixture
 def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs only pretend."""
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", FAKE_TRAIN)
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", FAKE_TRAIN)

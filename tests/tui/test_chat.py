@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,26 +30,37 @@ def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, in
     async def test() -> None:
         async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
             await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED backbone and shadow" in words(pilot))
+            await until(pilot, lambda: "adapters on sprout" in words(pilot))
+            assert headline(pilot).split()[:2] == meaning(size, "ATTACHED", "backbone")
+            assert "11 MB" in headline(pilot)
             await say(pilot, "hi")
             await until(pilot, lambda: "attached heard hi" in words(pilot))
-            assert "7 tokens · 55/s" in words(pilot)
+            await until(pilot, lambda: "30 tokens · 55/s · 42 MB" in headline(pilot))
             await press(pilot, "ctrl+t")
-            assert "DETACHED the shadow alone" in words(pilot)
+            assert headline(pilot).split()[:2] == meaning(size, "DETACHED", "the")
             await say(pilot, "you")
             await until(pilot, lambda: "detached heard you" in words(pilot))
             assert "attached heard hi" in words(pilot)  # the conversation stays
             await press(pilot, "ctrl+t")
-            assert "BASE the untuned backbone" in words(pilot)
+            assert headline(pilot).split()[:2] == meaning(size, "BASE", "the")
+            assert "adapters (not used) on sprout" in headline(pilot)
 
     run(test())
+
+
+def headline(pilot: Any) -> str:
+    return " ".join(text(pilot).splitlines()[1].split())
+
+
+def meaning(size: tuple[int, int], mode: str, first_word: str) -> list[str]:
+    return [mode, first_word if size == WIDE else "adapters"]
 
 
 def test_without_an_adapter_the_bundled_model_answers() -> None:
     async def test() -> None:
         async with shown(ShadowApp(FAKE_WORKER)) as pilot:
             await press(pilot, "5")
-            await until(pilot, lambda: "BASE the untuned backbone · sprout" in words(pilot))
+            await until(pilot, lambda: "BASE sprout" in words(pilot))
 
     run(test())
 
@@ -180,5 +193,109 @@ def test_searching_marks_the_message(adapter: Path) -> None:
             await until(pilot, lambda: "55/s" in words(pilot))
             await press(pilot, "ctrl+f", *"needle", "enter")
             await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
+
+    run(test())
+
+
+def adapter_like(place: Path, name: str) -> Path:
+    folder = place / name
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "events.jsonl").write_text("")
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return folder
+
+
+def test_adapters_are_switched_on_the_running_conversation(adapter: Path, own_place: Path) -> None:
+    adapter_like(own_place, "beside")
+
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in headline(pilot))
+            before = "beside" if "beside" in headline(pilot) else "adapters"
+            other = "adapters" if before == "beside" else "beside"
+            await say(pilot, "hi")
+            await until(pilot, lambda: "heard hi" in words(pilot))
+            await press(pilot, "ctrl+t")
+            assert "DETACHED" in headline(pilot)
+            await press(pilot, "f8")
+            await until(pilot, lambda: f"DETACHED {other} on sprout" in headline(pilot))
+            assert "heard hi" in words(pilot)  # the conversation stays
+            await press(pilot, "f8")
+            await until(pilot, lambda: f"DETACHED {before} on sprout" in headline(pilot))
+            assert {Path(one).name for one in app.state.recent_adapters} == {"adapters", "beside"}
+
+    run(test())
+
+
+def test_adapters_are_picked_from_a_list(adapter: Path, own_place: Path) -> None:
+    original = own_place / "old"
+    original.mkdir()
+    (original / "shadow_config.json").write_text("{}")  # the original package's format
+
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in headline(pilot))
+            await press(pilot, "ctrl+o")
+            await until(pilot, lambda: "sprout untuned model" in words(pilot))
+            await press(pilot, *"spr", "enter")
+            await until(pilot, lambda: "BASE sprout" in headline(pilot))
+            await press(pilot, "ctrl+o")
+            await until(pilot, lambda: "Which weights?" in words(pilot))
+            await press(pilot, *"./old", "enter")
+            await until(pilot, lambda: "ATTACHED old on sprout" in headline(pilot))
+            await press(pilot, "ctrl+o")
+            await until(pilot, lambda: "old adapter" in words(pilot))
+            await press(pilot, "escape")
+            assert "ATTACHED old on sprout" in headline(pilot)
+
+    run(test())
+
+
+def test_what_is_not_saved_is_asked_about(adapter: Path, own_place: Path) -> None:
+    lines = {"messages": [{"role": "user", "content": "from a file"}]}
+    (own_place / "conversation.jsonl").write_text(json.dumps(lines))
+
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in headline(pilot))
+            await say(pilot, "hi")
+            await until(pilot, lambda: "55/s" in headline(pilot))
+            await press(pilot, "ctrl+n")
+            await until(pilot, lambda: "Give it up?" in words(pilot))
+            await press(pilot, "escape")
+            assert "heard hi" in words(pilot)
+            await press(pilot, "ctrl+l")
+            await until(pilot, lambda: "Give it up?" in words(pilot))
+            await press(pilot, "y")
+            await until(pilot, lambda: "Load a conversation" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "from a file" in words(pilot))
+            assert "heard hi" not in words(pilot)
+
+    run(test())
+
+
+def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app) as pilot:
+            await press(pilot, "5")
+            await until(pilot, lambda: "ATTACHED" in headline(pilot))
+            await say(pilot, "needle")
+            await until(pilot, lambda: "55/s" in headline(pilot))
+            found = []
+            for _ in range(3):
+                await press(pilot, "ctrl+f")
+                await press(pilot, *([] if found else "needle"), "enter")
+                await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
+                found.append(app.screen.query_one(".-found"))
+            assert found[0] is not found[1]
+            assert found[0] is found[2]
 
     run(test())

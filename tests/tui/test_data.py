@@ -111,6 +111,80 @@ def test_what_is_no_data_is_said(own_place: Path) -> None:
     run(test())
 
 
+def write_columns(path: Path, count: int = 12) -> Path:
+    lines = [
+        {"id": i, "instruction": f"do {i}", "context": "", "answer": f"done {i}"}
+        for i in range(1, count + 1)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_columns_are_chosen_by_hand(
+    own_place: Path, tiny_backbone: Path, size: tuple[int, int]
+) -> None:
+    write_columns(own_place / "odd.jsonl")
+    shutil.copytree(tiny_backbone, own_place / "tiny")
+
+    async def test() -> None:
+        app = ShadowApp()
+        app.remember(form={"model": "tiny"})
+        async with shown(app, size) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "odd.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "[prompt]" in text(pilot))
+            assert "[completion] answer" in words(pilot)  # a guess
+            assert "do 1" in text(pilot)
+            assert "Use this (enter)" in text(pilot)
+            await press(pilot, "down", "down", "p")  # the context joins the prompt
+            assert "[prompt 1] instruction" in words(pilot)
+            assert "[prompt 2] context" in words(pilot)
+            await press(pilot, "enter")
+            await until(pilot, lambda: "12 records checked" in words(pilot))
+            assert "✔ no problems" in words(pilot)
+            assert "prompt: do 1 completion: done 1" in words(pilot)
+            await press(pilot, "k")
+            await until(pilot, lambda: "⟦done 1<|im_end|>⟧" in words(pilot))
+            chosen = {"prompt_feature": "instruction,context", "completion_feature": "answer"}
+            await press(pilot, "t")
+            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+            await until(pilot, lambda: chosen.items() <= app.state.form.items())
+        again = ShadowApp()
+        async with shown(again, size) as pilot:
+            await press(pilot, "3")
+            screen = again.screen
+            assert isinstance(screen, DataScreen)
+            screen.open("odd.jsonl")  # remembered
+            await until(pilot, lambda: "prompt: do 1" in words(pilot))
+
+    run(test())
+
+
+def test_a_choice_of_columns_can_be_left_and_taken_up_again(own_place: Path) -> None:
+    write_columns(own_place / "odd.jsonl")
+
+    async def test() -> None:
+        async with shown(ShadowApp(), WIDE) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "odd.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "[prompt]" in text(pilot))
+            await press(pilot, "escape")
+            await until(pilot, lambda: "1 problem (e shows it)" in words(pilot))
+            assert "--prompt-feature instruction" in words(pilot)
+            await press(pilot, "m", "down", "down", "down", "t")
+            await until(pilot, lambda: "[text]" in text(pilot))
+            assert "[prompt]" not in text(pilot)
+            await press(pilot, "t")
+            assert "Choose what the columns hold." in words(pilot)
+            await press(pilot, "t", "enter")
+            await until(pilot, lambda: "text: done 1" in words(pilot))
+
+    run(test())
+
+
 def test_a_hundred_thousand_lines(own_place: Path) -> None:
     write(own_place / "large.jsonl", 100_000, {99_999: "{}"})
 

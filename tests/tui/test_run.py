@@ -119,7 +119,7 @@ def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.Monke
     from shadow_mlx.config import TrainConfig
 
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
-    monkeypatch.setattr(bridge, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()
@@ -202,7 +202,9 @@ def test_a_list_of_runs_reads_a_growing_record_once(
     reader = bridge.EventReader(folder)
     assert bridge.summarise(folder, reader).step == 10
     parsed: list[str] = []
-    monkeypatch.setattr(bridge, "from_json", lambda line: parsed.append(line) or from_json(line))
+    monkeypatch.setattr(
+        bridge.records, "from_json", lambda line: parsed.append(line) or from_json(line)
+    )
     write_story(folder, [trained(20)])
     assert bridge.summarise(folder, reader).step == 20
     assert len(parsed) == 1
@@ -242,3 +244,12 @@ def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
             assert "✔ done" in words(pilot)
 
     run(test())
+
+
+def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
+    (own_place / "qa.jsonl").write_text('{"question": "a", "answer": "b"}\n')
+    named = {"prompt_feature": "question", "completion_feature": "answer"}
+    folder = write_story(own_place / "mine", story(), {"data": "qa.jsonl", **named})
+    assert bridge.columns_of(str(folder), "qa.jsonl") == named
+    assert bridge.columns_of(str(folder), "other.jsonl") == {}
+    assert bridge.columns_of(str(own_place), "qa.jsonl") == {}

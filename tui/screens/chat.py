@@ -11,68 +11,25 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
-from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
+from tui import bridge, finder
+from tui.chat_view import Weights, cost, invitation, loading_line, weights_line
 from tui.child import ChildError
-from tui.conversation import Conversation, Turn, from_messages
-from tui.screens.base import Page
-from tui.screens.dialogs import Ask, Choice
+from tui.conversation import Conversation, Turn
+from tui.screens.conversation_files import ConversationPage
+from tui.screens.dialogs import Ask
 from tui.screens.settings import ChatSettings, SettingsDialog
+from tui.screens.weights import WeightsDialog, known_weights
 from tui.widgets.composer import Composer
-from tui.words import gigabytes
+from tui.widgets.transcript import Transcript
 
 MODES = ("attached", "detached", "base")
-MEANING = {
-    "attached": "backbone and shadow",
-    "detached": "the shadow alone",
-    "base": "the untuned backbone",
-}
 
 
-class Bubble(Vertical):
-    """One message of the conversation, with who said it above it."""
-
-    DEFAULT_CSS = """
-    Bubble { height: auto; padding: 0 1; margin-bottom: 1; }
-    Bubble .who { text-style: bold; color: $text-accent; }
-    Bubble .note { color: $text-muted; }
-    Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
-    Bubble .said { padding: 0 2; }
-    Bubble.-found { background: $boost; border-left: thick $accent; }
-    """
-
-    def __init__(self, turn: Turn) -> None:
-        super().__init__()
-        self.turn = turn
-
-    def compose(self) -> ComposeResult:
-        """The person's words as they are; an answer as Markdown whose links lead nowhere."""
-        who = "you" if self.turn.role == "user" else self.turn.mode or self.turn.role
-        yield Static(visible(who), classes="who", markup=False)
-        if self.turn.role == "assistant":
-            yield Markdown(visible(self.turn.text), open_links=False)
-        else:
-            yield Static(visible(self.turn.text), classes="said", markup=False)
-        yield Static(visible(self.turn.note), classes="note", markup=False)
-
-    def on_mount(self) -> None:
-        """No empty line where there is no note."""
-        self.query_one(".note").display = bool(self.turn.note)
-
-    def finish(self, turn: Turn) -> None:
-        """The answer is complete."""
-        self.turn = turn
-        note = self.query_one(".note", Static)
-        note.display = bool(turn.note)
-        note.update(visible(turn.note))
-
-
-class ChatScreen(Page):
+class ChatScreen(ConversationPage):
     """One conversation with one loaded model."""
 
     NAME = "chat"
@@ -86,65 +43,72 @@ attached, detached, base. The conversation stays.
 - `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew
 - `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
 - `Ctrl+S` saves, `Ctrl+L` loads a conversation · `Ctrl+G` system message and sampling
-- `Ctrl+O` another adapter or model
+- `F8` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
     ChatScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
-    ChatScreen #talk { height: 1fr; }
     ChatScreen #composer { margin: 0 1; border: none; background: $panel; }
-    ChatScreen #empty { padding: 1 2; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "mode", "Mode", id="chat-mode", priority=True),
+        Binding("f8", "next_adapter", "Adapter", id="chat-adapter", priority=True),
         Binding("ctrl+r", "again", "Again", id="chat-again", priority=True),
         Binding("ctrl+e", "edit", "Edit", id="chat-edit", priority=True),
         Binding("ctrl+y", "copy", "Copy", id="chat-copy", priority=True),
         Binding("ctrl+g", "settings", "Settings", id="chat-settings", priority=True),
         Binding("ctrl+o", "open", "Model", id="chat-open", priority=True),
-        Binding("ctrl+s", "save", "Save", id="chat-save", priority=True),
-        Binding("ctrl+l", "load_file", "Load", show=False, id="chat-load", priority=True),
-        Binding("ctrl+n", "new", "New", id="chat-new", priority=True),
         Binding("ctrl+f", "search", "Search", show=False, id="chat-search", priority=True),
         Binding("escape", "stop_or_leave", "Stop", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.conversation = Conversation()
         self.mode = "attached"
         self._loaded: m.Loaded | None = None
-        self._loading: tuple[str | None, str | None] | None = None
-        self._weights: tuple[str | None, str | None] = (None, None)  # model and adapter, as asked
+        self._loading: Weights | None = None
+        self._weights: Weights = (None, None)
         self._asked: int | None = None  # the request that is being answered
         self._last: m.Answered | None = None
         self._problem = ""
-        self._found = -1
+        self._wanted = ""  # what was searched last
 
     def body(self) -> ComposeResult:
         """Which weights, the conversation, the field."""
         yield Static(id="status", markup=False)
-        with VerticalScroll(id="talk"):
-            yield Static("", id="empty", markup=False)
+        yield Transcript()
         yield Composer(compact=True, placeholder="Message (Enter sends)", id="composer")
 
     def on_mount(self) -> None:
         """Load the newest adapter, or the bundled model."""
         self.conversation = Conversation(system=self.ui.state.system_prompt)
-        self.query_one("#talk", VerticalScroll).anchor()
         self.query_one(Composer).focus()
         self._draw()
         if self._loading is None and self._loaded is None:
             self._load_newest()
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._asked is not None
+
+    @property
+    def transcript(self) -> Transcript:
+        """The conversation on the screen."""
+        return self.query_one(Transcript)
+
     @work(exclusive=True, group="load")
     async def _load_newest(self) -> None:
-        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
-        with_adapter = [run for run in runs if bridge.has_adapter(run)]
+        adapters = await self._run_adapters()
         if self._loading is None:
-            if with_adapter:
-                self.load(None, str(with_adapter[0]))
+            if adapters:
+                self.load(None, adapters[0])
             else:
                 self.load("sprout", None)
+
+    async def _run_adapters(self) -> list[str]:
+        """The adapters of the runs that are known here, newest first."""
+        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
+        return [str(run) for run in runs if bridge.has_adapter(run)]
 
     def load(self, model: str | None, adapter: str | None) -> None:
         """Load other weights; the conversation stays."""
@@ -160,76 +124,60 @@ attached, detached, base. The conversation stays.
             self._loading, self._loaded, self._problem = None, None, str(error)
             self._draw()
             return
+        first_adapter = bool(adapter) and not self._weights[1]  # it is opened to be used
         self._loading, self._loaded, self._weights = None, loaded, (model, adapter)
-        if self.mode not in loaded.modes:
+        if self.mode not in loaded.modes or first_adapter:
             self.mode = loaded.modes[0]
-        if adapter is None and model:
+        if adapter:
+            self.ui.remember_first("recent_adapters", str(Path(adapter).resolve()))
+        elif model:
             self.ui.remember_first("recent_models", model)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """The line on top fits the width."""
         self._draw()
 
     def _draw(self) -> None:
         self.query_one("#status", Static).update(self._status())
-        empty = self.query_one("#empty", Static)
-        empty.display = not self.conversation.turns
-        empty.update(self._invitation())
+        talking = bool(self.conversation.turns)
+        self.transcript.invite("" if talking else invitation(self._loaded, self._problem))
 
     def _status(self) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
         if self._loading is not None:
-            model, adapter = self._loading
-            text.append(f"… loading {visible(adapter or model or 'the model')}")
-            return text
+            return loading_line(self._loading)
         if self._loaded is None:
-            text.append("✘ nothing is loaded (ctrl+o)", "bold")
-            return text
-        loaded = self._loaded
-        text.append(f" {self.mode.upper()} ", "bold reverse")
-        text.append(f" {MEANING[self.mode]} · {visible(loaded.backbone)}")
-        if loaded.adapter and self.mode != "base":
-            text.append(f" + {visible(Path(loaded.adapter).name)}")
-        if self._asked is not None:
-            text.append(" · answering (esc stops)")
-        if (last := self._last) is not None:
-            context = last.prompt_tokens + last.cached_tokens + last.tokens
-            text.append(f" · {context:,} tokens · {last.generation_tps:,.0f}/s")
-            text.append(f" · {gigabytes(last.memory_bytes)}")
-        return text
-
-    def _invitation(self) -> str:
-        if self._problem:
-            return f"! {visible(self._problem)}\n\nctrl+o chooses another adapter or model."
-        if self._loaded is None:
-            return "Loading …"
-        lines = ["Say something. ctrl+t switches which weights answer:"]
-        lines += [f"  {mode:<9} {MEANING[mode]}" for mode in self._loaded.modes]
-        if self._loaded.note:
-            lines.append(f"\n{visible(self._loaded.backbone)}: {visible(self._loaded.note)}")
-        return "\n".join(lines)
+            return Text("✘ nothing is loaded (ctrl+o)", "bold")
+        return weights_line(
+            self._loaded,
+            self.mode,
+            self._last,
+            answering=self.answering,
+            width=self.app.size.width,
+        )
 
     async def on_composer_sent(self, message: Composer.Sent) -> None:
         """Ask."""
-        if self._asked is not None:
-            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
+        if self._busy():
             return
-        if self._loaded is None:
+        if self._loaded is None or self._loading is not None:
             self.ui.tell("Nothing is loaded yet.", "warning")
             return
         self.query_one(Composer).text = ""
         await self._say(Turn("user", message.text))
         self._answer()
 
-    async def _say(self, turn: Turn) -> Bubble:
-        self.conversation = self.conversation.said(turn)
-        self._mark_unsaved()
-        return await self._show(turn)
+    def _busy(self) -> bool:
+        """Whether an answer is on its way; then a word about it is said."""
+        if self.answering:
+            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
+        return self.answering
 
-    async def _show(self, turn: Turn) -> Bubble:
-        bubble = Bubble(turn)
-        talk = self.query_one("#talk", VerticalScroll)
-        await talk.mount(bubble)
-        talk.anchor()
+    async def _say(self, turn: Turn) -> None:
+        self.conversation = self.conversation.said(turn)
+        self.mark_unsaved()
+        await self.transcript.say(turn)
         self._draw()
-        return bubble
 
     @work(exclusive=True, group="answer")
     async def _answer(self) -> None:
@@ -238,8 +186,9 @@ attached, detached, base. The conversation stays.
         number = child.number()
         self._asked = number
         request = m.Ask(number, mode, self.conversation.messages(), self.ui.state.sampling)
-        bubble = await self._show(Turn("assistant", "", mode))
-        stream = Markdown.get_stream(bubble.query_one(Markdown))
+        bubble = await self.transcript.say(Turn("assistant", "", mode))
+        stream = bubble.stream()
+        self._draw()
         pieces: list[str] = []
         turn: Turn | None = None
         try:
@@ -250,7 +199,7 @@ attached, detached, base. The conversation stays.
                     await stream.write(visible(reply.text))
                 elif isinstance(reply, m.Answered):
                     self._last = reply
-                    turn = Turn("assistant", reply.text, mode, _cost(reply))
+                    turn = Turn("assistant", reply.text, mode, cost(reply))
         except ChildError as error:
             self.ui.tell(str(error), "error")
         finally:
@@ -263,21 +212,14 @@ attached, detached, base. The conversation stays.
         else:
             self.conversation = self.conversation.said(turn)
             bubble.finish(turn)
-            self._mark_unsaved()
+            self.mark_unsaved()
         self._draw()
 
-    def _mark_unsaved(self) -> None:
-        if self.conversation.saved or not self.conversation.turns:
-            self.ui.unsaved.pop("chat", None)
-        else:
-            self.ui.unsaved["chat"] = "The conversation is not saved (ctrl+s in the chat saves it)."
-
-    async def _redraw(self, conversation: Conversation) -> None:
-        self.conversation = conversation
-        await self.query(Bubble).remove()
-        talk = self.query_one("#talk", VerticalScroll)
-        await talk.mount_all(Bubble(turn) for turn in conversation.turns)
-        self._mark_unsaved()
+    async def show_conversation(self, conversation: Conversation) -> None:
+        """Go on with another conversation."""
+        self.conversation, self._last = conversation, None
+        await self.transcript.show(conversation.turns)
+        self.mark_unsaved()
         self._draw()
 
     def action_mode(self) -> None:
@@ -303,7 +245,7 @@ attached, detached, base. The conversation stays.
             return
         conversation, question = self.conversation.before_last_question()
         if question:
-            await self._redraw(conversation.said(Turn("user", question)))
+            await self.show_conversation(conversation.said(Turn("user", question)))
             self._answer()
 
     async def action_edit(self) -> None:
@@ -312,7 +254,7 @@ attached, detached, base. The conversation stays.
             return
         conversation, question = self.conversation.before_last_question()
         if question:
-            await self._redraw(conversation)
+            await self.show_conversation(conversation)
             composer = self.query_one(Composer)
             composer.text = question
             composer.move_cursor(composer.document.end)
@@ -339,93 +281,45 @@ attached, detached, base. The conversation stays.
 
         self.app.push_screen(SettingsDialog(now), keep)
 
-    def action_open(self) -> None:
-        """Another adapter folder, or a model without one."""
-        loaded = self._loaded
-        current = (loaded.adapter or loaded.backbone) if loaded else ""
-
-        def decide(name: str | None) -> None:
-            if name is not None:
-                folder = Path(name).expanduser()
-                if (folder / "adapter_config.json").is_file():
-                    self.load(None, str(folder))
-                else:
-                    self.load(name, None)
-
-        self.app.push_screen(Ask("An adapter's folder, a model's folder or id:", current), decide)
-
-    def action_save(self) -> None:
-        """Write the conversation as one line of chat data."""
-        self.app.push_screen(Ask("Save the conversation as:", "conversation.jsonl"), self._save)
-
-    def _save(self, name: str | None) -> None:
-        if name is None:
+    async def action_next_adapter(self) -> None:
+        """The next of the recent adapters answers from now on; the conversation stays."""
+        if self._busy() or self._loading is not None:
             return
-        path = Path(name).expanduser()
-        if path.exists():
-            question = f"{path} exists. Replace it?"
-            answers = [("replace", "y", "Replace it")]
-            self.app.push_screen(
-                Choice(question, answers), lambda choice: self._write(path) if choice else None
-            )
-        else:
-            self._write(path)
-
-    def _write(self, path: Path) -> None:
-        try:
-            bridge.save_conversation(path, self.conversation.messages())
-        except ShadowMLXError as error:
-            self.ui.tell(str(error), "error")
+        recent = [one for one in self.ui.state.recent_adapters if bridge.holds_adapter(one)]
+        ring = sorted(finder.unique(recent, await self._run_adapters()))
+        if len(ring) < 2:
+            self.ui.tell("No other adapter is known; ctrl+o opens one by its folder.")
             return
-        self.conversation = dataclasses.replace(self.conversation, saved=True)
-        self._mark_unsaved()
-        self.ui.tell(f"Saved: {path}")
+        now = self._weights[1]
+        at = ring.index(str(Path(now).resolve())) if now else -1
+        self.load(None, ring[(at + 1) % len(ring)])
 
-    def action_load_file(self) -> None:
-        """Go on with a conversation from a file."""
-        self.app.push_screen(Ask("Load a conversation from:", "conversation.jsonl"), self._read)
-
-    async def _read(self, name: str | None) -> None:
-        if name is None:
+    @work(exclusive=True, group="open")
+    async def action_open(self) -> None:
+        """Choose among the known adapters and models; the conversation stays."""
+        if self._busy():
             return
-        try:
-            messages = bridge.load_conversation(Path(name).expanduser())
-        except ShadowMLXError as error:
-            self.ui.tell(str(error), "error")
-            return
-        await self._redraw(from_messages(messages))
+        state = self.ui.state
+        known = known_weights(
+            state.recent_adapters, await self._run_adapters(), state.recent_models
+        )
 
-    async def action_new(self) -> None:
-        """Forget the conversation, but not the system message."""
-        if self._asked is None:
-            self._last = None
-            await self._redraw(Conversation(system=self.conversation.system))
+        def decide(weights: Weights | None) -> None:
+            if weights is not None:
+                self.load(*weights)
+
+        self.app.push_screen(WeightsDialog(known), decide)
 
     def action_search(self) -> None:
-        """Find a message by what it says; again for the next one."""
-        self.app.push_screen(Ask("Search the conversation for:"), self._find)
+        """Find a message by what it says; the same words again find the next one."""
+        self.app.push_screen(Ask("Search the conversation for:", self._wanted), self._find)
 
     def _find(self, wanted: str | None) -> None:
         if wanted is None:
             return
-        bubbles = list(self.query(Bubble))
-        hits = [i for i, b in enumerate(bubbles) if wanted.lower() in b.turn.text.lower()]
-        self.query(Bubble).remove_class("-found")
-        if not hits:
+        self._wanted = wanted
+        if not self.transcript.find(wanted):
             self.ui.tell(f"Nothing says {wanted!r}.")
-            return
-        self._found = next((i for i in hits if i > self._found), hits[0])
-        bubbles[self._found].add_class("-found")
-        bubbles[self._found].scroll_visible()
-
-
-def _cost(answer: m.Answered) -> str:
-    """What an answer took, in a line."""
-    ends = {"length": " · cut at max tokens", "interrupted": " · stopped"}
-    return (
-        f"{answer.tokens} tokens · {answer.generation_tps:,.0f}/s · first after "
-        f"{1000 * answer.first_token_seconds:,.0f} ms{ends.get(answer.finish_reason, '')}"
-    )
 
 
 PAGE: Any = ChatScreen

@@ -265,8 +265,14 @@ differs from **attached** is underlined.
         child = self.ui.child("models")
         number = self._asked = child.number()
         longest = int(self.ui.state.sampling.get("max_tokens", MAX_TOKENS))
+        named = (bridge.columns_of(adapter, asked.data) for adapter in self.adapters)
         request = m.CompareFile(
-            number, asked.data, list(self.adapters), limit=asked.limit, max_tokens=longest
+            number,
+            asked.data,
+            list(self.adapters),
+            limit=asked.limit,
+            max_tokens=longest,
+            columns=next(filter(None, named), {}) or self.ui.state.columns_of(asked.data),
         )
         self.ui.forget_loaded()
         self.add_class("-batch")

@@ -19,6 +19,7 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge, data_view, finder
 from tui.child import ChildError
+from tui.screens import columns
 from tui.screens.base import Page
 
 VIEWS = ("records", "tokens", "lengths", "problems")
@@ -38,6 +39,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 - `r` records · `k` tokens, with what is trained in ⟦brackets⟧ · `l` lengths · `e` problems
 - `n` and `b` turn the page · `Enter` on a problem shows its record
 - `a` another file of the same folder (train, valid, test) · `/` find · `t` train on it
+- `m` says which columns hold what, where they are not those of a known format
 """
     DEFAULT_CSS = """
     DataScreen #find { height: 1; margin: 0 1; }
@@ -54,8 +56,9 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         Binding("l", "view('lengths')", "Lengths", id="data-lengths"),
         Binding("e", "view('problems')", "Problems", id="data-problems"),
         Binding("n", "turn(1)", "Next", id="data-next"),
-        Binding("b", "turn(-1)", "Before", id="data-before"),
+        Binding("b", "turn(-1)", "Before", show=False, id="data-before"),
         Binding("a", "sibling", "Split", id="data-split"),
+        Binding("m", "columns", "Columns", id="data-columns"),
         Binding("t", "train", "Train", id="data-train"),
     ]
 
@@ -70,7 +73,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._problems: list[m.ProblemView] = []
         self._view = "records"
         self._nearby: list[str] = []
-        self._check_id: int | None = None
+        self._page: m.Page | None = None  # the newest page of records
+        self._columns: columns.Mapped = {}  # which columns hold what, where they were chosen
 
     def body(self) -> ComposeResult:
         """Finder, facts, and the view."""
@@ -162,11 +166,12 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
+        self._columns = self.ui.state.columns_of(self._chosen)
         self.ui.remember_first("recent_data", self._chosen)
         self._show(files[0])
 
     def _show(self, path: Path) -> None:
-        self.path, self._start, self._total = path, 0, None
+        self.path, self._start, self._total, self._page = path, 0, None, None
         self._checked, self._problems = None, []
         self.set_focus(None)
         self.query_one("#problems", OptionList).clear_options()
@@ -176,7 +181,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
         child = self.ui.child("data")
-        request = m.Check(child.number(), str(self.path))
+        request = m.Check(child.number(), str(self.path), self._columns)
         try:
             async for reply in child.ask(request):
                 if isinstance(reply, m.Checked):
@@ -222,14 +227,15 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             content.update("working …")
         try:
             if self._view == "records":
-                ask = m.ReadPage(child.number(), path, self._start, self._page_size)
+                ask = m.ReadPage(child.number(), path, self._start, self._page_size, self._columns)
                 page = await child.result(ask, m.Page)
                 self._total = page.total if page.total is not None else self._total
                 content.update(data_view.records(page, width))
+                self._keep(page)
             elif self._view == "tokens":
                 show = m.ShowTokens(
                     child.number(), self._model, path, self._start, self._page_size,
-                    self._length, self._mask_prompt,
+                    self._length, self._mask_prompt, self._columns,
                 )  # fmt: skip
                 content.update(data_view.tokens(await child.result(show, m.Tokens), width))
             else:
@@ -242,7 +248,10 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     async def _measure(self, path: str, content: Static, width: int) -> None:
         child = self.ui.child("data")
-        request = m.Measure(child.number(), self._model, path, self._length, self._mask_prompt)
+        request = m.Measure(
+            child.number(), self._model, path, self._length, self._mask_prompt,
+            columns=self._columns,
+        )  # fmt: skip
         async for reply in child.ask(request):
             if isinstance(reply, m.Progress):
                 content.update(f"{reply.what} {reply.done:,} of {reply.total:,}")
@@ -299,10 +308,33 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             at = self._siblings.index(self.path)
             self._show(self._siblings[(at + 1) % len(self._siblings)])
 
+    def _keep(self, page: m.Page) -> None:
+        """Remember the page; the first one of an unknown format asks for its columns."""
+        first, self._page = self._page is None, page
+        if first and not page.known and not self._columns:
+            self.action_columns()
+
+    def action_columns(self) -> None:
+        """Say which columns hold what; the file is shown and checked again by that."""
+        page = self._page
+        if page is None or not page.columns:
+            self.ui.tell("Open a file first: / finds one.")
+            return
+
+        def decide(mapped: columns.Mapped | None) -> None:
+            if mapped is not None and self.path is not None:
+                self._columns = mapped
+                self.ui.remember_columns(self._chosen, mapped)
+                self._show(self.path)
+
+        begin = self._columns or page.suggested
+        self.app.push_screen(columns.ColumnsDialog(page.columns, begin), decide)
+
     async def action_train(self) -> None:
         """Fill the data into the training form."""
         if self._chosen:
-            values = {**self.ui.state.form, "data": self._chosen}
+            unnamed = dict.fromkeys(columns.ROLES.values())
+            values = {**self.ui.state.form, "data": self._chosen, **unnamed, **self._columns}
             await self.ui.train_with(values)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +17,18 @@ from textual.widgets import DataTable, Static
 
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
+from shadow_mlx.worker import messages as m
 from tui import bridge
+from tui.child import ChildError
 from tui.screens.base import Page
-from tui.words import SIGNS, ago, short, sparkline
+from tui.words import SIGNS, ago, gigabytes, short, sparkline
 
 REFRESH_SECONDS = 2.0
+MODELS_AFTER_SECONDS = 0.5
+"""The models are looked up a moment after the first picture, in a child."""
+
+MODELS_SHOWN = 3
+
 NEWCOMER = """\
 Make a small language model yours: show it examples, and it answers like them.
 
@@ -48,6 +56,7 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
     DEFAULT_CSS = """
     HomePage #welcome { height: auto; padding: 1 2; }
     HomePage DataTable { height: 1fr; }
+    HomePage #models { height: auto; max-height: 2; padding: 0 2; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "guided", "First run", id="home-guided"),
@@ -66,6 +75,7 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[bridge.RunSummary] = []
+        self._models_known = False
         self._seen: dict[Path, tuple[tuple[float, bool], bridge.RunSummary]] = {}
         self._readers: dict[Path, bridge.EventReader] = {}  # of runs that grow
 
@@ -73,11 +83,27 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
         """What to do, and the runs."""
         yield Static(NEWCOMER, id="welcome", markup=False)
         yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
+        yield Static(id="models", markup=False)
 
     def on_mount(self) -> None:
         """Look up the runs, now and then again."""
         self.query_one(DataTable).display = False
         self._look()
+        self.set_timer(MODELS_AFTER_SECONDS, self._list_models)
+
+    def on_screen_resume(self) -> None:
+        """Another page may have fetched a model."""
+        if self._models_known:
+            self._list_models()
+
+    @work(exclusive=True, group="models")
+    async def _list_models(self) -> None:
+        self._models_known = True
+        try:
+            models = await self.ui.installed_models()
+        except ChildError:  # the models' page says what is wrong
+            return
+        self.query_one("#models", Static).update(visible(models_line(models)))
 
     @work(exclusive=True, group="runs")
     async def _look(self) -> None:
@@ -180,6 +206,14 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
             return
         folder = bridge.free_folder("adapters")
         await self.ui.train_with({"model": "sprout", "data": str(data), "adapter_path": folder})
+
+
+def models_line(models: Sequence[m.ModelView]) -> str:
+    """The models that can be used, in about a line."""
+    usable = [model for model in models if model.supported]
+    shown = [f"{model.name} ({gigabytes(model.size_bytes)})" for model in usable[:MODELS_SHOWN]]
+    more = f" and {len(usable) - MODELS_SHOWN} more" if len(usable) > MODELS_SHOWN else ""
+    return f"Models here: {', '.join(shown) or 'none'}{more} · 2 shows and fetches models"
 
 
 def _name(folder: Path) -> str:

@@ -16,9 +16,12 @@ from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
-from tui.words import gigabytes
+from tui.words import bar, gigabytes
 
 COLUMNS = ("Model", "Size", "Weights", "Architecture", "Where", "Here")
+
+
+KEPT = "What was fetched is kept: d goes on from there."
 
 
 class ModelsScreen(Page):
@@ -48,7 +51,8 @@ The models that come along, those in folders here, and those in the hub's cache.
     def __init__(self) -> None:
         super().__init__()
         self._models: list[m.ModelView] = []
-        self._fetching = ""
+        self._fetching = ""  # what is downloaded now, and the number of that request
+        self._request = 0
 
     def body(self) -> ComposeResult:
         """The table, and a line about the one under the cursor."""
@@ -63,13 +67,11 @@ The models that come along, those in folders here, and those in the hub's cache.
     @work(exclusive=True, group="look")
     async def action_look(self) -> None:
         """Look for models, in the child."""
-        child = self.ui.child("data")
         try:
-            found = await child.result(m.ListModels(child.number()), m.Models)
+            self._models = await self.ui.installed_models()
         except ChildError as error:
             self._note(f"! {error}")
             return
-        self._models = found.models
         table = self.query_one(DataTable)
         table.clear(columns=True)
         table.add_columns(*COLUMNS)
@@ -132,26 +134,30 @@ The models that come along, those in folders here, and those in the hub's cache.
     @work(exclusive=True, group="fetch")
     async def _fetch(self, name: str) -> None:
         child = self.ui.child("download")
-        self._fetching = name
+        self._fetching, self._request = name, child.number()
         self._describe()
         try:
-            async for reply in child.ask(m.Download(child.number(), name)):
+            async for reply in child.ask(m.Download(self._request, name)):
                 if isinstance(reply, m.Progress) and reply.total:
-                    self._note(
-                        f"… fetching {name}: {gigabytes(reply.done)} of {gigabytes(reply.total)} "
-                        "(esc stops)"
-                    )
+                    self._note(f"… {fetched(name, reply.done, reply.total)} (esc stops)")
+                elif isinstance(reply, m.Done):
+                    here = f"{name} is here." if reply.text else f"{name}: stopped. {KEPT}"
+                    self.ui.tell(here)
         except ChildError as error:
             self.ui.tell(str(error), "error")
-        else:
-            self.ui.tell(f"{name} is here.")
         self._fetching = ""
         self.action_look()
 
-    async def action_stop(self) -> None:
+    def action_stop(self) -> None:
         """Stop fetching; what is there is gone on with the next time."""
         if self._fetching:
-            await self.ui.child("download").close()
+            self.ui.child("download").stop(self._request)
+
+
+def fetched(name: str, done: int, total: int) -> str:
+    """How far a download is, in a line."""
+    share = done / total
+    return f"{name}  {bar(share, 20)} {share:.0%}  {gigabytes(done)} of {gigabytes(total)}"
 
 
 def _verdict(model: m.ModelView) -> str:

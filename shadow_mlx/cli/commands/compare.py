@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.config import MODES
+from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.config import MODES, ColumnConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.terminal import visible
 
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write figures, plots and every example as one HTML file that needs no network",
     )
+    add_options(parser, ColumnConfig)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,6 +103,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
             limit=args.limit,
             seed=args.seed,
             max_tokens=args.max_tokens,
+            columns=build_options(ColumnConfig, args),
             on_step=on_step,
             stop=stop,
         )

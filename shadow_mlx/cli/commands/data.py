@@ -10,14 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.options import add_options, build_options
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ColumnConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
     from shadow_mlx.data.dataset import Example
 
-USED = {"model", "max_seq_length", "mask_prompt", "trust_remote_code"}
+USED = {
+    *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
+    *(field.name for field in dataclasses.fields(ColumnConfig)),
+}
 NO_LIMIT = 2**31 - 1
 TRAINED, PLAIN = "\x1b[4;32m", "\x1b[0m"  # underlined and green: also told apart without colour
 
@@ -57,12 +60,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     from shadow_mlx.cli.data_facts import as_text, file_facts, problem_facts, token_facts
+    from shadow_mlx.data.checking import check_file
     from shadow_mlx.data.problems import InvalidDataError
-    from shadow_mlx.data.records import JsonLines, check_file
+    from shadow_mlx.data.records import JsonLines
     from shadow_mlx.data.sources import locate
     from shadow_mlx.data.tokens import Encoder, encode_all
 
-    reports = [check_file(path) for path in locate(data)]
+    reports = [check_file(path, config.columns) for path in locate(data)]
     problems = [problem for report in reports for problem in report.problems]
     total = sum(report.problem_count for report in reports)
     files = [file_facts(report) for report in reports]
@@ -72,7 +76,7 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
         encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt)
         for report, facts in zip(reports, files, strict=True):
             try:
-                dataset = encode_all(JsonLines(report.path), encoder)
+                dataset = encode_all(JsonLines(report.path, config.columns), encoder)
             except InvalidDataError as error:
                 problems += error.problems
                 total += error.total
@@ -97,7 +101,7 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
 
     if args.n < 1 or args.line < 1:
         raise InputError("-n and --line count from 1")
-    source = JsonLines(locate(data).train)
+    source = JsonLines(locate(data).train, config.columns)
     chosen = [i for i in range(len(source)) if source.line_number(i) >= args.line][: args.n]
     if not chosen:
         last = source.line_number(len(source) - 1)
@@ -145,15 +149,11 @@ def marked(tokenizer: Any, example: Example, marks: tuple[str, str]) -> str:
 
 def _tokenizer(config: TrainConfig) -> tuple[str, Any]:
     """The model's name and its tokenizer; says on stderr which one was taken by default."""
-    from pathlib import Path
-
-    from shadow_mlx.hub import choose_model, resolve_model
+    from shadow_mlx.hub import choose_model, resolve_tokenizer
     from shadow_mlx.loading import load_tokenizer
 
     choice = choose_model(config.model)
     if choice.by_default:
         print(f"tokenizer: {visible(choice.name)} ({choice.reason})", file=sys.stderr)
-    folder = Path(choice.name)
-    if not (folder / "tokenizer_config.json").is_file():  # a tokenizer alone is enough here
-        folder = resolve_model(choice.name, trust_remote_code=config.trust_remote_code)
+    folder = resolve_tokenizer(choice.name, trust_remote_code=config.trust_remote_code)
     return choice.name, load_tokenizer(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.errors import InputError
+from shadow_mlx.model_folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.terminal import visible
 
 PACKAGES = ("mlx", "mlx-lm", "transformers", "numpy", "huggingface-hub")
@@ -46,9 +47,9 @@ def gather(adapter: str | None) -> dict[str, Any]:
     from shadow_mlx.hub import choose_model
 
     folder = Path(adapter or "adapters")
-    present = (folder / "adapter_config.json").is_file()
+    present = holds_adapter(folder)
     if adapter is not None and not present:
-        raise InputError(f"{adapter}: no adapter here (no adapter_config.json)")
+        raise InputError(f"{adapter}: no adapter here (no {' or '.join(ADAPTER_CONFIGS)})")
     choice = choose_model()
     return {
         "versions": {

@@ -1,4 +1,4 @@
-"""The only part of the UI that touches runs: it lists, starts, follows, signals and removes them.
+"""Runs: listed, started, followed, signalled and removed.
 
 A run is an ordinary ``shadow-mlx train`` in a session of its own, so it outlives the UI; what it
 says is in its folder's ``run/events.jsonl``, whoever started it. Functions that read files are
@@ -9,38 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import itertools
 import os
 import shutil
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
-from shadow_mlx.events import from_json
-from shadow_mlx.files import check_writable, disk_errors, write_text
+from shadow_mlx.files import disk_errors, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
-from tui.curves import RunFold, RunView
+from tui.bridge.data import data_files
+from tui.bridge.records import EventReader
+from tui.curves import RunView
 from tui.words import means
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
-    from shadow_mlx.evaluation.contenders import Contender
-
-POLL_SECONDS = 0.25
-SHOW_SECONDS = 0.5
-"""How often a long record is shown while it is read."""
-
-BLOCK = 1 << 16
-"""Bytes of events that are parsed in one go, in about two milliseconds: Python runs one thread at a
-time, so the screen waits that long."""
-
-PAUSE_SECONDS = 0.001
-"""What a thread leaves to the screen after each block of a long record."""
 
 SPARK = 16
 """Values of a curve that a line of a list shows."""
@@ -80,65 +67,6 @@ class Launched:
 
     folder: Path
     process: asyncio.subprocess.Process
-
-
-class EventReader:
-    """Reads an events file as it grows, a block at a time; for a thread."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = RunFolder(folder).events
-        self._offset = 0
-        self._rest = b""
-        self._inode = 0
-        self.fold = RunFold()
-
-    def read(self) -> bool:
-        """Fold in the next block; returns whether there was anything new."""
-        try:
-            with self._path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                if stat.st_ino != self._inode or stat.st_size < self._offset:  # a new run
-                    self._inode, self._offset, self._rest = stat.st_ino, 0, b""
-                    self.fold = RunFold()
-                file.seek(self._offset)
-                block = file.read(BLOCK)
-        except OSError:  # not there yet, or removed while we look
-            return False
-        self._offset += len(block)
-        *lines, self._rest = (self._rest + block).split(b"\n")
-        for line in lines:
-            self._take(line)
-        return bool(block)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            event = from_json(line.decode(errors="replace")) if line.strip() else None
-        except ValueError:  # a line that a crash tore
-            return
-        if event is not None:
-            self.fold.add(event)
-
-    def read_all(self) -> RunView:
-        """Everything that is there now."""
-        while self.read():
-            time.sleep(PAUSE_SECONDS)
-        return self.fold.snapshot()
-
-
-async def follow(folder: Path, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[RunView]:
-    """Snapshots of a run: now and then while its record is read, then for each change. Endless."""
-    reader = EventReader(folder)
-    yield reader.fold.snapshot()
-    while True:
-        shown, pending = time.monotonic(), False
-        while await asyncio.to_thread(reader.read):
-            pending = True
-            if time.monotonic() - shown > SHOW_SECONDS:
-                yield reader.fold.snapshot()
-                shown, pending = time.monotonic(), False
-        if pending:
-            yield reader.fold.snapshot()
-        await asyncio.sleep(poll_seconds)
 
 
 def is_live(folder: Path) -> bool:
@@ -226,36 +154,32 @@ def test_file(adapter: Path) -> str | None:
     return str(files[0]) if files else None
 
 
-def contenders(adapters: Sequence[str]) -> list[Contender]:
-    """Who takes part in a comparison of these adapters: base, attached, detached of each."""
-    from shadow_mlx.evaluation.contenders import contenders as taking_part
-
-    return taking_part(adapters)
-
-
-def report_path(data: str) -> str:
-    """A name for the report on a test file that is free in the working folder."""
-    base = f"compare-{Path(data).stem}"
-    names = (f"{base}{'' if number == 1 else f'-{number}'}.html" for number in itertools.count(1))
-    return next(name for name in names if not Path(name).exists())
-
-
-def save_report(path: Path, figures: Mapping[str, Any]) -> None:
-    """Write a comparison as an HTML file.
-
-    Raises:
-        InputError: A folder has that name.
-        SurroundingsError: The disk refuses.
-    """
-    from shadow_mlx.evaluation.report import write_report
-
-    check_writable(path)
-    write_report(path, figures)
+def columns_of(adapter: str, data: str) -> dict[str, str]:
+    """The columns that a run named by hand, where ``data`` are of the data it was trained on."""
+    config = read_config(Path(adapter))
+    if config is None or not config.data:
+        return {}
+    known = {config.data, *map(str, data_files(config.data))}
+    return config.named() if data in known else {}
 
 
 def has_adapter(folder: Path) -> bool:
     """Whether something can be chatted with already."""
     return RunFolder(folder).has_adapter
+
+
+def holds_adapter(folder: str) -> bool:
+    """Whether a folder that somebody named holds an adapter, of either format."""
+    from shadow_mlx import model_folder
+
+    return model_folder.holds_adapter(Path(folder).expanduser())
+
+
+def weights_named(name: str) -> tuple[str | None, str | None]:
+    """The model and the adapter that a name stands for: one of the two."""
+    if holds_adapter(name):
+        return None, str(Path(name).expanduser())
+    return name, None
 
 
 def adapter_changed(adapter: str | None) -> float:
@@ -355,71 +279,6 @@ def discard(folder: Path) -> None:
             folder.rmdir()
 
 
-def bundled_data() -> Path:
-    """The first-run data set that comes with the package.
-
-    Raises:
-        ModelError: The package was installed without it.
-    """
-    from shadow_mlx.bundled import bundled_model
-
-    return bundled_model("sprout") / "data" / "robot-intents"
-
-
-def data_files(data: str) -> list[Path]:
-    """The local files that a name of data stands for; ``[]`` for what is not here."""
-    from shadow_mlx.data.sources import locate
-
-    if not Path(data).expanduser().exists():
-        return []
-    try:
-        return list(locate(data))
-    except ShadowMLXError:
-        return []
-
-
-def records_in(data: str) -> tuple[int, int] | None:
-    """Training and validation examples of local data, by counting lines (0 where not given)."""
-    from shadow_mlx.data.lines import LineIndex
-    from shadow_mlx.data.sources import locate
-
-    if not data or not Path(data).expanduser().exists():
-        return None
-    try:
-        files = locate(data)
-        return len(LineIndex(files.train)), len(LineIndex(files.valid)) if files.valid else 0
-    except (ShadowMLXError, OSError):
-        return None
-
-
-def training_bytes(config: TrainConfig) -> float:
-    """Bytes of the lines that a run trains on; 0 for data that are not here."""
-    from shadow_mlx.data.sources import locate
-
-    if not config.data or not Path(config.data).expanduser().exists():
-        return 0.0
-    try:
-        files = locate(config.data)
-        size = files.train.stat().st_size
-    except (ShadowMLXError, OSError):
-        return 0.0
-    set_apart = config.valid_fraction if config.val_batches and files.valid is None else 0.0
-    return size * (1 - set_apart)
-
-
-def worker_command() -> list[str]:
-    """How the child that holds models and data is started."""
-    return [sys.executable, "-m", "shadow_mlx.worker"]
-
-
-def memory_of_machine() -> int:
-    """Bytes of physical memory; 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0
-
-
 def differing(a: TrainConfig, b: TrainConfig) -> list[tuple[str, Any, Any]]:
     """The options in which two runs differ, as (name, first, second)."""
     one, two = a.to_mapping(), b.to_mapping()
@@ -477,46 +336,3 @@ def _search(folder: Path, depth: int) -> Iterable[Path]:
     for child in sorted(children)[:200]:
         if not Path(child).name.startswith(".") and Path(child).name != "node_modules":
             yield from _search(Path(child), depth - 1)
-
-
-def save_conversation(path: Path, messages: list[dict[str, str]]) -> None:
-    """Write a conversation as one line of chat data.
-
-    Raises:
-        SurroundingsError: The disk refuses.
-    """
-    from shadow_mlx.generation.transcript import save_transcript
-
-    save_transcript(path, messages)
-
-
-def load_conversation(path: Path) -> list[dict[str, str]]:
-    """Read a conversation, or the first one of a chat data file.
-
-    Raises:
-        InputError: There is none.
-    """
-    from shadow_mlx.generation.transcript import load_transcript
-
-    return load_transcript(path)
-
-
-async def copy(text: str) -> str:
-    """Give text to the system's clipboard too, for terminals that refuse; tells which way.
-
-    Over ssh, the terminal's own way (OSC 52) is the only one that reaches the person.
-    """
-    tools = (["pbcopy"], ["wl-copy"], ["xclip", "-selection", "clipboard"])
-    if not os.environ.get("SSH_CONNECTION"):
-        for tool in tools:
-            if shutil.which(tool[0]):
-                process = await asyncio.create_subprocess_exec(
-                    *tool,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                )
-                await process.communicate(text.encode())
-                if process.returncode == 0:
-                    return tool[0]
-    return "through the terminal"

@@ -1,0 +1,67 @@
+"""From ``--data`` to validated records: what is trained on, what is set apart for validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shadow_mlx.config import ColumnConfig
+from shadow_mlx.data.checking import check_file
+from shadow_mlx.data.columns import AS_NAMED
+from shadow_mlx.data.problems import InvalidDataError
+from shadow_mlx.data.records import JsonLines, Part, Records
+from shadow_mlx.data.sources import locate
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Validated data. ``note`` says in one line where the validation examples come from."""
+
+    train: Records
+    valid: Records | None
+    test: Records | None
+    note: str
+
+
+def resolve(
+    data: str | Path,
+    valid_fraction: float = 0.1,
+    seed: int = 0,
+    columns: ColumnConfig = AS_NAMED,
+) -> Splits:
+    """Find the data, check every line of every file, and split.
+
+    Without a validation file, ``valid_fraction`` of the training file is set apart: the same
+    lines for the same ``seed``, whatever else changes.
+
+    Raises:
+        DataError: Nothing is there.
+        InvalidDataError: With the problems of all files.
+    """
+    files = locate(data)
+    reports = [check_file(path, columns) for path in files]
+    problems = [problem for report in reports for problem in report.problems]
+    if problems:
+        raise InvalidDataError(problems, sum(report.problem_count for report in reports))
+    train = JsonLines(files.train, columns)
+    test = JsonLines(files.test, columns) if files.test else None
+    if files.valid:
+        valid = JsonLines(files.valid, columns)
+        return Splits(train, valid, test, f"validation from {files.valid.name}")
+    kept, held = split_indices(len(train), valid_fraction, seed)
+    if not len(held):
+        return Splits(train, None, test, "no validation examples")
+    note = f"{len(held):,} of {len(train):,} examples set apart for validation (seed {seed})"
+    return Splits(Part(train, kept), Part(train, held), test, note)
+
+
+def split_indices(
+    count: int, valid_fraction: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Indices for training and for validation, each ascending; at least one stays in training."""
+    held = min(max(round(count * valid_fraction), 1), count - 1) if valid_fraction > 0 else 0
+    order = np.argsort(np.random.PCG64([seed, 0x5EED]).random_raw(count), kind="stable")
+    return np.sort(order[held:]), np.sort(order[:held])

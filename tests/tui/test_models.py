@@ -1,0 +1,96 @@
+"""The models' page and home, with the real worker and a stand-in hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shadow_mlx.worker.messages import ModelView
+from tests.hub_server import FakeHub, fake_hub
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tui.app import ShadowApp
+from tui.screens.home import models_line
+from tui.screens.models import fetched
+
+ROOT = Path(__file__).resolve().parents[2]
+MB = 1 << 20
+
+
+@pytest.fixture
+def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    remote = own_place.parent / "remote"
+    remote.mkdir()
+    (remote / "config.json").write_text('{"model_type": "qwen3"}')
+    (remote / "model.safetensors").write_bytes(os.urandom(MB) * 24)
+    with fake_hub() as running:
+        running.repos["models/owner/large"] = remote
+        for name, value in {
+            "PYTHONPATH": str(ROOT),
+            "HF_HOME": str(own_place.parent / "home"),
+            "HF_ENDPOINT": running.url,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None:
+    server.stalls_after = 12 * MB
+
+    async def test() -> None:
+        async with shown(ShadowApp(), WIDE) as pilot:
+            await press(pilot, "2")
+            await until(pilot, lambda: "sprout" in text(pilot))
+            await ask_for(pilot, "owner/large")
+            await until(pilot, lambda: "50%" in text(pilot) and "13 MB of 25 MB" in text(pilot))
+            await press(pilot, "escape")
+            await until(pilot, lambda: "What was fetched is kept" in told(pilot))
+            server.stalls_after = None
+            await ask_for(pilot, "owner/large")
+            await until(pilot, lambda: "owner/large is here." in told(pilot))
+            await until(pilot, lambda: "owner/large" in text(pilot).split("Model", 1)[1])
+            assert server.ranges == [f"bytes={12 * MB}-"]
+            await ask_for(pilot, "owner/none")
+            await until(pilot, lambda: "owner/none: no such model on the hub" in told(pilot))
+
+    run(test())
+
+
+async def ask_for(pilot: object, name: str) -> None:
+    await press(pilot, "d")  # type: ignore[arg-type]
+    await until(pilot, lambda: "Id on the Hugging Face hub" in words(pilot))  # type: ignore[arg-type]
+    await press(pilot, "ctrl+u", *name, "enter")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_home_tells_the_models_and_the_first_step(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    async def test() -> None:
+        async with shown(ShadowApp(), size) as pilot:
+            await until(pilot, lambda: "Models here: sprout (" in words(pilot))
+            screen = text(pilot)
+            assert "g   a first run, all filled in" in screen
+            assert "F1  help" in screen
+            assert "First run" in screen.splitlines()[-1]
+
+    run(test())
+
+
+def test_the_line_of_models() -> None:
+    views = [ModelView(f"m{i}", "folder", f"/m{i}", "qwen3", "", 5_000_000, i != 1) for i in (0, 1)]
+    assert models_line(views) == "Models here: m0 (5 MB) · 2 shows and fetches models"
+    many = [ModelView(f"m{i}", "", "", "", "", 0, True) for i in range(5)]
+    assert "m2 (0 MB) and 2 more" in models_line(many)
+    assert models_line([]).startswith("Models here: none")
+
+
+def test_progress_in_words() -> None:
+    assert fetched("a/b", 1_500_000_000, 3_000_000_000).endswith("50%  1.50 GB of 3.00 GB")

@@ -1,0 +1,92 @@
+"""The only part of the UI that touches jobs, run folders and files; one module for each kind."""
+
+from tui.bridge.clipboard import (
+    copy,
+)
+from tui.bridge.comparing import contenders, report_path, save_report
+from tui.bridge.conversations import (
+    load_conversation,
+    save_conversation,
+)
+from tui.bridge.data import (
+    bundled_data,
+    data_files,
+    records_in,
+    training_bytes,
+)
+from tui.bridge.machine import (
+    memory_of_machine,
+    worker_command,
+)
+from tui.bridge.records import EventReader, follow
+from tui.bridge.runs import (
+    SPARK,
+    Command,
+    Launched,
+    RunSummary,
+    Status,
+    adapter_changed,
+    check_target,
+    columns_of,
+    differing,
+    discard,
+    find_runs,
+    free_folder,
+    has_adapter,
+    holds_adapter,
+    is_live,
+    last_change,
+    log_path,
+    log_tail,
+    read_config,
+    requested_path,
+    send,
+    start_training,
+    status_of,
+    summarise,
+    test_file,
+    weights_named,
+)
+
+__all__ = [
+    "SPARK",
+    "Command",
+    "EventReader",
+    "Launched",
+    "RunSummary",
+    "Status",
+    "adapter_changed",
+    "bundled_data",
+    "check_target",
+    "columns_of",
+    "contenders",
+    "copy",
+    "data_files",
+    "differing",
+    "discard",
+    "find_runs",
+    "follow",
+    "free_folder",
+    "has_adapter",
+    "holds_adapter",
+    "is_live",
+    "last_change",
+    "load_conversation",
+    "log_path",
+    "log_tail",
+    "memory_of_machine",
+    "read_config",
+    "records_in",
+    "report_path",
+    "requested_path",
+    "save_conversation",
+    "save_report",
+    "send",
+    "start_training",
+    "status_of",
+    "summarise",
+    "test_file",
+    "training_bytes",
+    "weights_named",
+    "worker_command",
+]

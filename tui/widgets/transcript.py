@@ -1,0 +1,108 @@
+"""The conversation on the screen: one bubble for each message, the newest in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownStream
+
+from shadow_mlx.terminal import visible
+from tui.conversation import Turn
+
+
+class Bubble(Vertical):
+    """One message of the conversation, with who said it above it."""
+
+    DEFAULT_CSS = """
+    Bubble { height: auto; padding: 0 1; margin-bottom: 1; }
+    Bubble .who { text-style: bold; color: $text-accent; }
+    Bubble .note { color: $text-muted; }
+    Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
+    Bubble .said { padding: 0 2; }
+    Bubble.-found { background: $boost; border-left: thick $accent; }
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__()
+        self.turn = turn
+
+    def compose(self) -> ComposeResult:
+        """The person's words as they are; an answer as Markdown whose links lead nowhere."""
+        who = "you" if self.turn.role == "user" else self.turn.mode or self.turn.role
+        yield Static(visible(who), classes="who", markup=False)
+        if self.turn.role == "assistant":
+            yield Markdown(visible(self.turn.text), open_links=False)
+        else:
+            yield Static(visible(self.turn.text), classes="said", markup=False)
+        yield Static(visible(self.turn.note), classes="note", markup=False)
+
+    def on_mount(self) -> None:
+        """No empty line where there is no note."""
+        self.query_one(".note").display = bool(self.turn.note)
+
+    def stream(self) -> MarkdownStream:
+        """Where the pieces of an answer go while it is made; stop it at the end."""
+        return Markdown.get_stream(self.query_one(Markdown))
+
+    def finish(self, turn: Turn) -> None:
+        """The answer is complete."""
+        self.turn = turn
+        note = self.query_one(".note", Static)
+        note.display = bool(turn.note)
+        note.update(visible(turn.note))
+
+
+class Transcript(VerticalScroll):
+    """All bubbles of a conversation, and a word before the first one."""
+
+    DEFAULT_CSS = """
+    Transcript { height: 1fr; }
+    Transcript #empty { padding: 1 2; color: $text-muted; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found = -1
+
+    def compose(self) -> ComposeResult:
+        """The word before the first message."""
+        yield Static("", id="empty", markup=False)
+
+    def on_mount(self) -> None:
+        """Stay at the end while an answer grows."""
+        self.anchor()
+
+    def invite(self, text: str) -> None:
+        """Say something while there is no message; nothing with empty text."""
+        empty = self.query_one("#empty", Static)
+        empty.display = bool(text)
+        empty.update(text)
+
+    async def say(self, turn: Turn) -> Bubble:
+        """Add a message."""
+        bubble = Bubble(turn)
+        await self.mount(bubble)
+        self.anchor()
+        return bubble
+
+    async def show(self, turns: Sequence[Turn]) -> None:
+        """Show another conversation."""
+        self._found = -1
+        with self.app.batch_update():
+            await self.query(Bubble).remove()
+            await self.mount_all(Bubble(turn) for turn in turns)
+
+    def find(self, wanted: str) -> bool:
+        """Mark the next message that says this, and bring it into sight."""
+        bubbles = list(self.query(Bubble))
+        hits = [i for i, b in enumerate(bubbles) if wanted.lower() in b.turn.text.lower()]
+        self.query(Bubble).remove_class("-found")
+        if not hits:
+            return False
+        self._found = next((i for i in hits if i > self._found), hits[0])
+        bubbles[self._found].add_class("-found")
+        bubbles[self._found].scroll_visible()
+        return True
