@@ -20,7 +20,7 @@ from typing import Any
 from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.errors import DataError, HubError, InputError, ModelError
-from shadow_mlx.model_folder import check_model, has_all_weights
+from shadow_mlx.model_folder import check_model, has_all_weights, is_model
 
 # No Python code, no duplicates of the weights in other formats.
 MODEL_FILES = [
@@ -33,6 +33,7 @@ MODEL_FILES = [
     "vocab.txt",
     "*.jinja",
 ]
+CONFIG_FILES = ["config.json"]
 DATASET_FILES = [
     f"{folder}{split}.{suffix}"
     for folder in ("", "data/")
@@ -111,23 +112,40 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
             code of its own and ``trust_remote_code`` is False.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    path = Path(name).expanduser()
-    if name == BUNDLED_MODEL:
-        folder = bundled_model(name)
-    elif path.is_dir():
-        folder = path
-    elif path.exists():
-        raise ModelError(f"--model {name}: a file; expected a model's folder or a hub id")
-    elif not _HUB_ID.fullmatch(name) or "/" not in name:
-        raise ModelError(
-            f"--model {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
-            f"(bundled: {', '.join(bundled_models()) or 'none'})"
-        )
-    else:
+    folder = _local_model(name)
+    if folder is None:
         files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
         folder = _download(name, "model", files, ModelError)
     check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
+
+
+def resolve_config(name: str) -> Path:
+    """The local folder of a model's ``config.json``; of the hub's models, that file is enough.
+
+    Raises:
+        ModelError: There is no such folder or id.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    folder = _local_model(name) or _cached(name, "model", CONFIG_FILES, whole=False)
+    return folder or _download(name, "model", CONFIG_FILES, ModelError)
+
+
+def _local_model(name: str) -> Path | None:
+    """The folder of a bundled model or a folder's name; ``None`` for a hub id."""
+    path = Path(name).expanduser()
+    if name == BUNDLED_MODEL:
+        return bundled_model(name)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelError(f"--model {name}: a file; expected a model's folder or a hub id")
+    if not _HUB_ID.fullmatch(name) or "/" not in name:
+        raise ModelError(
+            f"--model {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
+            f"(bundled: {', '.join(bundled_models()) or 'none'})"
+        )
+    return None
 
 
 def resolve_dataset(name: str) -> Path:
@@ -149,8 +167,13 @@ def resolve_dataset(name: str) -> Path:
     )
 
 
-def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
-    """The folder of a complete snapshot in the local hub cache, without asking the hub."""
+def _cached(
+    name: str, kind: str, patterns: list[str], *, whole: bool = True
+) -> Path | None:
+    """The folder of a snapshot in the local hub cache, without asking the hub.
+
+    A model's must hold all weights if it is to be the ``whole`` model, else its config.json.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -162,7 +185,9 @@ def _cached(name: str, kind: str, patterns: list[str]) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    return folder if kind == "dataset" or has_all_weights(folder) else None
+    if kind == "dataset":
+        return folder
+    return folder if (has_all_weights if whole else is_model)(folder) else None
 
 
 def _download(

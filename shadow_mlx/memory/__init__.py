@@ -1,0 +1,6 @@
+"""Peak memory of a training run, from shapes alone.
+
+``skeleton`` builds the backbone from its ``config.json``; ``tracing`` records what one optimizer
+step computes, without computing it; ``fusion`` and ``recomputation`` change the record as MLX does
+when it runs; ``liveness`` plays it and counts bytes; ``estimate`` and ``verdict`` say what it means.
+"""
