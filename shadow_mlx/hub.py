@@ -167,9 +167,7 @@ def resolve_dataset(name: str) -> Path:
     )
 
 
-def _cached(
-    name: str, kind: str, patterns: list[str], *, whole: bool = True
-) -> Path | None:
+def _cached(name: str, kind: str, patterns: list[str], *, whole: bool = True) -> Path | None:
     """The folder of a snapshot in the local hub cache, without asking the hub.
 
     A model's must hold all weights if it is to be the ``whole`` model, else its config.json.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.events import Listener, StopToken
+from shadow_mlx.memory.report import MemoryReport, report
 from shadow_mlx.training.finetune import RunSummary, finetune
 
-__all__ = ["RunSummary", "train"]
+__all__ = ["MemoryReport", "RunSummary", "estimate_memory", "train"]
 
 
 def train(
@@ -19,3 +20,8 @@ def train(
 ) -> RunSummary:
     """Fine-tune a model with a shadow; see :func:`shadow_mlx.training.finetune.finetune`."""
     return finetune(config, listener, stop, resume=resume, overwrite=overwrite)
+
+
+def estimate_memory(config: TrainConfig) -> MemoryReport:
+    """The memory that training would take; see :func:`shadow_mlx.memory.report.report`."""
+    return report(config)

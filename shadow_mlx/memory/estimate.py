@@ -194,9 +194,7 @@ class _Player:
         }
         gradients = dict.fromkeys(program.gradients, "gradients")
         inputs = [*given, *rest]
-        return self.memory.run(
-            graph, inputs, range(kept, len(inputs)), logits | gradients | parts
-        )
+        return self.memory.run(graph, inputs, range(kept, len(inputs)), logits | gradients | parts)
 
     def _hold(self, array: mx.array | Array, part: str) -> Value:
         if isinstance(array, mx.array):

@@ -16,15 +16,16 @@ MOST_INPUTS = 24
 BROADCAST = "Broadcast"
 FUSED = "Compiled"
 
-ELEMENTWISE = frozenset(
-    (
-        "Abs ArcCos ArcCosh ArcSin ArcSinh ArcTan ArcTanh AsType Ceil Cos Conjugate Cosh Remainder "
-        "Erf ErfInv Exp Floor Log Log1p LogicalNot Negative Round Sigmoid Sign Sin Sinh Square "
-        "Sqrt Tan Tanh Expm1 Real Imag BitwiseInvert Add Divide Equal Greater GreaterEqual Less "
-        "LessEqual LogicalAnd LogicalOr LogAddExp Maximum Minimum Multiply NotEqual Power Subtract "
-        "BitwiseBinary ArcTan2 Select"
-    ).split()
-)
+# fmt: off
+ELEMENTWISE = frozenset({
+    "Abs", "Add", "ArcCos", "ArcCosh", "ArcSin", "ArcSinh", "ArcTan", "ArcTan2", "ArcTanh",
+    "AsType", "BitwiseBinary", "BitwiseInvert", "Ceil", "Conjugate", "Cos", "Cosh", "Divide",
+    "Equal", "Erf", "ErfInv", "Exp", "Expm1", "Floor", "Greater", "GreaterEqual", "Imag", "Less",
+    "LessEqual", "Log", "Log1p", "LogAddExp", "LogicalAnd", "LogicalNot", "LogicalOr", "Maximum",
+    "Minimum", "Multiply", "Negative", "NotEqual", "Power", "Real", "Remainder", "Round",
+    "Select", "Sigmoid", "Sign", "Sin", "Sinh", "Sqrt", "Square", "Subtract", "Tan", "Tanh",
+})
+# fmt: on
 FUSABLE = ELEMENTWISE | {BROADCAST}
 
 

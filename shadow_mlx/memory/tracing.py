@@ -11,6 +11,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.errors import ModelError
+from shadow_mlx.memory.experts import make_recordable
 from shadow_mlx.memory.fusion import fuse
 from shadow_mlx.memory.graph import Graph, Name, record
 from shadow_mlx.memory.recomputation import Segments, recompute
@@ -82,6 +83,7 @@ class RecordedStep(TrainingStep):
         frozen = tree_flatten(model.backbone.parameters())
         self.state = State(frozen, adapter, tree_flatten(optimizer.state))
         self.segments = Segments()
+        make_recordable(model.shadow)
         for block in model.decoder.blocks:
             block.checkpoint = lambda function: self.segments(function)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shadow_mlx.config import TrainConfig, flag_name
-from shadow_mlx.errors import ConfigError
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.errors import ConfigError, ModelError
 from shadow_mlx.memory.estimate import MemoryEstimate, estimate
 from shadow_mlx.memory.tracing import BatchShape
 
@@ -17,9 +17,8 @@ Fit = Literal["fits", "tight", "too large"]
 COMFORT = 0.85
 """Share of the usable memory below which a run fits with room to spare."""
 
-SHORTEST = 256  # tokens; shorter examples are hardly a setting one wants
+SHORTEST = 256  # tokens; below that, most examples would be cut
 FOUR_BIT: Mapping[str, Any] = {"group_size": 64, "bits": 4}
-MOST_SUGGESTIONS = 4
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,25 @@ class Suggestion:
     fit: Fit
 
 
+@dataclass(frozen=True)
+class _Change:
+    """Options to change, the largest batch with them, and whether the backbone is quantized."""
+
+    options: dict[str, Any]
+    batch: BatchShape | None
+    quantized: bool = False
+
+
 def judge(found: MemoryEstimate) -> Verdict:
     """The verdict on an estimate, for the machine that it names."""
     fit = fit_of(found)
-    peak, usable = in_words(found.peak), in_words(found.usable)
+    needs, given = in_words(found.peak), in_words(found.usable)
+    if fit == "too large":
+        return Verdict(fit, f"Does not fit: needs about {needs}; this machine can give {given}.")
+    what = f"about {needs} of the {given} that this machine can give"
     if fit == "fits":
-        return Verdict(fit, f"Fits: about {peak} of the {usable} that this machine can give.")
-    if fit == "tight":
-        return Verdict(
-            fit,
-            f"Tight: about {peak} of the {usable} that this machine can give. Close other "
-            "programs first.",
-        )
-    return Verdict(fit, f"Does not fit: needs about {peak}, and this machine can give {usable}.")
+        return Verdict(fit, f"Fits: {what}.")
+    return Verdict(fit, f"Tight: {what}. Close other programs first.")
 
 
 def fit_of(found: MemoryEstimate) -> Fit:
@@ -67,9 +72,7 @@ def fit_of(found: MemoryEstimate) -> Fit:
 
 def in_words(count: int) -> str:
     """Bytes as people write them."""
-    if count < 1e9:
-        return f"{count / 1e6:,.0f} MB"
-    return f"{count / 1e9:,.1f} GB"
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
 
 
 def suggestions(
@@ -77,45 +80,106 @@ def suggestions(
 ) -> list[Suggestion]:
     """Settings with which a run that does not fit would, each with its own estimated peak.
 
-    One change at a time where one is enough, the cheapest in quality and time first; else all
-    changes together, which may still not fit.
+    One kind of change at a time where that is enough, as little of it as is enough, the cheapest
+    in quality and time first. If none is, the cheap ones together, which may still not fit.
 
     Args:
         config: The run's options.
         batch: Its largest batch, as for :func:`~shadow_mlx.memory.estimate.estimate`.
         memory: See there.
     """
-    found: list[Suggestion] = []
-    tried: list[Suggestion] = []
-    for change in _changes(config, batch):
-        suggestion = _try(config, change, memory)
-        if suggestion is None:
-            continue
-        tried.append(suggestion)
-        known = {one.text.split(" ")[0] for one in found}
-        if suggestion.fit == "fits" and suggestion.text.split(" ")[0] not in known:
-            found.append(suggestion)
+    kinds = (_recompute, _fewer_rows, _four_bits, _narrower_shadow, _shorter)
+    found = []
+    for kind in kinds:
+        for change in kind(config, batch):
+            suggestion = _tried(config, change, memory)
+            if suggestion is not None and suggestion.fit == "fits":
+                found.append(suggestion)
+                break
     if found:
-        return found[:MOST_SUGGESTIONS]
-    return sorted(tried, key=lambda one: one.peak)[:1]
+        return found
+    last = None
+    for change in _together(config, batch):
+        last = _tried(config, change, memory) or last
+        if last is not None and last.fit == "fits":
+            break
+    return [last] if last is not None else []
 
 
-@dataclass(frozen=True)
-class _Change:
-    options: dict[str, Any]
-    batch: BatchShape | None
-    quantization: Mapping[str, Any] | None = None
+def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggestion | None:
+    """What a change gives; ``None`` if this backbone does not take it."""
+    try:
+        found = estimate(
+            dataclasses.replace(config, **change.options),
+            change.batch,
+            quantization=FOUR_BIT if change.quantized else None,
+            memory=memory,
+        )
+    except (ConfigError, ModelError):
+        return None
+    return Suggestion(_described(change), change.options, found.peak, fit_of(found))
 
 
-def _changes(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
-    """From the cheapest in quality and time to the dearest, and then together."""
+def _described(change: _Change) -> str:
+    words = []
+    for name, value in change.options.items():
+        flag = "--" + name.replace("_", "-")
+        words.append(flag if value is True else f"{flag} {value}")
+    if change.quantized:
+        words.append("a 4-bit backbone (mlx_lm.convert -q)")
+    return " ".join(words) if not change.quantized else " and ".join(words)
+
+
+def _recompute(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
     if not config.grad_checkpoint:
         yield _Change({"grad_checkpoint": True}, batch)
-    rows = config.batch_size
-    while rows > 1:
-        rows //= 2
-        yield _Change(*_smaller_batch(config, batch, rows))
-    if config.shadow_config.shadow == "mirror" and config.shadow_hidden_size is None:
-        ...
-    yield _Change({}, batch, FOUR_BIT)
-    yield from _shorter(config, batch)
+
+
+def _fewer_rows(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    """Half the batch, accumulated over twice as many, as often as it can be halved."""
+    rows, accumulated = config.batch_size, config.grad_accumulation_steps
+    while rows > 1 and rows % 2 == 0:
+        rows, accumulated = rows // 2, accumulated * 2
+        options = {"batch_size": rows, "grad_accumulation_steps": accumulated}
+        yield _Change(options, _scaled(batch, rows / config.batch_size))
+
+
+def _four_bits(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    yield _Change({}, batch, quantized=True)
+
+
+def _narrower_shadow(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    if config.shadow != "mirror":
+        return
+    for width in (1024, 512, 256):
+        if width < (config.shadow_hidden_size or width + 1):
+            yield _Change({"shadow_hidden_size": width}, batch)
+
+
+def _shorter(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    length = config.max_seq_length // 2
+    while length >= SHORTEST:
+        if batch is None:
+            yield _Change({"max_seq_length": length}, None)
+        elif length - 1 < batch.width:
+            width = -(-(length - 1) // 8) * 8
+            trained = min(batch.trained, batch.rows * (length - 1))
+            shape = dataclasses.replace(batch, width=width, trained=trained)
+            yield _Change({"max_seq_length": length}, shape)
+        length //= 2
+
+
+def _together(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    """Recomputed activations and the smallest batch; then a quantized backbone too."""
+    least = [*_fewer_rows(config, batch), _Change({}, batch)]
+    smallest = least[-2] if len(least) > 1 else least[-1]
+    both = dataclasses.replace(smallest, options={**smallest.options, "grad_checkpoint": True})
+    yield both
+    yield dataclasses.replace(both, quantized=True)
+
+
+def _scaled(batch: BatchShape | None, share: float) -> BatchShape | None:
+    if batch is None:
+        return None
+    rows, trained = round(batch.rows * share), max(1, round(batch.trained * share))
+    return dataclasses.replace(batch, rows=rows, trained=trained)

@@ -97,6 +97,13 @@ class CompareFile(Request):
 
 
 @dataclass(frozen=True)
+class Estimate(Request):
+    """How much memory a run takes. ``config`` holds fields of ``TrainConfig``."""
+
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class ListModels(Request):
     """The models that this machine has."""
 
@@ -280,6 +287,27 @@ class Compared(Reply):
 
     figures: dict[str, Any]
     right: dict[str, list[bool]]
+
+
+@dataclass(frozen=True)
+class Estimated(Reply):
+    """A run's peak memory by part, in bytes, and what it means for this machine.
+
+    ``fit`` is fits, tight or too large; ``advice`` holds other settings in words and the peak with
+    each.
+    """
+
+    final: ClassVar[bool] = True
+
+    model: str
+    parts: dict[str, int]
+    cache: int
+    peak: int
+    usable: int
+    fit: str
+    sentence: str
+    advice: list[tuple[str, int]]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
