@@ -21,7 +21,8 @@ def evaluation_order(graph: Graph) -> list[Operation]:
     uses = _count_uses(wanted, sources)
     end = len(sources)  # stands for what waits for all outputs
     sources.append(wanted)
-    tape, waiting, done = [end], [], 0
+    tape, done = [end], 0
+    waiting: list[tuple[int, int]] = []  # operations, and their sources already looked at
     while uses and (done < len(tape) or waiting):
         if done < len(tape):
             current, position = tape[done], 0

@@ -107,20 +107,20 @@ def _recompute(graph: Graph, segment: Segment, mark: str) -> Graph:
     return replace(graph, arrays=arrays, operations=tuple(operations))
 
 
-def _inside(graph: Graph, segment: Segment) -> set[int]:
+def _inside(graph: Graph, segment: Segment) -> set[int | None]:
     """The operations between a segment's inputs and its outputs."""
     reached = set(segment.inputs)
-    after = set()
+    after: set[int | None] = set()
     for index, operation in enumerate(graph.operations):
         if not reached.isdisjoint(operation.inputs) and reached.isdisjoint(operation.outputs):
             reached.update(operation.outputs)
             after.add(index)
     makers = graph.producers()
-    found: set[int] = set()
+    found: set[int | None] = set()
     stack = list(segment.outputs)
     while stack:
-        index = makers.get(stack.pop())
-        if index in after and index not in found:
-            found.add(index)
-            stack += graph.operations[index].inputs
+        maker = makers.get(stack.pop())
+        if maker in after and maker not in found:
+            found.add(maker)
+            stack += graph.operations[maker].inputs
     return found

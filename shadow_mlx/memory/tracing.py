@@ -83,6 +83,7 @@ class RecordedStep(TrainingStep):
         frozen = tree_flatten(model.backbone.parameters())
         self.state = State(frozen, adapter, tree_flatten(optimizer.state))
         self.segments = Segments()
+        self._gradient_arrays: list[mx.array] = []
         make_recordable(model.shadow)
         for block in model.decoder.blocks:
             block.checkpoint = lambda function: self.segments(function)
@@ -153,7 +154,7 @@ class RecordedStep(TrainingStep):
         takes_sums: bool,
     ) -> Program:
         state = self.state.arrays()
-        self._gradient_arrays: list[mx.array] = []
+        self._gradient_arrays = []
         counts: list[int] = []
 
         def function(*given: mx.array) -> list[mx.array]:
