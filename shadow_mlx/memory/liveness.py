@@ -158,7 +158,7 @@ class Memory:
         for name, value in zip(operation.outputs, made, strict=True):
             value.references = readers[name]
             value.buffer.values += 1
-            if name in parts:
+            if name in parts and value.buffer.part != "weights":  # a view of weights stays theirs
                 self._relabel(value.buffer, parts[name])
             values[name] = value
         own = made[0].buffer if made else None

@@ -80,9 +80,10 @@ def _recompute(graph: Graph, segment: Segment, mark: str) -> Graph:
         if name in segment.inputs:
             restart()
             return again[name]
-        if makers.get(name) not in inside:
+        maker = makers.get(name)
+        if maker is None or maker not in inside:
             return name
-        operation = graph.operations[makers[name]]
+        operation = graph.operations[maker]
         inputs = tuple(second(source) for source in operation.inputs)
         for output in operation.outputs:
             again[output] = output + mark
@@ -107,20 +108,20 @@ def _recompute(graph: Graph, segment: Segment, mark: str) -> Graph:
     return replace(graph, arrays=arrays, operations=tuple(operations))
 
 
-def _inside(graph: Graph, segment: Segment) -> set[int | None]:
+def _inside(graph: Graph, segment: Segment) -> set[int]:
     """The operations between a segment's inputs and its outputs."""
     reached = set(segment.inputs)
-    after: set[int | None] = set()
+    after: set[int] = set()
     for index, operation in enumerate(graph.operations):
         if not reached.isdisjoint(operation.inputs) and reached.isdisjoint(operation.outputs):
             reached.update(operation.outputs)
             after.add(index)
     makers = graph.producers()
-    found: set[int | None] = set()
+    found: set[int] = set()
     stack = list(segment.outputs)
     while stack:
         maker = makers.get(stack.pop())
-        if maker in after and maker not in found:
+        if maker is not None and maker in after and maker not in found:
             found.add(maker)
             stack += graph.operations[maker].inputs
     return found

@@ -57,7 +57,7 @@ def test_within_a_fifth_of_the_measured_peak(chosen: Case, tmp_path: Path) -> No
 
 
 def test_nothing_is_loaded_and_nothing_computed(tmp_path: Path) -> None:
-    """A backbone of 8 billion parameters in a folder that holds no weights at all."""
+    """A backbone of 8 gigabytes in a folder that holds no weights at all."""
     large = {
         "hidden_size": 4096, "num_hidden_layers": 2, "intermediate_size": 12288,
         "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
