@@ -160,9 +160,10 @@ class _Player:
         if accumulated == 1:
             self._update(self.step.whole(self.batch), [])
             return self.memory
-        sums = self._run(self.step.first(self.batch), [])
+        # Two batches that find sums of earlier ones: the second begins while the first still runs.
         following = self.step.following(self.batch)
-        for _ in range(min(accumulated - 1, 2)):  # from the third on they are alike
+        sums = [self._hold(array, "gradients") for array in self.step.sums()]
+        for _ in range(2):
             sums = self._run(following, sums)
         self._update(self.step.update(), sums)
         return self.memory

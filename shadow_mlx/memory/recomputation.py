@@ -7,13 +7,13 @@ starts from the segment's inputs once its outputs are there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mlx.core as mx
 
-from shadow_mlx.memory.graph import Graph, Name, Operation
+from shadow_mlx.memory.graph import Array, Graph, Name, Operation
 
 
 @dataclass(frozen=True)
@@ -59,69 +59,83 @@ class Segments:
 
 def recompute(graph: Graph, segments: Sequence[Segment]) -> Graph:
     """The graph in which later uses of what happens inside the segments compute it again."""
-    for number, segment in enumerate(segments):
-        graph = _recompute(graph, segment, f"~{number}")
-    return graph
-
-
-def _recompute(graph: Graph, segment: Segment, mark: str) -> Graph:
-    inside = _inside(graph, segment)
-    arrays = dict(graph.arrays)
-    hidden = {name for index in inside for name in graph.operations[index].outputs}
-    hidden -= set(segment.outputs)
     makers = graph.producers()
+    again = [_Again(graph, segment, makers, f"~{i}") for i, segment in enumerate(segments)]
+    forward = {index for one in again for index in one.inside}
+    hidden = {name: one for one in again for name in one.hidden}
+    arrays = dict(graph.arrays)
     operations: list[Operation] = []
-    again: dict[Name, Name] = {}  # the second name of what is computed a second time
-
-    def second(name: Name) -> Name:
-        """The name of the second computation of ``name``, whose operations come here."""
-        if name in again:
-            return again[name]
-        if name in segment.inputs:
-            restart()
-            return again[name]
-        maker = makers.get(name)
-        if maker is None or maker not in inside:
-            return name
-        operation = graph.operations[maker]
-        inputs = tuple(second(source) for source in operation.inputs)
-        for output in operation.outputs:
-            again[output] = output + mark
-            arrays[output + mark] = arrays[output]
-        outputs = tuple(again[output] for output in operation.outputs)
-        operations.append(replace(operation, inputs=inputs, outputs=outputs))
-        return again[name]
-
-    def restart() -> None:
-        """The segment's inputs, not before its outputs are there."""
-        for name in segment.inputs:
-            again[name] = name + mark
-            arrays[name + mark] = arrays[name]
-        outputs = tuple(again[name] for name in segment.inputs)
-        operations.append(Operation("Depends", (*segment.inputs, *segment.outputs), outputs))
-
     for index, operation in enumerate(graph.operations):
-        if index not in inside and hidden.intersection(operation.inputs):
-            inputs = tuple(second(n) if n in hidden else n for n in operation.inputs)
-            operation = replace(operation, inputs=inputs)
+        if index not in forward and not hidden.keys().isdisjoint(operation.inputs):
+            names = [
+                hidden[name].second(name, arrays, operations) if name in hidden else name
+                for name in operation.inputs
+            ]
+            operation = replace(operation, inputs=tuple(names))
         operations.append(operation)
     return replace(graph, arrays=arrays, operations=tuple(operations))
 
 
-def _inside(graph: Graph, segment: Segment) -> set[int]:
-    """The operations between a segment's inputs and its outputs."""
-    reached = set(segment.inputs)
-    after: set[int] = set()
-    for index, operation in enumerate(graph.operations):
-        if not reached.isdisjoint(operation.inputs) and reached.isdisjoint(operation.outputs):
-            reached.update(operation.outputs)
-            after.add(index)
-    makers = graph.producers()
-    found: set[int] = set()
-    stack = list(segment.outputs)
-    while stack:
-        maker = makers.get(stack.pop())
-        if maker is not None and maker in after and maker not in found:
-            found.add(maker)
-            stack += graph.operations[maker].inputs
-    return found
+class _Again:
+    """One segment, and the second names of what is computed a second time.
+
+    Attributes:
+        inside: Indices of the segment's operations.
+        hidden: What they make, without the segment's outputs.
+    """
+
+    def __init__(
+        self, graph: Graph, segment: Segment, makers: Mapping[Name, int], mark: str
+    ) -> None:
+        self.graph = graph
+        self.segment = segment
+        self.makers = makers
+        self.mark = mark
+        self.inside = self._between()
+        made = {name for index in self.inside for name in graph.operations[index].outputs}
+        self.hidden = made - set(segment.outputs)
+        self.names: dict[Name, Name] = {}
+
+    def second(self, name: Name, arrays: dict[Name, Array], operations: list[Operation]) -> Name:
+        """The second name of ``name``; what makes it is added to the operations."""
+        if name not in self.names and name in self.segment.inputs:
+            # the segment's inputs, not before its outputs are there
+            inputs = self.segment.inputs
+            ready = Operation("Depends", (*inputs, *self.segment.outputs), ())
+            operations.append(self._named_again(ready, inputs, arrays))
+        elif name not in self.names:
+            maker = self.makers.get(name)
+            if maker is None or maker not in self.inside:
+                return name
+            operation = self.graph.operations[maker]
+            sources = tuple(self.second(one, arrays, operations) for one in operation.inputs)
+            copy = replace(operation, inputs=sources)
+            operations.append(self._named_again(copy, operation.outputs, arrays))
+        return self.names[name]
+
+    def _named_again(
+        self, operation: Operation, made: Sequence[Name], arrays: dict[Name, Array]
+    ) -> Operation:
+        for name in made:
+            self.names[name] = name + self.mark
+            arrays[name + self.mark] = arrays[name]
+        return replace(operation, outputs=tuple(self.names[name] for name in made))
+
+    def _between(self) -> set[int]:
+        """What the outputs need and the inputs decide."""
+        needed: set[int] = set()
+        stack = list(self.segment.outputs)
+        while stack:
+            name = stack.pop()
+            maker = None if name in self.segment.inputs else self.makers.get(name)
+            if maker is not None and maker not in needed:
+                needed.add(maker)
+                stack += self.graph.operations[maker].inputs
+        reached = set(self.segment.inputs)
+        inside = set()
+        for index in sorted(needed):
+            operation = self.graph.operations[index]
+            if not reached.isdisjoint(operation.inputs):
+                reached.update(operation.outputs)
+                inside.add(index)
+        return inside

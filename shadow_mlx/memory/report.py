@@ -15,13 +15,25 @@ from shadow_mlx.memory.verdict import Suggestion, Verdict, judge, suggestions
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """An estimate, what it means, and what would help. ``model`` is the backbone's name."""
+    """An estimate and what it means.
 
-    model: str
+    Attributes:
+        config: The run's options, the backbone named.
+        estimate: Its memory.
+        verdict: Whether this machine can give it.
+        notes: What a person should know of how it was found.
+    """
+
+    config: TrainConfig
     estimate: MemoryEstimate
     verdict: Verdict
-    suggestions: list[Suggestion]
     notes: list[str]
+
+    def advice(self) -> list[Suggestion]:
+        """Settings that would make the run fit, if it does not; takes several estimates' time."""
+        if self.verdict.fit == "fits":
+            return []
+        return suggestions(self.config, None if self.estimate.assumed else self.estimate.batch)
 
 
 def report(
@@ -42,10 +54,7 @@ def report(
         choice = hub.choose_model()
         notes.append(f"backbone: {choice.name} ({choice.reason})")
         config = dataclasses.replace(config, model=choice.name)
-    assert config.model is not None
     batch = largest(config)
     notes += [batch.note] if batch.note else []
     found = estimate(config, batch.shape)
-    verdict = judge(found)
-    advice = [] if verdict.fit == "fits" else suggestions(config, batch.shape)
-    return MemoryReport(config.model, found, verdict, advice, notes)
+    return MemoryReport(config, found, judge(found), notes)

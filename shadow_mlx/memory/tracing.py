@@ -47,12 +47,10 @@ class Program:
     Attributes:
         graph: Fused; its inputs are the state, then the sums if it takes them, then the batch.
         gradients: Names of the gradients.
-        takes_sums: Whether it continues sums of gradients.
     """
 
     graph: Graph
     gradients: frozenset[Name]
-    takes_sums: bool
 
 
 @dataclass(frozen=True)
@@ -97,24 +95,15 @@ class RecordedStep(TrainingStep):
             result = self._sum_and_update(tuple(given[:4]), given[4], given[5])
             return [result, *self._changed()]
 
-        return self._record(run, rest, takes_sums=False)
-
-    def first(self, shape: BatchShape) -> Program:
-        """The first batch of a window."""
-
-        def run(given: Sequence[mx.array]) -> list[mx.array]:
-            return self._flat(self._sum(tuple(given)))
-
-        return self._record(run, list(shape.zeros().arrays()), takes_sums=False)
+        return self._record(run, rest)
 
     def following(self, shape: BatchShape) -> Program:
-        """A later batch of a window."""
+        """A batch of a window, added to the sums of those before it."""
 
         def run(given: Sequence[mx.array]) -> list[mx.array]:
             return self._flat(self._add(self._sums(given[:-4]), tuple(given[-4:])))
 
-        sums = [*self._like_gradients(), mx.zeros((2,))]
-        return self._record(run, [*sums, *shape.zeros().arrays()], takes_sums=True)
+        return self._record(run, [*self.sums(), *shape.zeros().arrays()])
 
     def update(self) -> Program:
         """The update after a window."""
@@ -123,8 +112,12 @@ class RecordedStep(TrainingStep):
             result = self._update(self._sums(given[:-2]), given[-2], given[-1])
             return [result, *self._changed()]
 
-        sums = [*self._like_gradients(), mx.zeros((2,))]
-        return self._record(run, [*sums, mx.zeros(()), mx.zeros((2,))], takes_sums=True)
+        return self._record(run, [*self.sums(), mx.zeros(()), mx.zeros((2,))])
+
+    def sums(self) -> list[mx.array]:
+        """Arrays like the gradients, and the losses."""
+        weights = self._flat(self.model.trainable_parameters())
+        return [*map(mx.zeros_like, weights), mx.zeros((2,))]
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
         batch = Supervised(*arrays)
@@ -150,8 +143,6 @@ class RecordedStep(TrainingStep):
         self,
         run: Callable[[Sequence[mx.array]], list[mx.array]],
         rest: list[mx.array],
-        *,
-        takes_sums: bool,
     ) -> Program:
         state = self.state.arrays()
         self._gradient_arrays = []
@@ -180,7 +171,6 @@ class RecordedStep(TrainingStep):
         return Program(
             fuse(recompute(wanted, segments)),
             frozenset(graph.outputs[results : results + gradients]),
-            takes_sums,
         )
 
     def _set_state(self, arrays: Sequence[mx.array]) -> None:
@@ -198,9 +188,6 @@ class RecordedStep(TrainingStep):
 
     def _flat(self, tree: Any) -> list[mx.array]:
         return [array for _, array in tree_flatten(tree)]
-
-    def _like_gradients(self) -> list[mx.array]:
-        return [mx.zeros_like(a) for a in self._flat(self.model.trainable_parameters())]
 
     def _sums(self, arrays: Sequence[mx.array]) -> Any:
         names = [name for name, _ in tree_flatten(self.model.trainable_parameters())]

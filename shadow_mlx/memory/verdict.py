@@ -88,14 +88,10 @@ def suggestions(
         batch: Its largest batch, as for :func:`~shadow_mlx.memory.estimate.estimate`.
         memory: See there.
     """
-    kinds = (_recompute, _fewer_rows, _four_bits, _narrower_shadow, _shorter)
     found = []
-    for kind in kinds:
-        for change in kind(config, batch):
-            suggestion = _tried(config, change, memory)
-            if suggestion is not None and suggestion.fit == "fits":
-                found.append(suggestion)
-                break
+    for kind in (_recompute, _fewer_rows, _four_bits, _narrower_shadow, _shorter):
+        if (suggestion := _least(config, list(kind(config, batch)), memory)) is not None:
+            found.append(suggestion)
     if found:
         return found
     last = None
@@ -104,6 +100,17 @@ def suggestions(
         if last is not None and last.fit == "fits":
             break
     return [last] if last is not None else []
+
+
+def _least(config: TrainConfig, changes: list[_Change], memory: int | None) -> Suggestion | None:
+    """The first change that is enough; the last one, which changes most, tells whether any is."""
+    if not changes or (most := _tried(config, changes[-1], memory)) is None or most.fit != "fits":
+        return None
+    for change in changes[:-1]:
+        suggestion = _tried(config, change, memory)
+        if suggestion is not None and suggestion.fit == "fits":
+            return suggestion
+    return most
 
 
 def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggestion | None:
@@ -121,13 +128,12 @@ def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggesti
 
 
 def _described(change: _Change) -> str:
-    words = []
-    for name, value in change.options.items():
-        flag = "--" + name.replace("_", "-")
-        words.append(flag if value is True else f"{flag} {value}")
-    if change.quantized:
-        words.append("a 4-bit backbone (mlx_lm.convert -q)")
-    return " ".join(words) if not change.quantized else " and ".join(words)
+    flags = [
+        "--" + name.replace("_", "-") + ("" if value is True else f" {value}")
+        for name, value in change.options.items()
+    ]
+    backbone = ["a 4-bit backbone (mlx_lm.convert -q)"] if change.quantized else []
+    return " and ".join([*([" ".join(flags)] if flags else []), *backbone])
 
 
 def _recompute(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:

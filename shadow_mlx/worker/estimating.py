@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.memory.estimate import PARTS
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
-from shadow_mlx.memory.report import report
+from shadow_mlx.memory.report import MemoryReport, report
 from shadow_mlx.worker import messages as m
 
 OF_DATA = (
@@ -22,21 +23,29 @@ MOST_RECORDS = 2_000
 
 
 def serve(request: m.Estimate) -> Iterator[m.Reply]:
-    """The one reply to an ``Estimate``."""
+    """The verdict at once; where the run does not fit, once more with advice."""
     config = TrainConfig.from_mapping(request.config, where="estimate")
     found = report(config, lambda settled: _batch(_of_data(settled), _changed(settled.data)))
-    parts = {part: getattr(found.estimate, part) for part in PARTS}
-    yield m.Estimated(
+    verdict = _verdict(request, found)
+    yield verdict
+    if not verdict.finished:
+        advice = [(one.text, one.peak) for one in found.advice()]
+        yield dataclasses.replace(verdict, advice=advice, finished=True)
+
+
+def _verdict(request: m.Estimate, found: MemoryReport) -> m.Estimated:
+    return m.Estimated(
         request.id,
-        found.model,
-        parts,
+        str(found.config.model),
+        {part: getattr(found.estimate, part) for part in PARTS},
         found.estimate.cache,
         found.estimate.peak,
         found.estimate.usable,
         found.verdict.fit,
         found.verdict.sentence,
-        [(one.text, one.peak) for one in found.suggestions],
+        [],
         found.notes,
+        finished=found.verdict.fit == "fits",
     )
 
 

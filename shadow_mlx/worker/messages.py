@@ -294,10 +294,8 @@ class Estimated(Reply):
     """A run's peak memory by part, in bytes, and what it means for this machine.
 
     ``fit`` is fits, tight or too large; ``advice`` holds other settings in words and the peak with
-    each.
+    each. Where the run does not fit, the first reply is not ``finished``: the advice follows.
     """
-
-    final: ClassVar[bool] = True
 
     model: str
     parts: dict[str, int]
@@ -308,6 +306,7 @@ class Estimated(Reply):
     sentence: str
     advice: list[tuple[str, int]]
     notes: list[str]
+    finished: bool
 
 
 @dataclass(frozen=True)
@@ -373,4 +372,4 @@ def decode(line: bytes | str) -> Message:
 
 def is_final(reply: Reply) -> bool:
     """Whether no further reply comes for this request."""
-    return reply.finished if isinstance(reply, Checked) else reply.final
+    return reply.finished if isinstance(reply, Checked | Estimated) else reply.final

@@ -9,6 +9,7 @@ import pytest
 
 from shadow_mlx.cli.main import main
 from shadow_mlx.memory import report as reporting
+from shadow_mlx.memory.verdict import Suggestion
 from shadow_mlx.worker import estimating
 from shadow_mlx.worker import messages as m
 
@@ -36,19 +37,35 @@ def test_figures_as_json(tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
     assert figures["suggestions"] == []
 
 
+@pytest.fixture
+def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of three megabytes, for which there is one piece of advice."""
+    monkeypatch.setattr("shadow_mlx.memory.estimate.working_memory", lambda: 3_000_000)
+    advice = [Suggestion("--flag 3", {}, 10**9, "fits")]
+    monkeypatch.setattr(reporting, "suggestions", lambda *_: advice)
+
+
+@pytest.mark.usefixtures("small_machine")
 def test_a_run_that_does_not_fit_is_an_answer_too(
-    tiny_backbone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("shadow_mlx.training.device.memory_size", lambda: 3_000_000)
-    monkeypatch.setattr("shadow_mlx.memory.estimate.memory_size", lambda: 3_000_000)
-    monkeypatch.setattr(
-        reporting, "suggestions", lambda *_: [reporting.Suggestion("--flag 3", {}, 10**9, "fits")]
-    )
     assert main(["estimate", *flags(tiny_backbone)]) == 0
     out = capsys.readouterr().out
     assert "Does not fit" in out
     assert "What would make it fit:\n  --flag 3" in out
     assert "1.0 GB" in out
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_the_worker_gives_the_verdict_first_and_then_the_advice(tiny_backbone: Path) -> None:
+    config = {"model": str(tiny_backbone), "max_seq_length": 64, "batch_size": 2}
+    first, second = estimating.serve(m.Estimate(1, config))
+    assert isinstance(first, m.Estimated)
+    assert isinstance(second, m.Estimated)
+    assert first.fit == second.fit == "too large"
+    assert not m.is_final(first)
+    assert m.is_final(second)
+    assert second.advice == [("--flag 3", 10**9)]
 
 
 def test_wrong_input_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,8 @@ def estimate(request: m.Estimate) -> None:
     size = rows * 10**9
     parts = {"weights": size}
     fit = "fits" if fits else "too large"
-    send(m.Estimated(request.id, "sprout", parts, 0, size, 8 * 10**9, fit, sentence, advice, []))
+    machine = 8 * 10**9
+    send(m.Estimated(request.id, "s", parts, 0, size, machine, fit, sentence, advice, [], True))
 
 
 def compare(request: m.CompareFile) -> None:

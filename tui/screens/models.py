@@ -115,15 +115,15 @@ The models that come along, those in folders here, and those in the hub's cache.
         """Estimate what training this model takes, in the child."""
         await asyncio.sleep(QUIET_SECONDS)
         child = self.ui.child("data")
+        said = "Trained with the default settings on the longest examples that they allow:"
         try:
-            found = await child.result(
-                m.Estimate(child.number(), {"model": model.name}), m.Estimated
-            )
-            said = "Trained with the default settings on the longest examples that they allow:"
-            self._verdicts[model.path] = f"{said}\n{memory.verdict(found)}"
+            async for reply in child.ask(m.Estimate(child.number(), {"model": model.name})):
+                if isinstance(reply, m.Estimated):
+                    self._verdicts[model.path] = f"{said}\n{memory.verdict(reply)}"
+                    self._describe()
         except ChildError as error:
             self._verdicts[model.path] = f"! Memory: {str(error).splitlines()[0]}"
-        self._describe()
+            self._describe()
 
     def _note(self, text: str) -> None:
         self.query_one("#note", Static).update(visible(text))

@@ -171,10 +171,13 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         child = self.ui.child("data")
         request = m.Estimate(child.number(), config.to_mapping())
         try:
-            self._memory = memory.verdict(await child.result(request, m.Estimated))
+            async for reply in child.ask(request):
+                if isinstance(reply, m.Estimated):
+                    self._memory = memory.verdict(reply)
+                    self._say([])
         except ChildError as error:
             self._memory = f"! Memory: {str(error).splitlines()[0]}"
-        self._say([])
+            self._say([])
 
     def _say(self, problems: list[str]) -> None:
         verdict = self.query_one("#verdict", Static)

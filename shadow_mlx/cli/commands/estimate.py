@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.commands.train import run_options
 from shadow_mlx.cli.options import add_config_file, add_options
@@ -14,7 +14,8 @@ from shadow_mlx.config import TrainConfig
 
 if TYPE_CHECKING:
     from shadow_mlx.memory.estimate import MemoryEstimate
-    from shadow_mlx.memory.verdict import Suggestion, Verdict
+    from shadow_mlx.memory.report import MemoryReport
+    from shadow_mlx.memory.verdict import Suggestion
 
 EXPLAINED = {
     "weights": "the frozen backbone",
@@ -41,14 +42,23 @@ def run(args: argparse.Namespace) -> int:
     for note in report.notes:
         print(note, file=sys.stderr)
     if args.json:
-        figures = dataclasses.asdict(report)
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(_figures(report), indent=2))
         return 0
     print(_table(report.estimate))
-    print(report.verdict.sentence)
-    if report.suggestions:
-        print(_advice(report.verdict, report.suggestions))
+    print(report.verdict.sentence, flush=True)  # the advice takes longer
+    if advice := report.advice():
+        print(_advice(advice))
     return 0
+
+
+def _figures(report: MemoryReport) -> dict[str, Any]:
+    return {
+        "model": report.config.model,
+        "estimate": dataclasses.asdict(report.estimate),
+        "verdict": dataclasses.asdict(report.verdict),
+        "suggestions": [dataclasses.asdict(one) for one in report.advice()],
+        "notes": report.notes,
+    }
 
 
 def _table(found: MemoryEstimate) -> str:
@@ -63,7 +73,7 @@ def _table(found: MemoryEstimate) -> str:
     return "\n".join([head, *lines, ""])
 
 
-def _advice(verdict: Verdict, found: list[Suggestion]) -> str:
+def _advice(found: list[Suggestion]) -> str:
     from shadow_mlx.memory.verdict import in_words
 
     best = any(one.fit != "too large" for one in found)
