@@ -13,7 +13,7 @@ from shadow_mlx import blas
 if TYPE_CHECKING:
     from shadow_mlx.config import SamplingConfig, ShadowConfig, TrainConfig
     from shadow_mlx.errors import ShadowMLXError
-    from shadow_mlx.jobs import train
+    from shadow_mlx.jobs import compare, estimate, train
     from shadow_mlx.loading import load, load_model
 
 __version__ = "0.1.0"
@@ -24,6 +24,8 @@ __all__ = [
     "ShadowMLXError",
     "TrainConfig",
     "__version__",
+    "compare",
+    "estimate",
     "load",
     "load_model",
     "train",
@@ -34,6 +36,8 @@ _HOMES = {
     "ShadowConfig": "shadow_mlx.config",
     "ShadowMLXError": "shadow_mlx.errors",
     "TrainConfig": "shadow_mlx.config",
+    "compare": "shadow_mlx.jobs",
+    "estimate": "shadow_mlx.jobs",
     "load": "shadow_mlx.loading",
     "load_model": "shadow_mlx.loading",
     "train": "shadow_mlx.jobs",

@@ -24,7 +24,7 @@ from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.errors import DataError, ModelError
 from shadow_mlx.fetching import fetch
-from shadow_mlx.model_folder import check_model, has_all_weights, has_tokenizer
+from shadow_mlx.model_folder import check_model, has_all_weights, has_tokenizer, is_model
 from shadow_mlx.snapshots import first_line, http_error
 
 # No Python code, no duplicates of the weights in other formats.
@@ -39,6 +39,7 @@ MODEL_FILES = [
     "*.jinja",
 ]
 TOKENIZER_FILES = [pattern for pattern in MODEL_FILES if not pattern.endswith(".safetensors")]
+CONFIG_FILES = ["config.json"]
 DATASET_FILES = [
     f"{folder}{split}.{suffix}"
     for folder in ("", "data/")
@@ -127,6 +128,16 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
         folder = _download(name, "model", files, has_all_weights)
     check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
+
+
+def resolve_config(name: str) -> Path:
+    """The local folder of a model's ``config.json``; of the hub's models, that file is enough.
+
+    Raises:
+        ModelError: There is no such folder or id.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    return _local_folder(name) or _download(name, "model", CONFIG_FILES, is_model)
 
 
 def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:

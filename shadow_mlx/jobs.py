@@ -1,22 +1,9 @@
-"""What the command line, the terminal UI and Python callers ask for; one function a job."""
+"""The jobs that the command line, the terminal UI and Python callers ask for."""
 
 from __future__ import annotations
 
-from shadow_mlx.config import TrainConfig
-from shadow_mlx.events import Listener, StopToken
-from shadow_mlx.training.finetune import finetune
-from shadow_mlx.training.reporting import RunSummary
+from shadow_mlx.evaluation.compare import compare
+from shadow_mlx.memory.report import report as estimate
+from shadow_mlx.training.finetune import finetune as train
 
-__all__ = ["RunSummary", "train"]
-
-
-def train(
-    config: TrainConfig,
-    listener: Listener | None = None,
-    stop: StopToken | None = None,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> RunSummary:
-    """Fine-tune a model with a shadow; see :func:`shadow_mlx.training.finetune.finetune`."""
-    return finetune(config, listener, stop, resume=resume, overwrite=overwrite)
+__all__ = ["compare", "estimate", "train"]

@@ -105,6 +105,22 @@ def test_a_tokenizer_is_fetched_without_the_weights(
     assert (Path(folder) / "model.safetensors").is_file()
 
 
+def test_of_a_model_that_is_only_estimated_the_configuration_is_fetched(
+    server: FakeHub, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    server.repos["models/owner/tiny"] = tiny_backbone
+    home = tmp_path / "home"
+    [first] = ask(home, server.url, "hub.resolve_config('owner/tiny')")
+    assert [p.name for p in Path(first).iterdir()] == ["config.json"]
+    server.asked.clear()
+    assert ask(home, server.url, "hub.resolve_config('owner/tiny')") == [first]
+    assert server.asked == []
+    # the whole model is still fetched when it is needed, and then serves both
+    assert ask(home, server.url, "hub.resolve_model('owner/tiny')") == [first]
+    assert (Path(first) / "model.safetensors").is_file()
+    assert ask(home, unused_url(), "hub.resolve_config('owner/tiny')", offline=True) == [first]
+
+
 def test_an_incomplete_download_is_completed(
     server: FakeHub, tiny_backbone: Path, tmp_path: Path
 ) -> None:

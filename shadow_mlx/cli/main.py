@@ -25,6 +25,7 @@ COMMANDS = {
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
     "compare": "measure base, attached and detached side by side on a test file",
+    "estimate": "how much memory a training run takes, and what would make it fit",
     "data": "check training data, or show what is trained of it",
     "info": "versions, device, default model, and what an adapter folder holds",
 }

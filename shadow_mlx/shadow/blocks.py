@@ -98,6 +98,7 @@ class ShadowBlock(nn.Module):
         self.last = index == count - 1
         self.wrapping = wrapping
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
+        self.checkpoint = mx.checkpoint  # how; a recording puts another function here
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -169,7 +170,7 @@ class ShadowBlock(nn.Module):
     def _recomputed(
         self, h: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[mx.array, mx.array]:
-        # mx.checkpoint differentiates its arguments only: trained weights must be among them.
+        # A checkpoint differentiates its arguments only: trained weights must be among them.
         layer = self.shadow_layer.module
         key = layer.dropout_key()  # drawn once, for both computations
 
@@ -181,7 +182,7 @@ class ShadowBlock(nn.Module):
             finally:
                 layer.update(outer)
 
-        h_out, s_out = mx.checkpoint(run)(layer.trainable_parameters(), h, s)
+        h_out, s_out = self.checkpoint(run)(layer.trainable_parameters(), h, s)
         return h_out, s_out
 
 

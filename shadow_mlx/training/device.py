@@ -10,6 +10,7 @@ from mlx_lm.utils import maybe_set_recommended_wired_limit
 CACHE_SHARE = 0.125
 LEAST_CACHE = 512 * 2**20
 MOST_CACHE = 8 * 2**30
+WORKING_SHARE = 0.9
 
 
 def cache_limit(memory_bytes: int) -> int:
@@ -24,6 +25,12 @@ def memory_size() -> int:
     """Memory of the device that trains, in bytes."""
     size = mx.device_info().get("memory_size")
     return int(size) if size else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def working_memory() -> int:
+    """Bytes that one process may use before the machine slows down: the device says, or 90 %."""
+    recommended = mx.device_info().get("max_recommended_working_set_size")
+    return int(recommended) if recommended else int(WORKING_SHARE * memory_size())
 
 
 def prepare_device() -> None:

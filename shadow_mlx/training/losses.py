@@ -5,7 +5,7 @@ B batch · T tokens · D hidden size · V vocabulary · N supervised positions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -93,35 +93,46 @@ def gather(hidden: mx.array, positions: mx.array) -> mx.array:
 
 
 def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: bool) -> mx.array:
-    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets.
+    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets."""
+    if differentiable:
+        total, gradient = head_gradient(head, hidden, batch)
+        return cast(mx.array, _known_gradient(total, hidden, gradient))
+    total = mx.array(0.0)
+    done: list[mx.array] = []
+    for chunk, targets, weights in _chunks(head, hidden, batch, done):
+        total = total + _chunk_loss(head, chunk, targets, weights)
+        done[:] = [total]
+    return total
+
+
+def head_gradient(head: Head, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
+    """The summed cross entropy, and its gradient by the hidden states ``[N, D]``.
 
     The head is frozen, so each chunk's gradient by its hidden states is taken together with its
     loss: the logits are computed once, are forgotten at once, and are not needed again in the
-    backward pass. ``mx.depends`` lets one chunk wait for the one before it.
+    backward pass.
     """
-    rows = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
     total = mx.array(0.0)
     gradients: list[mx.array] = []
     done: list[mx.array] = []
+    for chunk, targets, weights in _chunks(head, hidden, batch, done):
+        loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(head, chunk, targets, weights)
+        gradients.append(gradient)
+        total = total + loss
+        done[:] = [total, gradient]
+    return total, mx.concatenate(gradients)
+
+
+def _chunks(
+    head: Head, hidden: mx.array, batch: Supervised, done: list[mx.array]
+) -> Iterator[tuple[mx.array, mx.array, mx.array]]:
+    """Hidden states, targets and weights, some at a time; each waits for what is ``done``."""
+    rows = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
     for start in range(0, hidden.shape[0], rows):
         chunk = mx.stop_gradient(hidden[start : start + rows])
         if done:
             chunk = mx.depends([chunk], done)[0]
-        targets = batch.targets[start : start + rows]
-        weights = batch.weights[start : start + rows]
-        if differentiable:
-            loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(
-                head, chunk, targets, weights
-            )
-            gradients.append(gradient)
-            total = total + loss
-            done = [total, gradient]
-        else:
-            total = total + _chunk_loss(head, chunk, targets, weights)
-            done = [total]
-    if not differentiable:
-        return total
-    return cast(mx.array, _known_gradient(total, hidden, mx.concatenate(gradients)))
+        yield chunk, batch.targets[start : start + rows], batch.weights[start : start + rows]
 
 
 def chunk_rows(vocabulary: int) -> int:

@@ -38,6 +38,18 @@ def prepare_model(
         ConfigError: The options do not fit the backbone or that adapter.
         CheckpointError: That adapter cannot be read.
     """
+    model = attach_for_training(backbone, backbone_config, config, start_from)
+    mx.eval(model.trainable_parameters())
+    return model
+
+
+def attach_for_training(
+    backbone: nn.Module,
+    backbone_config: Mapping[str, Any],
+    config: TrainConfig,
+    start_from: Path | None = None,
+) -> AttachedModel:
+    """:func:`prepare_model` without evaluating anything."""
     wanted = config.shadow_config
     if start_from is not None:
         model = load_adapter(start_from, backbone, backbone_config)
@@ -54,7 +66,6 @@ def prepare_model(
     model.config = wanted
     model.recompute_activations(config.grad_checkpoint)
     model.train()
-    mx.eval(model.trainable_parameters())
     return model
 
 

@@ -134,6 +134,10 @@ class Worker:
             from shadow_mlx.worker import models
 
             return models.serve(request, self._send)
+        if isinstance(request, m.Estimate):
+            from shadow_mlx.worker import estimating
+
+            return estimating.serve(request)
         if isinstance(request, m.CompareFile):
             from shadow_mlx.worker import comparing
 

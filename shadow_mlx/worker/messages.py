@@ -104,6 +104,13 @@ class CompareFile(Request):
 
 
 @dataclass(frozen=True)
+class Estimate(Request):
+    """How much memory a run takes. ``config`` holds fields of ``TrainConfig``."""
+
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class ListModels(Request):
     """The models that this machine has."""
 
@@ -293,6 +300,26 @@ class Compared(Reply):
 
 
 @dataclass(frozen=True)
+class Estimated(Reply):
+    """A run's peak memory by part, in bytes, and what it means for this machine.
+
+    ``fit`` is fits, tight or too large; ``advice`` holds other settings in words and the peak with
+    each. Where the run does not fit, the first reply is not ``finished``: the advice follows.
+    """
+
+    model: str
+    parts: dict[str, int]
+    cache: int
+    peak: int
+    usable: int
+    fit: str
+    sentence: str
+    advice: list[tuple[str, int]]
+    notes: list[str]
+    finished: bool
+
+
+@dataclass(frozen=True)
 class ModelView:
     """One model that is here. ``where`` is bundled, local or hub cache."""
 
@@ -355,4 +382,4 @@ def decode(line: bytes | str) -> Message:
 
 def is_final(reply: Reply) -> bool:
     """Whether no further reply comes for this request."""
-    return reply.finished if isinstance(reply, Checked) else reply.final
+    return reply.finished if isinstance(reply, Checked | Estimated) else reply.final

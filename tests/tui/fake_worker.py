@@ -45,6 +45,8 @@ def main() -> None:
             load(request)
         elif isinstance(request, m.Ask):
             answer(request, stopped)
+        elif isinstance(request, m.Estimate):
+            estimate(request)
         elif isinstance(request, m.CompareFile):
             compare(request, stopped)
         elif isinstance(request, m.ListModels):
@@ -87,6 +89,19 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     send(
         m.Answered(request.id, request.mode, text, 7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
     )
+
+
+def estimate(request: m.Estimate) -> None:
+    """A gigabyte a row; the machine has eight."""
+    rows = int(request.config.get("batch_size", 8))
+    fits = rows <= 8
+    sentence = f"{'Fits' if fits else 'Does not fit'}: {rows} GB of 8 GB."
+    advice = [] if fits else [("--batch-size 8", 8_000_000_000)]
+    size = rows * 10**9
+    parts = {"weights": size}
+    fit = "fits" if fits else "too large"
+    machine = 8 * 10**9
+    send(m.Estimated(request.id, "s", parts, 0, size, machine, fit, sentence, advice, [], True))
 
 
 def compare(request: m.CompareFile, stopped: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,11 +13,14 @@ from textual.widgets import DataTable, Static
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
+from tui import bridge, memory
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
 from tui.words import bar, gigabytes
+
+QUIET_SECONDS = 0.4
+"""How long the cursor must rest before a model's training memory is estimated."""
 
 COLUMNS = ("Model", "Size", "Weights", "Architecture", "Where", "Here")
 
@@ -53,6 +57,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         self._models: list[m.ModelView] = []
         self._fetching = ""  # what is downloaded now, and the number of that request
         self._request = 0
+        self._verdicts: dict[str, str] = {}  # by path: training it with the default settings
 
     def body(self) -> ComposeResult:
         """The table, and a line about the one under the cursor."""
@@ -102,7 +107,25 @@ The models that come along, those in folders here, and those in the hub's cache.
         elif model is None:
             self._note("No model is here yet: d fetches one.")
         else:
-            self._note(f"{model.path}\n{model.reason or _memory(model)}")
+            known = self._verdicts.get(model.path)
+            self._note(f"{model.path}\n{model.reason or known or _memory(model)}")
+            if model.supported and known is None:
+                self._weigh(model)
+
+    @work(exclusive=True, group="memory")
+    async def _weigh(self, model: m.ModelView) -> None:
+        """Estimate what training this model takes, in the child."""
+        await asyncio.sleep(QUIET_SECONDS)
+        child = self.ui.child("data")
+        said = "Trained with the default settings on the longest examples that they allow:"
+        try:
+            async for reply in child.ask(m.Estimate(child.number(), {"model": model.name})):
+                if isinstance(reply, m.Estimated):
+                    self._verdicts[model.path] = f"{said}\n{memory.verdict(reply)}"
+                    self._describe()
+        except ChildError as error:
+            self._verdicts[model.path] = f"! Memory: {str(error).splitlines()[0]}"
+            self._describe()
 
     def _note(self, text: str) -> None:
         self.query_one("#note", Static).update(visible(text))

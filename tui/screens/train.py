@@ -17,11 +17,16 @@ from textual.widgets import Button, Label, Static
 from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.terminal import visible
-from tui import bridge, form
+from shadow_mlx.worker import messages as m
+from tui import bridge, form, memory
+from tui.child import ChildError
 from tui.pace import Pace, checks_of, pace_of
 from tui.screens.base import Page
 from tui.widgets.option_row import OptionRow
 from tui.words import clock
+
+QUIET_SECONDS = 0.4
+"""How long the form must rest before its memory is estimated."""
 
 
 class TrainScreen(Page):
@@ -41,7 +46,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     TrainScreen #form { height: 1fr; }
     TrainScreen .group { padding: 1 1 0 1; text-style: bold; color: $text-accent; }
     TrainScreen #help { height: 3; padding: 0 1; background: $panel; }
-    TrainScreen #verdict { height: auto; max-height: 4; padding: 0 1; }
+    TrainScreen #verdict { height: auto; max-height: 6; padding: 0 1; }
     TrainScreen #start-row { height: auto; padding: 0 1; }
     TrainScreen #start { min-width: 20; height: 1; border: none; }
     TrainScreen .expert { display: none; }
@@ -63,6 +68,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._due = False
         self._records: dict[str, tuple[int, int] | None] = {}
         self._paces: dict[str, Pace | None] = {}  # by backbone
+        self._weighed: TrainConfig | None = None  # whose memory is known, or being estimated
+        self._memory = ""
 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
@@ -149,6 +156,9 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         ]
         self._say(hidden)
         self._measure(texts.get("data", "").strip())
+        if self._config is not None and self._config != self._weighed:
+            self._weighed, self._memory = self._config, ""
+            self._weigh(self._config)
         self.ui.remember(form={name: text for name, text in texts.items() if text})
 
     @work(exclusive=True, group="measure")
@@ -162,6 +172,21 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self._paces[model] = await asyncio.to_thread(pace_of, model, known, Path.cwd())
         self._say([])
 
+    @work(exclusive=True, group="memory")
+    async def _weigh(self, config: TrainConfig) -> None:
+        """Estimate the run's memory, in the child."""
+        await asyncio.sleep(QUIET_SECONDS)
+        child = self.ui.child("data")
+        request = m.Estimate(child.number(), config.to_mapping())
+        try:
+            async for reply in child.ask(request):
+                if isinstance(reply, m.Estimated):
+                    self._memory = memory.verdict(reply)
+                    self._say([])
+        except ChildError as error:
+            self._memory = f"! Memory: {str(error).splitlines()[0]}"
+            self._say([])
+
     def _say(self, problems: list[str]) -> None:
         verdict = self.query_one("#verdict", Static)
         if problems or self._config is None:
@@ -170,7 +195,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             return
         records = self._records.get(self._config.data or "")
         pace = self._paces.get(self._config.model or "")
-        verdict.update(visible(extent(self._config, records, pace)))
+        lines = [extent(self._config, records, pace), self._memory]
+        verdict.update(visible("\n".join(line for line in lines if line)))
 
     def _explain(self) -> None:
         for row in self._rows.values():

@@ -83,7 +83,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.evaluation.compare import compare
+    from shadow_mlx.jobs import compare
     from shadow_mlx.events import StopToken
 
     stop = StopToken()

@@ -38,10 +38,9 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.resume:
         _fill_in(args, _saved_options(args))
-    config = build_options(TrainConfig, args)
-    if config.init_adapter and not args.resume:
-        _fill_in(args, _adapter_options(config.init_adapter))
         config = build_options(TrainConfig, args)
+    else:
+        config = run_options(args)
 
     from shadow_mlx.cli.progress import ProgressDisplay
     from shadow_mlx.cli.signals import stopping_on_signals
@@ -58,6 +57,15 @@ def run(args: argparse.Namespace) -> int:
     if summary.reason == "stopped":
         raise Interrupted(_how_to_resume(summary))
     return 0
+
+
+def run_options(args: argparse.Namespace) -> TrainConfig:
+    """The options of a run that begins; the adapter that it starts from gives the shape."""
+    config = build_options(TrainConfig, args)
+    if not config.init_adapter:
+        return config
+    _fill_in(args, _adapter_options(config.init_adapter))
+    return build_options(TrainConfig, args)
 
 
 def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:

@@ -1,0 +1,179 @@
+"""Estimated against measured peak memory of training, on random backbones of many kinds.
+
+    python -m benchmarks.memory [--only NAME …]
+
+Each configuration trains for a few steps in a process of its own, on this machine's default
+device; ``mx.get_peak_memory`` is what is compared. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shadow_mlx.config import TrainConfig
+
+STEPS = 3
+
+_COMMON: dict[str, Any] = {
+    "model_type": "qwen3",
+    "hidden_size": 256,
+    "num_hidden_layers": 6,
+    "intermediate_size": 512,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+    "vocab_size": 2048,
+    "rms_norm_eps": 1e-6,
+    "max_position_embeddings": 4096,
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": True,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration: a ``config.json``, options of the run, and the batch."""
+
+    name: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rows: int = 4
+    width: int = 256
+    trained: int = 512
+
+    @property
+    def config_json(self) -> dict[str, Any]:
+        """The backbone's configuration."""
+        return {**_COMMON, **self.model}
+
+
+CASES = (
+    Case("plain"),
+    Case("one long example", rows=1, width=1024, trained=900),
+    Case("many short examples", rows=32, width=48, trained=400),
+    Case("deep and narrow", {"num_hidden_layers": 16, "hidden_size": 128}),
+    Case("a module for each layer", options={"sharing": "layer", "rank": 16}),
+    Case("checkpointed", options={"grad_checkpoint": True}),
+    Case("checkpointed, deep", {"num_hidden_layers": 16}, {"grad_checkpoint": True}),
+    Case("bfloat16", {"dtype": "bfloat16"}),
+    Case(
+        "4-bit backbone",
+        {"dtype": "bfloat16", "quantization": {"group_size": 64, "bits": 4}},
+    ),
+    Case("large vocabulary", {"vocab_size": 50304}, rows=2, width=128, trained=200),
+    Case("narrow shadow", options={"shadow_hidden_size": 128, "shadow_intermediate_size": 256}),
+    Case("two shadow layers", options={"shadow_layers": 2}),
+    Case("accumulated over 4 batches", options={"grad_accumulation_steps": 4}, rows=2),
+    Case("large weights, small batch", {"hidden_size": 512, "vocab_size": 16384}, rows=1, width=64,
+         trained=40),
+    Case("sgd, no auxiliary loss", options={"optimizer": "sgd", "aux_weight": 0.0}),
+    Case("dropout", options={"dropout": 0.1}),
+    Case("llama, untied head", {"model_type": "llama", "tie_word_embeddings": False}),
+    Case(
+        "gemma 3",
+        {
+            "model_type": "gemma3_text",
+            "query_pre_attn_scalar": 64,
+            "sliding_window": 128,
+            "sliding_window_pattern": 3,
+        },
+    ),
+    Case(
+        "mixtral",
+        {"model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2},
+        rows=2,
+    ),
+)  # fmt: skip
+
+
+def train_config(case: Case, folder: Path) -> TrainConfig:
+    """The run's options; ``folder`` gets the backbone's ``config.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(case.config_json))
+    return TrainConfig(model=str(folder), batch_size=case.rows, **case.options)
+
+
+def estimated(case: Case, folder: Path) -> Any:
+    """The estimate of one case."""
+    from shadow_mlx.memory.estimate import BatchShape, estimate
+
+    shape = BatchShape(case.rows, case.width, case.trained)
+    return estimate(train_config(case, folder), shape)
+
+
+def measured(case: Case) -> int:
+    """Peak bytes of a few training steps on random weights, beyond what this process holds."""
+    import mlx.core as mx
+
+    from shadow_mlx.memory.skeleton import build_backbone
+    from shadow_mlx.memory.tracing import BatchShape
+    from shadow_mlx.training.device import prepare_device
+    from shadow_mlx.training.model import prepare_model
+    from shadow_mlx.training.optimizers import build_optimizer
+    from shadow_mlx.training.step import TrainingStep
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = train_config(case, Path(folder))
+    before = mx.get_active_memory()
+    backbone = build_backbone(case.config_json, case.name)
+    mx.eval(backbone.parameters())
+    model = prepare_model(backbone, case.config_json, config)
+    step = TrainingStep(
+        model, build_optimizer(config, 100), aux_weight=config.aux_weight, clip=config.clip
+    )
+    prepare_device()
+    batch = BatchShape(case.rows, case.width, case.trained).zeros()
+    for number in range(1, STEPS + 1):
+        batches = [batch] * config.grad_accumulation_steps
+        step.finish(step.start(number, batches, case.trained, [0.0, 1.0]))
+    return mx.get_peak_memory() - before
+
+
+def measured_apart(case: Case) -> int:
+    """:func:`measured` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", "--measure", case.name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{case.name}: {done.stderr[-2000:]}")
+    return int(done.stdout)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, estimate, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="some configurations only")
+    parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    cases = {case.name: case for case in CASES}
+    if args.measure:
+        print(measured(cases[args.measure]))
+        return 0
+    print("| configuration | measured | estimated | error |")
+    print("|---|---|---|---|")
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for case in [cases[name] for name in args.only] if args.only else CASES:
+            real, expected = measured_apart(case), estimated(case, Path(folder)).peak
+            error = expected / real - 1
+            worst = max(worst, abs(error))
+            print(
+                f"| {case.name} | {real / 1e6:,.1f} MB | {expected / 1e6:,.1f} MB | {error:+.1%} |"
+            )
+    print(f"\nWorst error: {worst:.1%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Say how much memory a training run takes, by part, before anything is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from shadow_mlx.cli.commands.train import run_options
+from shadow_mlx.cli.options import add_config_file, add_options
+from shadow_mlx.config import TrainConfig
+
+if TYPE_CHECKING:
+    from shadow_mlx.memory.estimate import MemoryEstimate
+    from shadow_mlx.memory.report import MemoryReport
+    from shadow_mlx.memory.verdict import Suggestion
+
+EXPLAINED = {
+    "weights": "the frozen backbone",
+    "adapter": "the shadow that is trained",
+    "gradients": "of the shadow",
+    "optimizer": "what the optimizer remembers",
+    "activations": "kept from the forward pass, and worked with",
+    "logits": "scored at once",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags: those of a run."""
+    add_config_file(parser)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, in bytes")
+    add_options(parser, TrainConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate, then print the parts, the verdict and, where it helps, other settings."""
+    from shadow_mlx.jobs import estimate
+
+    report = estimate(run_options(args))
+    for note in report.notes:
+        print(note, file=sys.stderr)
+    if args.json:
+        print(json.dumps(_figures(report), indent=2))
+        return 0
+    print(_table(report.estimate))
+    print(report.verdict.sentence, flush=True)  # the advice takes longer
+    if advice := report.advice():
+        print(_advice(advice))
+    return 0
+
+
+def _figures(report: MemoryReport) -> dict[str, Any]:
+    return {
+        "model": report.config.model,
+        "estimate": dataclasses.asdict(report.estimate),
+        "verdict": dataclasses.asdict(report.verdict),
+        "suggestions": [dataclasses.asdict(one) for one in report.advice()],
+        "notes": report.notes,
+    }
+
+
+def _table(found: MemoryEstimate) -> str:
+    from shadow_mlx.memory.verdict import in_words
+
+    rows = [(name, in_words(getattr(found, name)), words) for name, words in EXPLAINED.items()]
+    rows.append(("peak", in_words(found.peak), "all of these at the same time"))
+    rows.append(("cache", in_words(found.cache), "beside it, given back when memory gets short"))
+    batch = found.batch
+    head = f"{batch.rows} × {batch.width:,} tokens a batch, {batch.trained:,} of them trained"
+    lines = [f"  {name:<11}  {size:>9}  {words}" for name, size, words in rows]
+    return "\n".join([head, *lines, ""])
+
+
+def _advice(found: list[Suggestion]) -> str:
+    from shadow_mlx.memory.verdict import in_words
+
+    best = any(one.fit != "too large" for one in found)
+    head = "What would make it fit:" if best else "Even with all of these it does not fit:"
+    lines = [f"  {one.text:<52}  {in_words(one.peak):>9}" for one in found]
+    return "\n".join([head, *lines])

@@ -1,0 +1,203 @@
+"""Peak memory of a run, by part, from its options: nothing is loaded and nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+
+from shadow_mlx import hub
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory.graph import Array, Name
+from shadow_mlx.memory.liveness import CPU, METAL, Memory, Value
+from shadow_mlx.memory.skeleton import build_backbone, read_config
+from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
+from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
+from shadow_mlx.training.device import (
+    WORKING_SHARE,
+    cache_limit,
+    memory_size,
+    working_memory,
+)
+from shadow_mlx.training.model import attach_for_training
+from shadow_mlx.training.optimizers import build_optimizer
+
+PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
+ANY_LENGTH = 1000  # steps of a run: no shape depends on them
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """What a run takes at its peak, in bytes.
+
+    Attributes:
+        weights: The frozen backbone.
+        adapter: The shadow that is trained.
+        gradients: Its gradients, and their sums while batches are accumulated.
+        optimizer: Moments and the like.
+        activations: What the forward pass keeps for the backward pass, and what both work with.
+        logits: Logits and their gradients, of as many positions as are scored at once.
+        cache: What MLX may keep beyond that for reuse; it gives it back when memory gets short.
+        peak: The sum of all but the cache, as ``mx.get_peak_memory`` counts.
+        machine: The device's memory.
+        usable: The part of it that can be used without slowing the machine down.
+        batch: The largest batch.
+        assumed: Whether the batch is the largest that the options allow, for want of data.
+    """
+
+    weights: int
+    adapter: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+    cache: int
+    peak: int
+    machine: int
+    usable: int
+    batch: BatchShape
+    assumed: bool
+
+
+def largest_batch(config: TrainConfig) -> BatchShape:
+    """The largest batch that the options allow, every token of it trained."""
+    width = -(-(config.max_seq_length - 1) // 8) * 8
+    return BatchShape(config.batch_size, width, config.batch_size * (config.max_seq_length - 1))
+
+
+def estimate(
+    config: TrainConfig,
+    batch: BatchShape | None = None,
+    *,
+    quantization: Mapping[str, Any] | None = None,
+    memory: int | None = None,
+) -> MemoryEstimate:
+    """The memory of the run that ``config`` describes.
+
+    Args:
+        config: Its options; ``config.model`` must be named.
+        batch: The largest batch; without it, the largest that the options allow.
+        quantization: ``{"group_size": …, "bits": …}`` to estimate as if the backbone were
+            quantized so.
+        memory: Bytes of the device's memory, if it is not this machine's.
+
+    Raises:
+        ConfigError: The options do not fit the backbone.
+        ModelError: The model's configuration cannot be used, or its step cannot be recorded.
+        HubError: The hub cannot be reached.
+    """
+    assert config.model is not None
+    backbone_config = read_config(hub.resolve_config(config.model), config.model)
+    if quantization is not None:
+        backbone_config["quantization"] = dict(quantization)
+    model = _attached(config, backbone_config)
+    optimizer = build_optimizer(config, ANY_LENGTH)
+    step = RecordedStep(model, optimizer, aux_weight=config.aux_weight)
+    shape = batch or largest_batch(config)
+    player = _Player(step, shape, vocabulary_size(model))
+    played = player.play(config.grad_accumulation_steps)
+    transient = played.peak - _resident(step)
+    machine = memory or memory_size()
+    return MemoryEstimate(
+        **{part: played.parts[part] for part in PARTS},
+        cache=min(cache_limit(machine), max(transient, 0)),
+        peak=played.peak,
+        machine=machine,
+        usable=working_memory() if memory is None else int(WORKING_SHARE * memory),
+        batch=shape,
+        assumed=batch is None,
+    )
+
+
+def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:
+    assert config.model is not None
+    backbone = build_backbone(backbone_config, config.model)
+    if config.shadow == "mirror":
+        return attach_for_training(backbone, backbone_config, config)
+    own = read_config(hub.resolve_config(config.shadow), config.shadow)
+    projected = own["model_type"] == PROJECTED_MODEL_TYPE
+    model = attach(
+        backbone,
+        backbone_config,
+        config.shadow_config,
+        shadow_model_config=own["shadow_model_config"] if projected else own,
+        projected=projected,
+    )
+    model.recompute_activations(config.grad_checkpoint)
+    model.train()
+    return model
+
+
+def vocabulary_size(model: AttachedModel) -> int:
+    """Logits of one position."""
+    return int(model.head(model.shadow.backbone(mx.zeros((1, 1), mx.int32))).shape[-1])
+
+
+def _resident(step: RecordedStep) -> int:
+    return sum(array.nbytes for array in step.state.arrays())
+
+
+class _Player:
+    """Plays the programs of a step one after the other, as ``TrainingStep.start`` calls them."""
+
+    def __init__(self, step: RecordedStep, batch: BatchShape, vocabulary: int) -> None:
+        self.step = step
+        self.batch = batch
+        self.vocabulary = vocabulary
+        gpu = mx.default_device().type == mx.DeviceType.gpu
+        self.memory = Memory(METAL if gpu else CPU)
+        state = step.state
+        self.frozen = [self._hold(array, "weights") for _, array in state.frozen]
+        self.changing = [self._hold(array, "adapter") for _, array in state.adapter]
+        self.changing += [self._hold(array, "optimizer") for _, array in state.optimizer]
+        self.labels = ["adapter"] * len(state.adapter) + ["optimizer"] * len(state.optimizer)
+
+    def play(self, accumulated: int) -> Memory:
+        """One optimizer step over so many batches."""
+        if accumulated == 1:
+            self._update(self.step.whole(self.batch), [])
+            return self.memory
+        # Two batches that find sums of earlier ones: the second begins while the first still runs.
+        following = self.step.following(self.batch)
+        sums = [self._hold(array, "gradients") for array in self.step.sums()]
+        for _ in range(2):
+            sums = self._run(following, sums)
+        self._update(self.step.update(), sums)
+        return self.memory
+
+    def _run(self, program: Program, sums: list[Value]) -> list[Value]:
+        """A program that leaves the state as it is."""
+        state = [*self.frozen, *self.changing]
+        return self._played(program, [*state, *sums], len(state), dict[Name, str]())
+
+    def _update(self, program: Program, sums: list[Value]) -> None:
+        names = program.graph.outputs[1:]
+        parts = dict(zip(names, self.labels, strict=True))
+        given = [*self.frozen, *self.changing, *sums]
+        result, *self.changing = self._played(program, given, len(self.frozen), parts)
+        self.memory.release(result)
+
+    def _played(
+        self, program: Program, given: list[Value], kept: int, parts: dict[Name, str]
+    ) -> list[Value]:
+        """Run with what is ``given``, of which the first ``kept`` outlive it, and a batch."""
+        graph = program.graph
+        rest = [
+            self._hold(graph.arrays[name], "activations") for name in graph.inputs[len(given) :]
+        ]
+        logits = {
+            name: "logits"
+            for name, array in graph.arrays.items()
+            if len(array.shape) > 1 and array.shape[-1] == self.vocabulary
+        }
+        gradients = dict.fromkeys(program.gradients, "gradients")
+        inputs = [*given, *rest]
+        return self.memory.run(graph, inputs, range(kept, len(inputs)), logits | gradients | parts)
+
+    def _hold(self, array: mx.array | Array, part: str) -> Value:
+        if isinstance(array, mx.array):
+            array = Array(tuple(array.shape), array.dtype.size)
+        return self.memory.hold(array, part)

@@ -1,0 +1,70 @@
+"""The largest batch that a run's data make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shadow_mlx import hub
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.data.records import JsonLines, Part
+from shadow_mlx.data.sources import locate
+from shadow_mlx.data.tokens import Encoder, encode_all
+from shadow_mlx.errors import ModelError
+from shadow_mlx.loading import load_tokenizer
+from shadow_mlx.memory.tracing import BatchShape
+
+MOST_RECORDS = 20_000
+"""Records that are tokenised; of more, the first ones stand for all."""
+
+
+@dataclass(frozen=True)
+class DataBatch:
+    """The largest batch, or ``None`` where it is not known; ``note`` says what a reader must know.
+
+    Without a shape an estimate takes the largest batch that the options allow.
+    """
+
+    shape: BatchShape | None
+    note: str = ""
+
+
+def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> DataBatch:
+    """The largest batch of ``config.data``, as far as it can be told here.
+
+    Validation examples that training would set apart count too.
+
+    Raises:
+        DataError: The data cannot be used.
+        HubError: They are on the hub, and it cannot be reached.
+    """
+    if config.data is None:
+        return DataBatch(None, "no --data: every example is taken to be as long as allowed")
+    assert config.model is not None
+    try:
+        tokenizer = load_tokenizer(hub.resolve_config(config.model))
+    except ModelError:
+        note = "the tokenizer is not here yet: every example is taken to be as long as allowed"
+        return DataBatch(None, note)
+    train = JsonLines(locate(config.data).train)
+    some = Part(train, np.arange(min(len(train), most_records)))
+    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt, config.too_long)
+    shape = largest_of(encode_all(some, encoder), config)
+    if len(some) < len(train):
+        note = f"the longest of the first {len(some):,} of {len(train):,} examples counts"
+        return DataBatch(shape, note)
+    return DataBatch(shape)
+
+
+def largest_of(dataset: EncodedDataset, config: TrainConfig) -> BatchShape:
+    """The widest batch of the first epoch, with the trained tokens of the fullest one."""
+    plan = BatchPlan(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
+    batches = plan.epoch(0)
+    return BatchShape(
+        config.batch_size,
+        max(plan.width(batch) for batch in batches),
+        max(int(dataset.supervised_lengths[batch].sum()) for batch in batches),
+    )

@@ -1,0 +1,141 @@
+"""Gradient checkpointing, done to a recorded graph: segments forget their insides.
+
+MLX cannot export ``mx.checkpoint`` itself, so blocks are recorded without it and the graph is
+changed to what it does: the backward pass reads a second copy of a segment's operations, which
+starts from the segment's inputs once its outputs are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import mlx.core as mx
+
+from shadow_mlx.memory.graph import Array, Graph, Name, Operation
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What goes into one checkpointed function, and what comes out."""
+
+    inputs: tuple[Name, ...]
+    outputs: tuple[Name, ...]
+
+
+@dataclass
+class Segments:
+    """Takes the place of ``mx.checkpoint`` while a function is recorded, and notes its calls."""
+
+    inputs: list[list[mx.array]] = field(default_factory=list)
+    outputs: list[list[mx.array]] = field(default_factory=list)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` itself, its array arguments and results noted."""
+
+        def noted(*arguments: Any) -> Any:
+            results = function(*arguments)
+            self.inputs.append([one for one in arguments if isinstance(one, mx.array)])
+            self.outputs.append(list(results))
+            return results
+
+        return noted
+
+    def arrays(self) -> list[mx.array]:
+        """All that was noted, so that the recording gives them names."""
+        return [one for ends in self._ends() for group in ends for one in group]
+
+    def named(self, names: Iterator[Name]) -> list[Segment]:
+        """The segments, from the names of :meth:`arrays` in the same order."""
+        return [
+            Segment(tuple(next(names) for _ in begin), tuple(next(names) for _ in end))
+            for begin, end in self._ends()
+        ]
+
+    def _ends(self) -> list[tuple[list[mx.array], list[mx.array]]]:
+        return list(zip(self.inputs, self.outputs, strict=True))
+
+
+def recompute(graph: Graph, segments: Sequence[Segment]) -> Graph:
+    """The graph in which later uses of what happens inside the segments compute it again."""
+    makers = graph.producers()
+    again = [_Again(graph, segment, makers, f"~{i}") for i, segment in enumerate(segments)]
+    forward = {index for one in again for index in one.inside}
+    hidden = {name: one for one in again for name in one.hidden}
+    arrays = dict(graph.arrays)
+    operations: list[Operation] = []
+    for index, operation in enumerate(graph.operations):
+        if index not in forward and not hidden.keys().isdisjoint(operation.inputs):
+            names = [
+                hidden[name].second(name, arrays, operations) if name in hidden else name
+                for name in operation.inputs
+            ]
+            operation = replace(operation, inputs=tuple(names))
+        operations.append(operation)
+    return replace(graph, arrays=arrays, operations=tuple(operations))
+
+
+class _Again:
+    """One segment, and the second names of what is computed a second time.
+
+    Attributes:
+        inside: Indices of the segment's operations.
+        hidden: What they make, without the segment's outputs.
+    """
+
+    def __init__(
+        self, graph: Graph, segment: Segment, makers: Mapping[Name, int], mark: str
+    ) -> None:
+        self.graph = graph
+        self.segment = segment
+        self.makers = makers
+        self.mark = mark
+        self.inside = self._between()
+        made = {name for index in self.inside for name in graph.operations[index].outputs}
+        self.hidden = made - set(segment.outputs)
+        self.names: dict[Name, Name] = {}
+
+    def second(self, name: Name, arrays: dict[Name, Array], operations: list[Operation]) -> Name:
+        """The second name of ``name``; what makes it is added to the operations."""
+        if name not in self.names and name in self.segment.inputs:
+            # the segment's inputs, not before its outputs are there
+            inputs = self.segment.inputs
+            ready = Operation("Depends", (*inputs, *self.segment.outputs), ())
+            operations.append(self._named_again(ready, inputs, arrays))
+        elif name not in self.names:
+            maker = self.makers.get(name)
+            if maker is None or maker not in self.inside:
+                return name
+            operation = self.graph.operations[maker]
+            sources = tuple(self.second(one, arrays, operations) for one in operation.inputs)
+            copy = replace(operation, inputs=sources)
+            operations.append(self._named_again(copy, operation.outputs, arrays))
+        return self.names[name]
+
+    def _named_again(
+        self, operation: Operation, made: Sequence[Name], arrays: dict[Name, Array]
+    ) -> Operation:
+        for name in made:
+            self.names[name] = name + self.mark
+            arrays[name + self.mark] = arrays[name]
+        return replace(operation, outputs=tuple(self.names[name] for name in made))
+
+    def _between(self) -> set[int]:
+        """What the outputs need and the inputs decide."""
+        needed: set[int] = set()
+        stack = list(self.segment.outputs)
+        while stack:
+            name = stack.pop()
+            maker = None if name in self.segment.inputs else self.makers.get(name)
+            if maker is not None and maker not in needed:
+                needed.add(maker)
+                stack += self.graph.operations[maker].inputs
+        reached = set(self.segment.inputs)
+        inside = set()
+        for index in sorted(needed):
+            operation = self.graph.operations[index]
+            if not reached.isdisjoint(operation.inputs):
+                reached.update(operation.outputs)
+                inside.add(index)
+        return inside

@@ -1,0 +1,60 @@
+"""Everything that a person wants to know of a run's memory, in one answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shadow_mlx import hub
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory.estimate import MemoryEstimate, estimate
+from shadow_mlx.memory.measure import DataBatch, batch_of_data
+from shadow_mlx.memory.verdict import Suggestion, Verdict, judge, suggestions
+
+
+@dataclass(frozen=True)
+class MemoryReport:
+    """An estimate and what it means.
+
+    Attributes:
+        config: The run's options, the backbone named.
+        estimate: Its memory.
+        verdict: Whether this machine can give it.
+        notes: What a person should know of how it was found.
+    """
+
+    config: TrainConfig
+    estimate: MemoryEstimate
+    verdict: Verdict
+    notes: list[str]
+
+    def advice(self) -> list[Suggestion]:
+        """Settings that would make the run fit, if it does not; takes several estimates' time."""
+        if self.verdict.fit == "fits":
+            return []
+        return suggestions(self.config, None if self.estimate.assumed else self.estimate.batch)
+
+
+def report(
+    config: TrainConfig, largest: Callable[[TrainConfig], DataBatch] = batch_of_data
+) -> MemoryReport:
+    """Estimate a run's memory.
+
+    Args:
+        config: The run's options; without a model, the default one is taken.
+        largest: Finds the largest batch of the data, once the model is known.
+
+    Raises:
+        InputError: Model, data and options do not fit together.
+        HubError: The hub cannot be reached.
+    """
+    notes = []
+    if config.model is None:
+        choice = hub.choose_model()
+        notes.append(f"backbone: {choice.name} ({choice.reason})")
+        config = dataclasses.replace(config, model=choice.name)
+    batch = largest(config)
+    notes += [batch.note] if batch.note else []
+    found = estimate(config, batch.shape)
+    return MemoryReport(config, found, judge(found), notes)

@@ -1,0 +1,195 @@
+"""Records what one optimizer step computes, as the training step itself computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+import mlx.optimizers as optim
+from mlx.utils import tree_flatten, tree_unflatten
+
+from shadow_mlx.errors import ModelError
+from shadow_mlx.memory.experts import make_recordable
+from shadow_mlx.memory.fusion import fuse
+from shadow_mlx.memory.graph import Graph, Name, record
+from shadow_mlx.memory.recomputation import Segments, recompute
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.backbone import seeded
+from shadow_mlx.training.losses import Supervised, bucket_size, gather, head_gradient
+from shadow_mlx.training.step import TrainingStep
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """One batch: ``rows`` examples of ``width`` input tokens, of which ``trained`` are trained."""
+
+    rows: int
+    width: int
+    trained: int
+
+    def zeros(self) -> Supervised:
+        """A batch of this shape, never evaluated."""
+        n = bucket_size(self.trained)
+        return Supervised(
+            mx.zeros((self.rows, self.width), mx.int32),
+            mx.zeros((n,), mx.int32),
+            mx.zeros((n,), mx.int32),
+            mx.zeros((n,), mx.float32),
+        )
+
+
+@dataclass(frozen=True)
+class Program:
+    """One of the compiled functions of a step, ready to be played.
+
+    Attributes:
+        graph: Fused; its inputs are the state, then the sums if it takes them, then the batch.
+        gradients: Names of the gradients.
+    """
+
+    graph: Graph
+    gradients: frozenset[Name]
+
+
+@dataclass(frozen=True)
+class State:
+    """What exists between two steps: arrays that are never evaluated."""
+
+    frozen: list[tuple[str, mx.array]]
+    adapter: list[tuple[str, mx.array]]
+    optimizer: list[tuple[str, mx.array]]
+
+    def arrays(self) -> list[mx.array]:
+        """All of them, in this order."""
+        return [array for _, array in (*self.frozen, *self.adapter, *self.optimizer)]
+
+
+class RecordedStep(TrainingStep):
+    """A training step whose functions are recorded instead of run.
+
+    Its loss is another one with the same gradients: the frozen head's are a product of its hidden
+    states with constants, since MLX cannot export a custom function.
+    """
+
+    def __init__(
+        self, model: AttachedModel, optimizer: optim.MultiOptimizer, *, aux_weight: float
+    ) -> None:
+        super().__init__(model, optimizer, aux_weight=aux_weight, clip=1.0)
+        adapter = tree_flatten(model.shadow.parameters())
+        frozen = tree_flatten(model.backbone.parameters())
+        self.state = State(frozen, adapter, tree_flatten(optimizer.state))
+        self.segments = Segments()
+        self._gradient_arrays: list[mx.array] = []
+        make_recordable(model.shadow)
+        for block in model.decoder.blocks:
+            block.checkpoint = lambda function: self.segments(function)
+
+    def whole(self, shape: BatchShape) -> Program:
+        """One batch, and the update."""
+        batch = shape.zeros().arrays()
+        rest = [*batch, mx.zeros(()), mx.zeros((2,))]
+
+        def run(given: Sequence[mx.array]) -> list[mx.array]:
+            result = self._sum_and_update(tuple(given[:4]), given[4], given[5])
+            return [result, *self._changed()]
+
+        return self._record(run, rest)
+
+    def following(self, shape: BatchShape) -> Program:
+        """A batch of a window, added to the sums of those before it."""
+
+        def run(given: Sequence[mx.array]) -> list[mx.array]:
+            return self._flat(self._add(self._sums(given[:-4]), tuple(given[-4:])))
+
+        return self._record(run, [*self.sums(), *shape.zeros().arrays()])
+
+    def update(self) -> Program:
+        """The update after a window."""
+
+        def run(given: Sequence[mx.array]) -> list[mx.array]:
+            result = self._update(self._sums(given[:-2]), given[-2], given[-1])
+            return [result, *self._changed()]
+
+        return self._record(run, [*self.sums(), mx.zeros(()), mx.zeros((2,))])
+
+    def sums(self) -> list[mx.array]:
+        """Arrays like the gradients, and the losses."""
+        weights = self._flat(self.model.trainable_parameters())
+        return [*map(mx.zeros_like, weights), mx.zeros((2,))]
+
+    def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
+        batch = Supervised(*arrays)
+        h, s0 = self.model.hidden(batch.inputs)
+        loss, value = self._head_loss(h, batch)
+        if not self.aux_weight:
+            return value, mx.stack([loss, mx.zeros_like(loss)])
+        shadow_loss, shadow_value = self._head_loss(s0, batch)
+        return value + self.aux_weight * shadow_value, mx.stack([loss, shadow_loss])
+
+    def _head_loss(self, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
+        """The loss, and a value with its gradient."""
+        gathered = gather(hidden, batch.positions)
+        loss, gradient = head_gradient(self.model.head, gathered, batch)
+        return loss, (gathered * mx.stop_gradient(gradient)).sum()
+
+    def _sum(self, arrays: tuple[mx.array, ...]) -> Any:
+        gradients, losses = super()._sum(arrays)
+        self._gradient_arrays = [array for _, array in tree_flatten(gradients)]
+        return gradients, losses
+
+    def _record(
+        self,
+        run: Callable[[Sequence[mx.array]], list[mx.array]],
+        rest: list[mx.array],
+    ) -> Program:
+        state = self.state.arrays()
+        self._gradient_arrays = []
+        counts: list[int] = []
+
+        def function(*given: mx.array) -> list[mx.array]:
+            self._set_state(given[: len(state)])
+            self.segments = Segments()
+            results = run(given[len(state) :])
+            counts[:] = [len(results), len(self._gradient_arrays)]
+            return [*results, *self._gradient_arrays, *self.segments.arrays()]
+
+        try:
+            with seeded(self.seed):
+                graph = record(function, [*state, *rest])
+        except ValueError as error:
+            raise ModelError(
+                f"{self.model.model_type}: its memory cannot be estimated: {error}"
+            ) from error
+        finally:
+            self._set_state(state)
+        results, gradients = counts
+        names: Iterator[Name] = iter(graph.outputs[results + gradients :])
+        segments = self.segments.named(names)
+        wanted = graph.with_outputs(graph.outputs[:results])
+        return Program(
+            fuse(recompute(wanted, segments)),
+            frozenset(graph.outputs[results : results + gradients]),
+        )
+
+    def _set_state(self, arrays: Sequence[mx.array]) -> None:
+        given = iter(arrays)
+
+        def named(like: list[tuple[str, mx.array]]) -> Any:
+            return tree_unflatten([(name, next(given)) for name, _ in like])
+
+        self.model.backbone.update(named(self.state.frozen))
+        self.model.shadow.update(named(self.state.adapter))
+        self.optimizer.state = named(self.state.optimizer)
+
+    def _changed(self) -> list[mx.array]:
+        return self._flat((self.model.shadow.parameters(), self.optimizer.state))
+
+    def _flat(self, tree: Any) -> list[mx.array]:
+        return [array for _, array in tree_flatten(tree)]
+
+    def _sums(self, arrays: Sequence[mx.array]) -> Any:
+        names = [name for name, _ in tree_flatten(self.model.trainable_parameters())]
+        gradients = tree_unflatten(list(zip(names, arrays[:-1], strict=True)))
+        return gradients, arrays[-1]

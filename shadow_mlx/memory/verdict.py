@@ -1,0 +1,191 @@
+"""What an estimate means on this machine, in plain words, and which settings would make it fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.errors import ConfigError, ModelError
+from shadow_mlx.memory.estimate import MemoryEstimate, estimate
+from shadow_mlx.memory.tracing import BatchShape
+
+Fit = Literal["fits", "tight", "too large"]
+
+COMFORT = 0.85
+"""Share of the usable memory below which a run fits with room to spare."""
+
+SHORTEST = 256  # tokens; below that, most examples would be cut
+FOUR_BIT: Mapping[str, Any] = {"group_size": 64, "bits": 4}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a run fits, and a sentence that says so."""
+
+    fit: Fit
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Other settings, and the peak with them, in bytes.
+
+    ``options`` are fields of ``TrainConfig``; empty for the advice to take a quantized backbone.
+    """
+
+    text: str
+    options: dict[str, Any]
+    peak: int
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Options to change, the largest batch with them, and whether the backbone is quantized."""
+
+    options: dict[str, Any]
+    batch: BatchShape | None
+    quantized: bool = False
+
+
+def judge(found: MemoryEstimate) -> Verdict:
+    """The verdict on an estimate, for the machine that it names."""
+    fit = fit_of(found)
+    needs, given = in_words(found.peak), in_words(found.usable)
+    if fit == "too large":
+        return Verdict(fit, f"Does not fit: needs about {needs}; this machine can give {given}.")
+    what = f"about {needs} of the {given} that this machine can give"
+    if fit == "fits":
+        return Verdict(fit, f"Fits: {what}.")
+    return Verdict(fit, f"Tight: {what}. Close other programs first.")
+
+
+def fit_of(found: MemoryEstimate) -> Fit:
+    """How an estimate compares with the usable memory."""
+    if found.peak > found.usable:
+        return "too large"
+    return "fits" if found.peak <= COMFORT * found.usable else "tight"
+
+
+def in_words(count: int) -> str:
+    """Bytes as people write them."""
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
+def suggestions(
+    config: TrainConfig, batch: BatchShape | None = None, *, memory: int | None = None
+) -> list[Suggestion]:
+    """Settings with which a run that does not fit would, each with its own estimated peak.
+
+    One kind of change at a time where that is enough, as little of it as is enough, the cheapest
+    in quality and time first. If none is, the cheap ones together, which may still not fit.
+
+    Args:
+        config: The run's options.
+        batch: Its largest batch, as for :func:`~shadow_mlx.memory.estimate.estimate`.
+        memory: See there.
+    """
+    found = []
+    for kind in (_recompute, _fewer_rows, _four_bits, _narrower_shadow, _shorter):
+        if (suggestion := _least(config, list(kind(config, batch)), memory)) is not None:
+            found.append(suggestion)
+    if found:
+        return found
+    last = None
+    for change in _together(config, batch):
+        last = _tried(config, change, memory) or last
+        if last is not None and last.fit == "fits":
+            break
+    return [last] if last is not None else []
+
+
+def _least(config: TrainConfig, changes: list[_Change], memory: int | None) -> Suggestion | None:
+    """The first change that is enough; the last one, which changes most, tells whether any is."""
+    if not changes or (most := _tried(config, changes[-1], memory)) is None or most.fit != "fits":
+        return None
+    for change in changes[:-1]:
+        suggestion = _tried(config, change, memory)
+        if suggestion is not None and suggestion.fit == "fits":
+            return suggestion
+    return most
+
+
+def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggestion | None:
+    """What a change gives; ``None`` if this backbone does not take it."""
+    try:
+        found = estimate(
+            dataclasses.replace(config, **change.options),
+            change.batch,
+            quantization=FOUR_BIT if change.quantized else None,
+            memory=memory,
+        )
+    except (ConfigError, ModelError):
+        return None
+    return Suggestion(_described(change), change.options, found.peak, fit_of(found))
+
+
+def _described(change: _Change) -> str:
+    flags = [
+        "--" + name.replace("_", "-") + ("" if value is True else f" {value}")
+        for name, value in change.options.items()
+    ]
+    backbone = ["a 4-bit backbone (mlx_lm.convert -q)"] if change.quantized else []
+    return " and ".join([*([" ".join(flags)] if flags else []), *backbone])
+
+
+def _recompute(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    if not config.grad_checkpoint:
+        yield _Change({"grad_checkpoint": True}, batch)
+
+
+def _fewer_rows(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    """Half the batch, accumulated over twice as many, as often as it can be halved."""
+    rows, accumulated = config.batch_size, config.grad_accumulation_steps
+    while rows > 1 and rows % 2 == 0:
+        rows, accumulated = rows // 2, accumulated * 2
+        options = {"batch_size": rows, "grad_accumulation_steps": accumulated}
+        yield _Change(options, _scaled(batch, rows / config.batch_size))
+
+
+def _four_bits(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    yield _Change({}, batch, quantized=True)
+
+
+def _narrower_shadow(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    if config.shadow != "mirror":
+        return
+    for width in (1024, 512, 256):
+        if width < (config.shadow_hidden_size or width + 1):
+            yield _Change({"shadow_hidden_size": width}, batch)
+
+
+def _shorter(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    length = config.max_seq_length // 2
+    while length >= SHORTEST:
+        if batch is None:
+            yield _Change({"max_seq_length": length}, None)
+        elif length - 1 < batch.width:
+            width = -(-(length - 1) // 8) * 8
+            trained = min(batch.trained, batch.rows * (length - 1))
+            shape = dataclasses.replace(batch, width=width, trained=trained)
+            yield _Change({"max_seq_length": length}, shape)
+        length //= 2
+
+
+def _together(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    """Recomputed activations and the smallest batch; then a quantized backbone too."""
+    least = [*_fewer_rows(config, batch), _Change({}, batch)]
+    smallest = least[-2] if len(least) > 1 else least[-1]
+    both = dataclasses.replace(smallest, options={**smallest.options, "grad_checkpoint": True})
+    yield both
+    yield dataclasses.replace(both, quantized=True)
+
+
+def _scaled(batch: BatchShape | None, share: float) -> BatchShape | None:
+    if batch is None:
+        return None
+    rows, trained = round(batch.rows * share), max(1, round(batch.trained * share))
+    return dataclasses.replace(batch, rows=rows, trained=trained)

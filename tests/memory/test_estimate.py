@@ -1,0 +1,85 @@
+"""The estimate against what MLX really allocates, where activations decide."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import pytest
+
+from benchmarks.memory import Case, estimated, measured
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory.estimate import PARTS, estimate, largest_batch
+from shadow_mlx.training.device import cache_limit
+
+SMALL = {
+    "hidden_size": 96,
+    "num_hidden_layers": 3,
+    "intermediate_size": 192,
+    "head_dim": 24,
+    "vocab_size": 512,
+}
+FOUR_BIT = {"quantization": {"group_size": 32, "bits": 4}}
+
+
+def case(name: str, model: dict[str, Any] | None = None, **options: Any) -> Case:
+    shape = {key: options.pop(key) for key in ("rows", "width", "trained") if key in options}
+    return Case(
+        name,
+        {**SMALL, **(model or {})},
+        options,
+        **{"rows": 4, "width": 160, "trained": 300, **shape},
+    )
+
+
+CASES = [
+    case("plain"),
+    case("one long example", rows=1, width=400),
+    case("many short examples", rows=24, width=24, trained=200),
+    case("a module for each layer", sharing="layer", rank=16),
+    case("checkpointed", {"num_hidden_layers": 4}, grad_checkpoint=True),
+    case("4-bit", FOUR_BIT),
+    case("large vocabulary", {"vocab_size": 12000}, rows=1),
+    case("narrow shadow", shadow_hidden_size=48, shadow_intermediate_size=96),
+    case("accumulated", grad_accumulation_steps=2),
+    case("llama, untied head", {"model_type": "llama", "tie_word_embeddings": False}),
+]
+
+
+@pytest.mark.parametrize("chosen", CASES, ids=lambda chosen: chosen.name)
+def test_within_a_fifth_of_the_measured_peak(chosen: Case, tmp_path: Path) -> None:
+    found = estimated(chosen, tmp_path)
+    assert sum(getattr(found, part) for part in PARTS) == found.peak
+    gc.collect()
+    assert found.peak == pytest.approx(measured(chosen), rel=0.2)
+
+
+def test_nothing_is_loaded_and_nothing_computed(tmp_path: Path) -> None:
+    """A backbone of 8 gigabytes in a folder that holds no weights at all."""
+    large = {
+        "hidden_size": 4096, "num_hidden_layers": 2, "intermediate_size": 12288,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+        "vocab_size": 1_000_000, "dtype": "bfloat16",
+    }  # fmt: skip
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    found = estimated(Case("large", large, rows=1, width=64, trained=30), tmp_path)
+    assert found.weights > 8e9
+    assert mx.get_peak_memory() - before < 1e6
+
+
+def test_without_data_every_example_is_as_long_as_allowed(tiny_backbone: Path) -> None:
+    config = TrainConfig(model=str(tiny_backbone), batch_size=3, max_seq_length=60)
+    assert largest_batch(config).width == 64  # 59 inputs, rounded up as batches are
+    found = estimate(config)
+    assert found.assumed
+    assert found.batch.trained == 3 * 59
+
+
+def test_the_cache_is_bounded_as_training_bounds_it(tiny_backbone: Path) -> None:
+    found = estimate(TrainConfig(model=str(tiny_backbone), max_seq_length=64), memory=8 << 30)
+    assert 0 < found.cache <= cache_limit(8 << 30)
+    assert found.machine == 8 << 30
+    assert found.usable < found.machine
