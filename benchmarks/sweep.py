@@ -32,6 +32,8 @@ SETTINGS: tuple[Mapping[str, Any], ...] = (
     {"learning_rate": 1e-3, "seed": 1},
     {"learning_rate": 1e-3, "seed": 2},
     {"learning_rate": 1e-3, "shadow_layers": 2},
+    {"learning_rate": 1e-3, "shadow_layers": 2, "seed": 1},
+    {"learning_rate": 1e-3, "shadow_layers": 2, "seed": 2},
     {"learning_rate": 1e-3, "rank": 64},
     {"learning_rate": 1e-3, "alpha": 8.0},
     {"learning_rate": 5e-4},

@@ -220,10 +220,10 @@ def test_adapters_are_switched_on_the_running_conversation(adapter: Path, own_pl
             await until(pilot, lambda: "heard hi" in words(pilot))
             await press(pilot, "ctrl+t")
             assert "DETACHED" in headline(pilot)
-            await press(pilot, "f8")
+            await press(pilot, "f6")
             await until(pilot, lambda: f"DETACHED {other} on sprout" in headline(pilot))
             assert "heard hi" in words(pilot)  # the conversation stays
-            await press(pilot, "f8")
+            await press(pilot, "f6")
             await until(pilot, lambda: f"DETACHED {before} on sprout" in headline(pilot))
             assert {Path(one).name for one in app.state.recent_adapters} == {"adapters", "beside"}
 

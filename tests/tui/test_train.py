@@ -124,12 +124,12 @@ def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
     assert bridge.free_folder() == "adapters-2"
 
 
-def test_the_memory_verdict_follows_the_form(fakes: list[str], tmp_path: Path) -> None:
+def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
     data = tmp_path / "chats.jsonl"
     data.write_text('{"prompt": "a", "completion": "b"}\n' * 10)
 
     async def test() -> None:
-        app = ShadowApp(fakes)
+        app = ShadowApp(FAKE_WORKER)
         async with shown(app, WIDE) as pilot:
             await app.train_with({"model": "sprout", "data": str(data)})
             await until(pilot, lambda: "✔ Memory: Fits: 8 GB of 8 GB." in words(pilot))

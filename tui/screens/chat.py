@@ -43,7 +43,7 @@ attached, detached, base. The conversation stays.
 - `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew
 - `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
 - `Ctrl+S` saves, `Ctrl+L` loads a conversation · `Ctrl+G` system message and sampling
-- `F8` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
+- `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
     ChatScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
@@ -51,7 +51,7 @@ attached, detached, base. The conversation stays.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "mode", "Mode", id="chat-mode", priority=True),
-        Binding("f8", "next_adapter", "Adapter", id="chat-adapter", priority=True),
+        Binding("f6", "next_adapter", "Adapter", id="chat-adapter", priority=True),
         Binding("ctrl+r", "again", "Again", id="chat-again", priority=True),
         Binding("ctrl+e", "edit", "Edit", id="chat-edit", priority=True),
         Binding("ctrl+y", "copy", "Copy", id="chat-copy", priority=True),

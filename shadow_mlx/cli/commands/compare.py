@@ -83,8 +83,8 @@ def _measure(args: argparse.Namespace) -> Comparison:
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.jobs import compare
     from shadow_mlx.events import StopToken
+    from shadow_mlx.jobs import compare
 
     stop = StopToken()
     bar = tqdm(total=1, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())
