@@ -185,19 +185,19 @@ def fetched(name: str, done: int, total: int) -> str:
 
 def _verdict(model: m.ModelView) -> str:
     """Whether the weights fit, in two words; the training estimate is another matter."""
-    memory = bridge.memory_of_machine()
-    if not memory or not model.size_bytes:
+    machine = bridge.memory_of_machine()
+    if not machine or not model.size_bytes:
         return ""
-    share = model.size_bytes / memory
+    share = model.size_bytes / machine
     return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
 
 
 def _memory(model: m.ModelView) -> str:
-    memory = bridge.memory_of_machine()
-    if not memory:
+    machine = bridge.memory_of_machine()
+    if not machine:
         return ""
     return (
-        f"The weights take {gigabytes(model.size_bytes)} of this machine's {gigabytes(memory)}; "
+        f"The weights take {gigabytes(model.size_bytes)} of this machine's {gigabytes(machine)}; "
         "training needs room beside them."
     )
 

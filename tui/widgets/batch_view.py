@@ -16,6 +16,7 @@ from shadow_mlx.terminal import visible
 from tui import comparison
 from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
+from tui.widgets.divider import Divider
 
 
 class BatchView(Vertical):
@@ -31,8 +32,9 @@ class BatchView(Vertical):
     BatchView #figures { height: auto; max-height: 8; }
     BatchView .caption { height: 1; padding: 0 1; color: $text-muted; }
     BatchView #matrix { height: auto; max-height: 8; }
-    BatchView #examples { height: 1fr; min-height: 4; }
-    BatchView #detail { height: 2fr; border-top: solid $panel-lighten-2; padding: 0 1; }
+    BatchView #each { height: 1fr; }
+    BatchView #examples { height: 1fr; }
+    BatchView #detail { height: 60%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", id="compare-filter"),
@@ -59,9 +61,11 @@ class BatchView(Vertical):
         )
         yield DataTable(id="matrix")
         yield Static(id="chosen", classes="caption", markup=False)
-        yield DataTable(id="examples", cursor_type="row")
-        with VerticalScroll(id="detail"):
-            yield Static(id="one", markup=False)
+        with Vertical(id="each"):
+            yield DataTable(id="examples", cursor_type="row")
+            yield Divider("compare", rows=True)
+            with VerticalScroll(id="detail"):
+                yield Static(id="one", markup=False)
 
     def show(self, figures: Mapping[str, Any]) -> None:
         """Put a comparison in, all examples shown."""
