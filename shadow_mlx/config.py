@@ -50,9 +50,7 @@ class ShadowConfig(Options):
         help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
         "a path or hub id takes a small model or a pretrained shadow",
     )
-    shadow_layers: int | None = option(
-        None, group="shadow", minimum=1, help="layers of the mirror (default: 1)"
-    )
+    shadow_layers: int = option(2, group="shadow", minimum=1, help="layers of the mirror")
     shadow_hidden_size: int | None = option(
         None, group="shadow", minimum=1, help="width of the mirror (default: the backbone's)"
     )
@@ -93,7 +91,7 @@ class ShadowConfig(Options):
             f"--{name.replace('_', '-')}: an explicit --shadow defines its own architecture; "
             "leave this flag out"
             for name in self.MIRROR_ONLY
-            if getattr(self, name) is not None
+            if getattr(self, name) != getattr(type(self), name)
         ]
 
 
@@ -177,7 +175,7 @@ class TrainConfig(ColumnConfig, ShadowConfig):
     )
     batch_size: int = option(8, minimum=1, unit="examples", help="examples in one step")
     learning_rate: float = option(
-        3e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
+        1e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
     )
     seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")
 

@@ -91,7 +91,8 @@ def save_original(
         ours |= {"backbone_name": record.backbone_name, "shadow": record.config.shadow}
         ours["aux_weight"] = record.config.aux_weight
         plain = {theirs: options[name] for name, theirs in _FIELDS.items()}
-        plain["num_shadow_layers"] = plain["num_shadow_layers"] or 1
+        if record.config.shadow != "mirror":
+            plain["num_shadow_layers"] = 1  # the package's default, which it does not look at then
         plain["gate_hidden_size"] = plain["gate_hidden_size"] or record.config.rank
         return {**plain, "modules_to_save": [], OURS: ours}
 
@@ -165,8 +166,7 @@ def read_original_record(folder: Path) -> AdapterRecord:
     options = {name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values}
     options |= {"sharing": "layer", "aux_weight": ours.get("aux_weight", _AUX_WEIGHT)}
     if ours.get("shadow", "mirror") != "mirror":
-        options = {k: v for k, v in options.items() if k not in ShadowConfig.MIRROR_ONLY}
-        options["shadow"] = ours["shadow"]
+        options = _without_mirror(options) | {"shadow": ours["shadow"]}
     try:
         config = ShadowConfig.from_mapping(options, where="as our option")
     except ConfigError as error:
@@ -178,8 +178,11 @@ def read_original_record(folder: Path) -> AdapterRecord:
 
 
 def _explicit(config: ShadowConfig, shadow: str) -> ShadowConfig:
-    blank = dict.fromkeys(ShadowConfig.MIRROR_ONLY)
-    return ShadowConfig.from_mapping({**config.to_mapping(), **blank, "shadow": shadow})
+    return ShadowConfig.from_mapping(_without_mirror(config.to_mapping()) | {"shadow": shadow})
+
+
+def _without_mirror(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in ShadowConfig.MIRROR_ONLY}
 
 
 def _attach(

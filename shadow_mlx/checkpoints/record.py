@@ -123,6 +123,8 @@ class AdapterRecord:
         """The file's content. ``blocks`` is the path of the blocks in transformers' model."""
         assert self.backbone is not None
         options = self.config.to_mapping()
+        if self.config.shadow != "mirror" or self.config.shadow_layers == 1:
+            options["shadow_layers"] = None  # what PEFT itself writes for both
         narrower = self.config.shadow_hidden_size not in (None, self.backbone.hidden_size)
         return {
             **dict.fromkeys(_MUST_BE_EMPTY),
@@ -196,6 +198,10 @@ def read_record(folder: Path) -> AdapterRecord:
     options: dict[str, Any] = {
         name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values
     }
+    if options.get("shadow_layers", ...) is None:  # an explicit shadow, or a mirror of one layer
+        del options["shadow_layers"]
+        if options.get("shadow", "mirror") == "mirror":
+            options["shadow_layers"] = 1
     options["sharing"] = ours.get("sharing", "layer")
     options |= {key: ours.get(key) for key in ("shadow_kv_heads", "shadow_head_dim")}
     try:

@@ -222,5 +222,5 @@ def _network(
     if config.shadow != "mirror":
         return build_explicit(recorded) if recorded else load_explicit(Path(config.shadow))
     if recorded:
-        return build_mirror(decoder, recorded, config.shadow_layers or 1)
+        return build_mirror(decoder, recorded, config.shadow_layers)
     return new_mirror(decoder, backbone_config, config)

@@ -57,7 +57,7 @@ def new_mirror(
         ConfigError: A width cannot be set for this architecture, has no effect on the mirror's
             layers, or the widths do not fit each other.
     """
-    layers = config.shadow_layers or 1
+    layers = config.shadow_layers
     network = build_mirror(backbone, mirror_model_config(backbone, backbone_config, config), layers)
     kind = _kind(network.decoder)
     for option in _WIDTHS:

@@ -93,7 +93,7 @@ def test_a_depth_shared_adapter_has_exactly_pefts_tensors(
         update_hidden_size=6,
         alpha=0.7,
         aux_weight=0.3,
-        **(narrow if embeddings == "projected" else {}),
+        **(narrow if embeddings == "projected" else {"shadow_layers": 1}),
     )
     model, config = load_model(folder)
     attached = attach(model, config, options)
