@@ -70,7 +70,7 @@ CASES = (
     ),
     Case("large vocabulary", {"vocab_size": 50304}, rows=2, width=128, trained=200),
     Case("narrow shadow", options={"shadow_hidden_size": 128, "shadow_intermediate_size": 256}),
-    Case("two shadow layers", options={"shadow_layers": 2}),
+    Case("one shadow layer", options={"shadow_layers": 1}),
     Case("accumulated over 4 batches", options={"grad_accumulation_steps": 4}, rows=2),
     Case("large weights, small batch", {"hidden_size": 512, "vocab_size": 16384}, rows=1, width=64,
          trained=40),

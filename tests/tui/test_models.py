@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from shadow_mlx.worker.messages import ModelView
 from tests.hub_server import FakeHub, fake_hub
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.home import models_line
 from tui.screens.models import fetched
 
-ROOT = Path(__file__).resolve().parents[2]
 MB = 1 << 20
 
 
@@ -28,7 +29,6 @@ def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub
     with fake_hub() as running:
         running.repos["models/owner/large"] = remote
         for name, value in {
-            "PYTHONPATH": str(ROOT),
             "HF_HOME": str(own_place.parent / "home"),
             "HF_ENDPOINT": running.url,
             "HF_HUB_OFFLINE": "0",
@@ -61,18 +61,29 @@ def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None:
     run(test())
 
 
-async def ask_for(pilot: object, name: str) -> None:
-    await press(pilot, "d")  # type: ignore[arg-type]
-    await until(pilot, lambda: "Id on the Hugging Face hub" in words(pilot))  # type: ignore[arg-type]
-    await press(pilot, "ctrl+u", *name, "enter")  # type: ignore[arg-type]
+async def ask_for(pilot: Pilot[Any], name: str) -> None:
+    await press(pilot, "d")
+    await until(pilot, lambda: "Id on the Hugging Face hub" in words(pilot))
+    await press(pilot, "ctrl+u", *name, "enter")
+
+
+def test_whether_training_a_model_fits_is_told_when_the_cursor_rests_on_it() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await press(pilot, "2")
+            verdict = "on the longest examples that they allow: ✔ Memory: Fits: 8 GB of 8 GB."
+            await until(pilot, lambda: verdict in words(pilot))
+            await press(pilot, "down", "down")
+            await until(pilot, lambda: "its blocks are others" in words(pilot))
+            assert "Memory:" not in words(pilot)
+            await press(pilot, "t")
+            await until(pilot, lambda: "its blocks are others" in told(pilot))
+
+    run(test())
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_home_tells_the_models_and_the_first_step(
-    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
+def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -> None:
     async def test() -> None:
         async with shown(ShadowApp(), size) as pilot:
             await until(pilot, lambda: "Models here: sprout (" in words(pilot))
