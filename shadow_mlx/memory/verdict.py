@@ -89,7 +89,8 @@ def suggestions(
         memory: See there.
     """
     found = []
-    for kind in (_recompute, _fewer_rows, _four_bits, _narrower_shadow, _shorter):
+    kinds = (_recompute, _shallower_shadow, _fewer_rows, _four_bits, _narrower_shadow, _shorter)
+    for kind in kinds:
         if (suggestion := _least(config, list(kind(config, batch)), memory)) is not None:
             found.append(suggestion)
     if found:
@@ -152,6 +153,11 @@ def _fewer_rows(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Chan
 
 def _four_bits(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
     yield _Change({}, batch, quantized=True)
+
+
+def _shallower_shadow(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    if config.shadow == "mirror" and config.shadow_layers > 1:
+        yield _Change({"shadow_layers": 1}, batch)
 
 
 def _narrower_shadow(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
