@@ -43,7 +43,7 @@ from tui import bridge
 from tui.app import ShadowApp
 from tui.screens import home
 from tui.screens import run as run_screen
-from tui.screens.compare import CompareScreen
+from tui.widgets.side_by_side import SideBySide
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = (NARROW, WIDE)
@@ -73,7 +73,7 @@ async def runs(pilot: Pilot[Any]) -> None:
 
 async def models(pilot: Pilot[Any]) -> None:
     await press(pilot, "2")
-    await until(pilot, lambda: "Talkie" in words(pilot) and "sprout" in words(pilot))
+    await until(pilot, lambda: "Talkie" in words(pilot) and "Memory:" in words(pilot))
 
 
 async def data(pilot: Pilot[Any]) -> None:
@@ -90,6 +90,7 @@ async def train(pilot: Pilot[Any]) -> None:
     _app(pilot).remember(form={"data": "orders.jsonl", "model": "sprout", "epochs": "2"})
     await press(pilot, "4")
     await until(pilot, lambda: "54 examples to learn from" in words(pilot))
+    await until(pilot, lambda: "Memory:" in words(pilot))
 
 
 async def one_run(pilot: Pilot[Any]) -> None:
@@ -105,7 +106,7 @@ async def chat(pilot: Pilot[Any]) -> None:
         await say(pilot, message)
         await until(pilot, lambda: "answering" not in words(pilot) and "55/s" in words(pilot))
         await press(pilot, "ctrl+t")
-    await until(pilot, lambda: "BASE the untuned" in words(pilot))
+    await until(pilot, lambda: "BASE" in words(pilot))
 
 
 async def compare(pilot: Pilot[Any]) -> None:
@@ -113,9 +114,8 @@ async def compare(pilot: Pilot[Any]) -> None:
     await press(pilot, "6")
     await until(pilot, lambda: "type a prompt" in words(pilot))
     await say(pilot, "bring me the red cup")
-    screen = _app(pilot).screen
-    assert isinstance(screen, CompareScreen)
-    await until(pilot, lambda: len(screen.answers) == 3 and "type a prompt" in words(pilot))
+    columns = _app(pilot).screen.query_one(SideBySide)
+    await until(pilot, lambda: len(columns.answers) == 3 and "type a prompt" in words(pilot))
 
 
 async def compare_file(pilot: Pilot[Any]) -> None:
@@ -125,8 +125,7 @@ async def compare_file(pilot: Pilot[Any]) -> None:
     await press(pilot, "ctrl+r")
     await until(pilot, lambda: "Test file" in words(pilot))
     await press(pilot, *"orders.jsonl", "enter")
-    await until(pilot, lambda: "FIXED 1, REGRESSED 1" in words(pilot))
-    await until(pilot, lambda: "type a prompt" in words(pilot))
+    await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
 
 
 async def help_panel(pilot: Pilot[Any]) -> None:
