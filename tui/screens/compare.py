@@ -57,7 +57,7 @@ differs from **attached** is underlined.
     DEFAULT_CSS = """
     CompareScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
     CompareScreen #prompt { margin: 0 1; height: 1; }
-    CompareScreen.-low #detail { display: none; }
+    CompareScreen.-low #detail, CompareScreen.-low Divider { display: none; }
     CompareScreen BatchView { display: none; }
     CompareScreen.-batch BatchView { display: block; }
     CompareScreen.-batch SideBySide, CompareScreen.-batch #prompt { display: none; }
