@@ -212,6 +212,20 @@ def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() -> Non
     run(test())
 
 
+def test_the_line_between_list_and_example_moves() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _measured(pilot)
+            detail = pilot.app.screen.query_one("#detail")
+            before = detail.outer_size.height
+            await press(pilot, "f9")
+            await until(pilot, lambda: detail.outer_size.height < before)
+            await press(pilot, "f8")
+            await until(pilot, lambda: detail.outer_size.height == before)
+
+    run(test())
+
+
 def test_how_many_examples_is_the_persons_choice_and_is_kept() -> None:
     async def test() -> None:
         app = ShadowApp(FAKE_WORKER)
