@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from shadow_mlx.config import MODES
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge, finder
@@ -25,9 +26,6 @@ from tui.screens.settings import ChatSettings, SettingsDialog
 from tui.screens.weights import WeightsDialog, known_weights
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
-
-MODES = ("attached", "detached", "base")
-
 
 class ChatScreen(ConversationPage):
     """One conversation with one loaded model."""
@@ -290,8 +288,8 @@ attached, detached, base. The conversation stays.
         if len(ring) < 2:
             self.ui.tell("No other adapter is known; ctrl+o opens one by its folder.")
             return
-        now = self._weights[1]
-        at = ring.index(str(Path(now).resolve())) if now else -1
+        now = str(Path(self._weights[1]).resolve()) if self._weights[1] else ""
+        at = ring.index(now) if now in ring else -1  # it may have been removed meanwhile
         self.load(None, ring[(at + 1) % len(ring)])
 
     @work(exclusive=True, group="open")

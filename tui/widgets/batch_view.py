@@ -81,6 +81,8 @@ class BatchView(Vertical):
         against = [f"against {visible(name)}" for name in models]
         _fill(matrix, ("model", *against), comparison.matrix(figures))
         matrix.display = len(models) > 1
+        # On a busy machine a table that was just filled was seen to stay at height 0.
+        self.call_after_refresh(matrix.refresh, layout=True)
         self._list()
         self.query_one("#examples").focus()
 
