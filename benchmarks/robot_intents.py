@@ -3,7 +3,7 @@
     python -m benchmarks.robot_intents [--folder FOLDER] [--steps N] [--seed N]
 
 Trains with the default options (sharing over the depth), with a module for each layer, and with
-mlx-lm's LoRA (rank 8, every linear layer of every block) at two learning rates; then asks all of
+mlx-lm's LoRA (rank 8, every linear layer of every block) at three learning rates; then asks all of
 them, and the untuned backbone, the questions of the test file. What is trained already is not
 trained again.
 """
@@ -35,7 +35,7 @@ from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
 
-LORA_RATES = (4e-4, 1e-3)
+LORA_RATES = (2e-4, 4e-4, 1e-3)
 MAX_TOKENS = 96
 
 

@@ -18,8 +18,8 @@ from textual.pilot import Pilot
 from tests.tui.support import picture, press, run, say, shown, until, words
 from tui import bridge
 from tui.app import ShadowApp
-from tui.screens.compare import CompareScreen
 from tui.screens.data import DataScreen
+from tui.widgets.side_by_side import SideBySide
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "screenshots"
@@ -102,9 +102,8 @@ async def _compare(app: ShadowApp, pilot: Pilot[Any]) -> None:
     await press(pilot, "escape", "6")
     await until(pilot, lambda: "type a prompt" in words(pilot), PATIENCE)
     await say(pilot, REQUEST)
-    screen = app.screen
-    assert isinstance(screen, CompareScreen)
-    await until(pilot, lambda: len(screen.answers) == 3, PATIENCE)
+    columns = app.screen.query_one(SideBySide)
+    await until(pilot, lambda: len(columns.answers) == 3, PATIENCE)
     await until(pilot, lambda: "type a prompt" in words(pilot))
     _take(app, "compare")
 

@@ -201,7 +201,20 @@ class ShadowApp(App[None]):
                     self.run_action, one.action, node
                 ),
             )
+        yield SystemCommand(
+            "Change keys", "other keys for what this page can do", lambda: self._change_keys(screen)
+        )
         yield from super().get_system_commands(screen)
+
+    def _change_keys(self, page: Screen[Any]) -> None:
+        from tui.screens.keys import KeysDialog
+
+        self.push_screen(KeysDialog(page))
+
+    def bind_keys(self, keys: dict[str, str]) -> None:
+        """Other keys from now on; ``keys`` maps ids of bindings to the keys that are not theirs."""
+        self.remember(keys=keys)
+        self.set_keymap(keys)
 
     def action_go(self, name: str) -> None:
         """Show a page."""

@@ -63,12 +63,14 @@ class StoppedClock:
 
 async def newcomer(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "a first run, all filled in" in words(pilot))
+    await until(pilot, lambda: "Models here:" in words(pilot))
 
 
 async def runs(pilot: Pilot[Any]) -> None:
     _write_run(Path("first"), 300, NOW - 86_400 * 2)
     _write_run(write_adapter(Path("second")), 200, NOW - 300)
     await until(pilot, lambda: "second" in words(pilot) and "first" in words(pilot))
+    await until(pilot, lambda: "Models here:" in words(pilot))
 
 
 async def models(pilot: Pilot[Any]) -> None:
@@ -129,6 +131,7 @@ async def compare_file(pilot: Pilot[Any]) -> None:
 
 
 async def help_panel(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: "Models here:" in words(pilot))
     await press(pilot, "f1")
     await until(pilot, lambda: "Every run in this" in words(pilot))
 

@@ -7,10 +7,12 @@ from functools import partialmethod
 from pathlib import Path
 
 import pytest
+from textual.widgets import DataTable
 
-from tests.tui.support import NARROW, ROOT, WIDE, press, run, shown, text, until
+from tests.tui.support import NARROW, ROOT, WIDE, press, run, shown, text, told, until
 from tui import app as app_module
 from tui.app import PAGES, ShadowApp
+from tui.screens.keys import KeysDialog
 
 
 def test_the_ui_process_never_imports_mlx() -> None:
@@ -107,6 +109,40 @@ def test_keys_can_be_rebound() -> None:
         async with shown(ShadowApp()) as pilot:
             await press(pilot, "ctrl+t")
             assert pilot.app.current_mode == "chat"
+
+    run(test())
+
+
+def test_keys_are_changed_in_a_dialog_and_kept() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp()) as pilot:
+            await press(pilot, "ctrl+p", *"change keys")
+            await until(pilot, lambda: "other keys for what this page" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "Enter: another key" in text(pilot))
+            dialog = pilot.app.screen
+            assert isinstance(dialog, KeysDialog)
+            table = dialog.query_one(DataTable)
+            at = [str(table.get_row_at(i)[0]) for i in range(table.row_count)].index("First run")
+            table.move_cursor(row=at)
+            await press(pilot, "enter", "c")  # taken
+            await until(pilot, lambda: "c is the key of: Chat" in told(pilot))
+            await press(pilot, "enter", "escape")
+            await press(pilot, "enter", "z")
+            await until(pilot, lambda: str(table.get_row_at(at)[1]) == "z")
+            assert pilot.app.state.keys == {"home-guided": "z"}
+            await press(pilot, "escape", "g")
+            assert pilot.app.current_mode == "home"
+            await press(pilot, "z")
+            await until(pilot, lambda: pilot.app.current_mode == "train")
+            await press(pilot, "f2", "ctrl+p", *"change keys")
+            await until(pilot, lambda: "other keys for what this page" in text(pilot))
+            await press(pilot, "enter")
+            table = pilot.app.screen.query_one(DataTable)
+            table.move_cursor(row=at)
+            await press(pilot, "backspace")
+            await until(pilot, lambda: str(table.get_row_at(at)[1]) == "g")
+            assert pilot.app.state.keys == {}
 
     run(test())
 

@@ -27,6 +27,7 @@ from tui.screens.weights import WeightsDialog, known_weights
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
 
+
 class ChatScreen(ConversationPage):
     """One conversation with one loaded model."""
 
@@ -61,7 +62,7 @@ attached, detached, base. The conversation stays.
 
     def __init__(self) -> None:
         super().__init__()
-        self.mode = "attached"
+        self.mode: str = "attached"
         self._loaded: m.Loaded | None = None
         self._loading: Weights | None = None
         self._weights: Weights = (None, None)
@@ -222,7 +223,7 @@ attached, detached, base. The conversation stays.
 
     def action_mode(self) -> None:
         """The next weights answer."""
-        modes = [mode for mode in MODES if self._loaded and mode in self._loaded.modes]
+        modes: list[str] = [mode for mode in MODES if self._loaded and mode in self._loaded.modes]
         if len(modes) < 2:
             self.ui.tell("Only one mode is loaded; ctrl+o opens an adapter.")
             return

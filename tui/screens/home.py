@@ -21,11 +21,14 @@ from shadow_mlx.worker import messages as m
 from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
+from tui.widgets.tables import fill
 from tui.words import SIGNS, ago, gigabytes, short, sparkline
 
 REFRESH_SECONDS = 2.0
 MODELS_AFTER_SECONDS = 0.5
 """The models are looked up a moment after the first picture, in a child."""
+
+COLUMNS = ("State", "Run", "Steps", "Best loss", "Losses", "Model", "Changed")
 
 MODELS_SHOWN = 3
 
@@ -51,7 +54,8 @@ class HomePage(Page):
 Every run in this folder and below it, whoever started it, newest first.
 
 `Enter` opens one, `c` chats with it, `g` prepares a first run on the bundled model and data.
-Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
+Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name; *Change keys* there
+gives them other keys.
 """
     DEFAULT_CSS = """
     HomePage #welcome { height: auto; padding: 1 2; }
@@ -136,12 +140,8 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
         first = not self._runs
         self._runs = message.runs
         row = table.cursor_row
-        table.clear(columns=True)
-        wide = self.size.width >= 100
-        names = ["State", "Run", "Steps", "Best loss", "Losses", "Model", "Changed"]
-        table.add_columns(*(names if wide else names[:5]))
-        for run in message.runs:
-            table.add_row(*self._cells(run)[: None if wide else 5], key=str(run.folder))
+        shown = len(COLUMNS) if self.size.width >= 100 else 5
+        fill(table, COLUMNS[:shown], [self._cells(run)[:shown] for run in message.runs])
         table.move_cursor(row=row)
         if first and message.runs and self.focused is None:
             table.focus()
@@ -169,8 +169,8 @@ Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name.
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
-        if event.row_key.value:
-            self.ui.show_run(Path(event.row_key.value))
+        if event.cursor_row < len(self._runs):
+            self.ui.show_run(self._runs[event.cursor_row].folder)
 
     def _chosen(self) -> bridge.RunSummary | None:
         row = self.query_one(DataTable).cursor_row

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +16,7 @@ from tui import bridge, memory
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
+from tui.widgets.tables import fill
 from tui.words import bar, gigabytes
 
 QUIET_SECONDS = 0.4
@@ -77,19 +77,18 @@ The models that come along, those in folders here, and those in the hub's cache.
         except ChildError as error:
             self._note(f"! {error}")
             return
-        table = self.query_one(DataTable)
-        table.clear(columns=True)
-        table.add_columns(*COLUMNS)
-        for model in self._models:
-            cells = (
-                model.name,
+        rows = [
+            (
+                visible(model.name),
                 gigabytes(model.size_bytes),
-                model.quantization,
-                model.architecture,
+                visible(model.quantization),
+                visible(model.architecture),
                 model.where,
                 _verdict(model) if model.supported else "✘ not supported",
             )
-            table.add_row(*(Text(visible(cell)) for cell in cells))
+            for model in self._models
+        ]
+        fill(self.query_one(DataTable), COLUMNS, rows)
         self._describe()
 
     def on_data_table_row_highlighted(self) -> None:

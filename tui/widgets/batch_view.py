@@ -17,6 +17,7 @@ from tui import comparison
 from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
 from tui.widgets.divider import Divider
+from tui.widgets.tables import fill
 
 
 class BatchView(Vertical):
@@ -76,13 +77,11 @@ class BatchView(Vertical):
         self._first, self._second = models[0], models[-1]
         notice = " · ".join(filter(None, (heading(figures), incomplete(figures))))
         self.query_one("#notice", Static).update(visible(notice))
-        _fill(self.query_one("#figures", DataTable), comparison.columns(), comparison.rows(figures))
+        fill(self.query_one("#figures", DataTable), comparison.columns(), comparison.rows(figures))
         matrix = self.query_one("#matrix", DataTable)
         against = [f"against {visible(name)}" for name in models]
-        _fill(matrix, ("model", *against), comparison.matrix(figures))
+        fill(matrix, ("model", *against), comparison.matrix(figures))
         matrix.display = len(models) > 1
-        # On a busy machine a table that was just filled was seen to stay at height 0.
-        self.call_after_refresh(matrix.refresh, layout=True)
         self._list()
         self.query_one("#examples").focus()
 
@@ -92,7 +91,7 @@ class BatchView(Vertical):
         )
         pair = [self._first, self._second] if self._first != self._second else [self._first]
         table = self.query_one("#examples", DataTable)
-        _fill(
+        fill(
             table,
             ("line", *map(visible, pair), "question"),
             [
@@ -170,10 +169,3 @@ class BatchView(Vertical):
         if words is not None:
             self._words = "" if words == "-" else words
             self._list()
-
-
-def _fill(table: DataTable[Any], columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    table.clear(columns=True)
-    table.add_columns(*map(Text, columns))
-    for row in rows:
-        table.add_row(*map(Text, row))
