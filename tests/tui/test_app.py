@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable
 
-from tests.tui.support import NARROW, ROOT, WIDE, press, run, shown, text, told, until
+from tests.tui.support import FAKE_WORKER, NARROW, ROOT, WIDE, press, run, shown, text, told, until
 from tui import app as app_module
 from tui.app import PAGES, ShadowApp
 from tui.screens.keys import KeysDialog
@@ -98,6 +98,19 @@ def test_the_theme_is_kept() -> None:
         again = ShadowApp()
         async with shown(again):
             assert again.theme == "textual-light"
+
+    run(test())
+
+
+def test_function_keys_change_the_page_from_a_field_too() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+            await press(pilot, "5", "1")  # a digit is text there
+            assert pilot.app.current_mode == "chat"
+            for number, name in enumerate(PAGES, 2):
+                await press(pilot, f"f{number}")
+                assert pilot.app.current_mode == name
+                await press(pilot, "f6")
 
     run(test())
 

@@ -24,6 +24,8 @@ digits change the page.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+j", "new_line", "New line", show=False),
+        # A text area would select everything; here as everywhere it changes the page.
+        Binding("f7", "app.go('compare')", show=False),
     ]
 
     class Sent(Message):
