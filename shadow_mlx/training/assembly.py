@@ -88,6 +88,9 @@ def assemble(
         seed=config.seed,
         group=group,
     )
+    if not step.is_compiled:
+        name = backbone_config.get("model_type")
+        recorder.note("info", f"MLX cannot compile {name}: it trains, but slower than others")
     validator = sampler = None
     if valid is not None:
         # Shuffled by the seed, so that a few batches are a fair sample of the file.

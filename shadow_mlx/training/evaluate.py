@@ -14,6 +14,7 @@ import mlx.nn as nn
 
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import Supervised, both_losses, supervised
 
 
@@ -63,8 +64,8 @@ class Validator:
         self.plan = plan
         self.batches = plan.batches_per_epoch if batches < 0 else batches
         self.group = group or mx.distributed.init()
-        self._losses: Callable[[tuple[mx.array, ...]], mx.array] = mx.compile(
-            self._score, inputs=[model.state]
+        self._losses: Callable[[tuple[mx.array, ...]], mx.array] = (
+            mx.compile(self._score, inputs=[model.state]) if can_be_compiled(model) else self._score
         )
 
     def __call__(self, abandoned: Callable[[], bool] = lambda: False) -> Scores | None:

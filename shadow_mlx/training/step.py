@@ -20,6 +20,7 @@ import numpy as np
 from mlx.utils import tree_map
 
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import Supervised, both_losses
 
 Sums = tuple[Any, mx.array]
@@ -55,6 +56,7 @@ class TrainingStep:
 
     Attributes:
         traces: How often a function was traced for new shapes.
+        is_compiled: Whether MLX can record the model; if not, every step runs as it is written.
     """
 
     def __init__(
@@ -78,8 +80,11 @@ class TrainingStep:
         self._gradients = nn.value_and_grad(model, self._loss)
         rest = [optimizer.state, mx.random.state]
         self._changing = [model.shadow.state, *rest]
-        compiled: Callable[..., Any] = partial(
-            mx.compile, inputs=[model.state, *rest], outputs=self._changing
+        self.is_compiled = can_be_compiled(model)
+        compiled: Callable[..., Any] = (
+            partial(mx.compile, inputs=[model.state, *rest], outputs=self._changing)
+            if self.is_compiled
+            else lambda function: function
         )
         self._one_batch = compiled(self._sum_and_update)
         self._first_batch = compiled(self._sum)
