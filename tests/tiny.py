@@ -55,7 +55,10 @@ def write_tiny_backbone(
 
 
 def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
-    """A shadow that is random everywhere on the backbone in ``folder``, and the tokenizer."""
+    """A shadow that is random everywhere on the backbone in ``folder``, and the tokenizer.
+
+    Its greedy answers do not end by themselves: tests of stopping rely on it.
+    """
     import mlx.core as mx
     from mlx.utils import tree_flatten, tree_unflatten
     from mlx_lm.utils import load, load_config
@@ -64,7 +67,8 @@ def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
     from shadow_mlx.shadow.attached import attach
 
     backbone, tokenizer = load(str(folder))
-    model = attach(backbone, load_config(folder), ShadowConfig(rank=4), seed=3)
+    config = ShadowConfig(rank=4, shadow_layers=1)
+    model = attach(backbone, load_config(folder), config, seed=3)
     named = tree_flatten(model.shadow.trainable_parameters())
     keys = mx.random.split(mx.random.key(7), len(named))
     noisy = [

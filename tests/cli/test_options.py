@@ -113,7 +113,7 @@ def test_missing_folder_and_binary_files(tmp_path: Path) -> None:
         (["--learning-rate", "0"], "--learning-rate: must be more than 0"),
         (["--alpha", "nan"], "--alpha: expected a number, found nan"),
         (["--iters", "5", "--epochs", "1"], "--iters and --epochs"),
-        (["--shadow", "folder", "--shadow-layers", "2"], "--shadow-layers: an explicit --shadow"),
+        (["--shadow", "folder", "--shadow-layers", "3"], "--shadow-layers: an explicit --shadow"),
     ],
 )
 def test_ranges_and_contradictions_name_the_flag(flags: list[str], says: str) -> None:
