@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ from tests.tiny import tiny_attached_model, write_tiny_backbone
 
 if TYPE_CHECKING:
     from shadow_mlx.shadow.attached import AttachedModel
+
+# A job in the background is started with Ctrl-C ignored, and hands that on: the programs that are
+# interrupted here would not notice.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
