@@ -182,7 +182,7 @@ def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None
             app.show_run(mine)
             await until(pilot, lambda: "★ best" in words(pilot))
             await press(pilot, "o")
-            await until(pilot, lambda: "other: rank: 8 | 32" in words(pilot))
+            await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
 
     run(test())
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, write_text
@@ -277,12 +277,6 @@ def discard(folder: Path) -> None:
             shutil.rmtree(run.run)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def differing(a: TrainConfig, b: TrainConfig) -> list[tuple[str, Any, Any]]:
-    """The options in which two runs differ, as (name, first, second)."""
-    one, two = a.to_mapping(), b.to_mapping()
-    return [(name, one[name], two[name]) for name in one if one[name] != two[name]]
 
 
 def _process_of(folder: Path) -> int | None:

@@ -237,8 +237,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         for other in self._others:
             theirs = bridge.read_config(other)
             if mine is not None and theirs is not None:
-                differing = bridge.differing(mine, theirs)
-                found[other.name] = [one for one in differing if one[0] != "adapter_path"]
+                found[other.name] = mine.differing(theirs, ignoring=("adapter_path",))
         return found
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
