@@ -6,9 +6,10 @@ This module imports nothing heavy: ``--help`` must answer at once.
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shadow_mlx.options import Options, option
 
@@ -17,6 +18,7 @@ Mode = Literal["attached", "detached", "base"]
 OptimizerName = Literal["adamw", "adam", "sgd", "adafactor", "lion", "muon"]
 ScheduleName = Literal["cosine", "linear", "constant"]
 LengthPolicy = Literal["truncate", "drop"]
+Thinking = Literal["auto", "on", "off"]
 
 MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 BUNDLED_MODEL = "sprout"
@@ -152,7 +154,56 @@ class ColumnConfig(Options):
 
 
 @dataclass(frozen=True)
-class TrainConfig(ColumnConfig, ShadowConfig):
+class TemplateConfig(Options):
+    """How the chat template is used: in training, and in the same way whenever it is asked."""
+
+    thinking: Thinking = option(
+        "auto",
+        group="template",
+        help="whether the model reasons before it answers, by the chat template's own switch "
+        "(auto: as the template does by itself)",
+    )
+    chat_template_config: str | None = option(
+        None,
+        group="template",
+        metavar="JSON",
+        help="variables of the chat template, such as '{\"enable_thinking\": false}'",
+    )
+
+    def cross_checks(self) -> list[str]:
+        """The variables are a JSON object."""
+        problems = super().cross_checks()
+        if (
+            self.chat_template_config is not None
+            and _json_object(self.chat_template_config) is None
+        ):
+            problems.append(
+                f"--chat-template-config: expected a JSON object, found "
+                f"{self.chat_template_config[:80]!r}"
+            )
+        return problems
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables that ``chat_template_config`` sets."""
+        return _json_object(self.chat_template_config or "{}") or {}
+
+    @property
+    def template(self) -> TemplateConfig:
+        """These options alone, without those of a class that adds its own."""
+        return TemplateConfig(self.thinking, self.chat_template_config)
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True)
+class TrainConfig(ColumnConfig, ShadowConfig, TemplateConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     model: str | None = option(

@@ -14,6 +14,8 @@ import mlx_lm.utils
 
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
+from shadow_mlx.data.ending import turn_end
+from shadow_mlx.data.rendering import ChatTemplate
 from shadow_mlx.errors import InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model
 from shadow_mlx.model_folder import TOKENIZER_FILES
@@ -108,11 +110,15 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
         )
     try:
         config = mlx_lm.utils.load_config(folder)
-        return mlx_lm.utils.load_tokenizer(
+        tokenizer = mlx_lm.utils.load_tokenizer(
             folder,
             {"trust_remote_code": trust_remote_code},
             eos_token_ids=config.get("eos_token_id"),
         )
+        end = turn_end(tokenizer, ChatTemplate(tokenizer))
+        if end is not None:  # base models end a text otherwise than their template ends a turn
+            tokenizer.eos_token_ids = {*tokenizer.eos_token_ids, end}
+        return tokenizer
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ModelError(
             f"{folder}: its tokenizer cannot be loaded ({_first_line(error)}); copy "

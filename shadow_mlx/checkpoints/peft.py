@@ -56,6 +56,7 @@ def save_adapter(
     backbone: str,
     backbone_config: Mapping[str, Any],
     training: Mapping[str, Any] | None = None,
+    template: Mapping[str, Any] | None = None,
     variant: Variant | None = None,
 ) -> None:
     """Write ``adapter_config.json``, ``adapter_model.safetensors`` and ``README.md`` into a folder.
@@ -70,6 +71,7 @@ def save_adapter(
         backbone: Folder or hub id of the backbone, kept as an absolute path or as the id.
         backbone_config: The backbone's ``config.json``.
         training: Figures of the run for the model card, in the order to show them.
+        template: How the chat template was used, as :func:`template_record.to_record` gives it.
         variant: The format asked for, where it must be a certain one.
 
     Raises:
@@ -95,6 +97,7 @@ def save_adapter(
         layout="transformers" if own_network else "mlx-lm",
         not_for_peft=why_not_for_peft(model, backbone_config, own_blocks),
         training=dict(training) if training else None,
+        template=dict(template) if template else None,
     )
     if model.shadow.variant == "original":
         save_original(folder, model, record, own_network)

@@ -105,6 +105,7 @@ class AdapterRecord:
         layout: Whose names the shadow backbone's tensors have.
         not_for_peft: Why PEFT cannot open this adapter; ``None`` when it can.
         training: Summary of the run that made it.
+        template: How the chat template was used in training, the options that are not defaults.
         weights_sha256: Digest of the weights' file.
     """
 
@@ -117,6 +118,7 @@ class AdapterRecord:
     layout: Layout = "transformers"
     not_for_peft: str | None = None
     training: dict[str, Any] | None = None
+    template: dict[str, Any] | None = None
     weights_sha256: str | None = None
 
     def to_json(self, blocks: str) -> dict[str, Any]:
@@ -159,6 +161,7 @@ class AdapterRecord:
             "not_for_peft": self.not_for_peft,
             "backbone": dataclasses.asdict(self.backbone),
             "training": self.training,
+            "template": self.template,
             "weights_sha256": self.weights_sha256,
         }
 
@@ -178,6 +181,7 @@ class AdapterRecord:
                 layout=ours["layout"],
                 not_for_peft=ours["not_for_peft"],
                 training=ours["training"],
+                template=ours.get("template"),  # adapters of before have none
                 weights_sha256=ours["weights_sha256"],
             )
         except (KeyError, TypeError) as error:

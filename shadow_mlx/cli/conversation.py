@@ -12,8 +12,9 @@ from pathlib import Path
 from shadow_mlx.cli.models import cost, describe
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import InputError, ShadowMLXError
-from shadow_mlx.generation.decode import Answer, OnText
-from shadow_mlx.generation.session import ChatSession
+from shadow_mlx.generation.answers import Part
+from shadow_mlx.generation.decode import Answer
+from shadow_mlx.generation.session import ChatSession, OnPart
 from shadow_mlx.generation.transcript import load_transcript, save_transcript
 from shadow_mlx.terminal import visible
 
@@ -23,6 +24,7 @@ HELP = """\
 /base             the untuned backbone answers
 /compare [TEXT]   all of them answer TEXT, or the last message again; MB is what each needs alone
 /system [TEXT]    set the system message, or show it; /system - removes it
+/thoughts         what the model thought before its last answer
 /reset            forget the conversation
 /save FILE        write the conversation, one line of chat data
 /load FILE        go on with a conversation from a file
@@ -44,6 +46,7 @@ class Conversation:
         self._session = session
         self._backbone = backbone
         self._adapter = adapter
+        self._thought = ""  # of the last answer
         self._own_files: set[Path] = set()  # written here, so /save may replace them
         self._commands: dict[str, Callable[[str], None]] = {
             "attached": lambda _: self._switch("attached"),
@@ -54,6 +57,7 @@ class Conversation:
             "reset": self._reset,
             "save": self._save,
             "load": self._load,
+            "thoughts": self._thoughts,
             "help": lambda _: _note(HELP),
         }
 
@@ -104,21 +108,44 @@ class Conversation:
         self._commands[name](rest.strip())
 
     def _answer(self, text: str) -> None:
-        answer = self._session.reply(text, _show)
-        print(flush=True)
+        answer = self._session.reply(text, self._shown())
+        self._end_of(answer)
         if answer.finish_reason != "stop":
             _note(cost(answer))
 
     def _compare(self, text: str) -> None:
-        def begin(mode: Mode) -> OnText:
+        def begin(mode: Mode) -> OnPart:
             print(f"[{mode}] ", end="", flush=True)
-            return _show
+            return self._shown()
 
         def end(mode: Mode, answer: Answer) -> None:
-            print(flush=True)
+            self._end_of(answer)
             _note(f"{mode}: {cost(answer)}")
 
         self._session.compare(text or None, begin, end)
+
+    def _shown(self) -> OnPart:
+        """Prints what is said as it comes; of what is thought, only that it is."""
+        thinking = False
+
+        def show(part: Part, text: str) -> None:
+            nonlocal thinking
+            if part == "words":
+                print(visible(text), end="", flush=True)
+            elif not thinking:
+                thinking = True
+                _note("thinking …")
+
+        return show
+
+    def _end_of(self, answer: Answer) -> None:
+        print(flush=True)
+        self._thought = answer.reasoning
+        if self._thought:
+            _note(f"thought before it: {len(self._thought.split()):,} words; /thoughts shows them")
+
+    def _thoughts(self, _: str) -> None:
+        _note(self._thought or "the last answer came without a reasoning")
 
     def _switch(self, mode: Mode) -> None:
         self._session.switch(mode)
@@ -138,6 +165,7 @@ class Conversation:
         if path.exists() and path not in self._own_files:
             raise InputError(f"{path} exists already; choose another name")
         save_transcript(path, self._session.messages)
+        self._thought = ""  # of the last answer
         self._own_files.add(path)
         _note(f"{path}: {len(self._session.messages)} messages saved")
 
@@ -154,10 +182,6 @@ def _path(name: str, command: str) -> Path:
     if not name:
         raise InputError(f"{command} needs a file's name")
     return Path(name).expanduser()
-
-
-def _show(text: str) -> None:
-    print(visible(text), end="", flush=True)
 
 
 def _note(text: str) -> None:

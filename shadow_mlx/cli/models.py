@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
 from shadow_mlx.model_folder import holds_adapter
 from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from shadow_mlx.data.chat_format import ChatFormat
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,20 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
     return Loaded(model, tokenizer, mode, choice.name, args.adapter_path if attach else None)
 
 
+def chat_format(loaded: Loaded, args: argparse.Namespace) -> ChatFormat:
+    """The tokenizer with its chat template: as the options say, else as in training."""
+    from shadow_mlx.checkpoints.template_record import template_of
+    from shadow_mlx.cli.options import build_options
+    from shadow_mlx.config import TemplateConfig
+    from shadow_mlx.data.chat_format import ChatFormat
+
+    given = build_options(TemplateConfig, args)
+    form = ChatFormat(loaded.tokenizer, template_of(loaded.adapter, given))
+    for note in form.template.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return form
+
+
 def describe(backbone: str, adapter: str | None, mode: Mode) -> str:
     """Which weights answer, in a few words."""
     if mode == "base":
@@ -114,19 +131,6 @@ def utf8(text: str, what: str) -> str:
     except UnicodeEncodeError:
         raise InputError(f"{what}: not valid UTF-8 text") from None
     return text
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """An argparse type: a JSON object."""
-    import json
-
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"expected a JSON object, found {text!r}")
-    return value
 
 
 def cost(answer: Any) -> str:

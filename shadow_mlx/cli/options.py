@@ -31,6 +31,7 @@ GROUP_TITLES = {
     "basic": "run",
     "shadow": "shadow",
     "data": "data",
+    "template": "chat template",
     "optimizer": "optimizer",
     "memory": "memory",
     "report": "reports and checkpoints",

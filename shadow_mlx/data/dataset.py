@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from shadow_mlx.data.notices import Notices, sentences
 
 Tokens = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -26,6 +29,11 @@ class Example:
     supervised: Mask
     truncated: bool = False
 
+    @property
+    def answers(self) -> int:
+        """Stretches of trained tokens."""
+        return int(np.count_nonzero(np.diff(self.supervised.astype(np.int8), prepend=0) == 1))
+
 
 @dataclass
 class EncodingCounts:
@@ -37,9 +45,10 @@ class EncodingCounts:
     dropped_too_long: int = 0
     dropped_unsupervised: int = 0
     split_records: int = 0
-    probed: int = 0
+    answers_cut: int = 0
     tokens: int = 0
     supervised_tokens: int = 0
+    notices: Notices = field(default_factory=Counter)
 
     @property
     def dropped(self) -> int:
@@ -58,16 +67,17 @@ class EncodingCounts:
                 f"{self.dropped_unsupervised:,} examples are dropped: no trained token is left "
                 "within --max-seq-length"
             )
+        if self.answers_cut:
+            notes.append(
+                f"{self.answers_cut:,} answers lie wholly behind --max-seq-length and are not "
+                "trained"
+            )
         if self.split_records:
             notes.append(
                 f"{self.split_records:,} chats become several examples: the chat template shows "
                 "earlier answers otherwise than the answer being given"
             )
-        if self.probed:
-            notes.append(
-                f"{self.probed:,} examples: the chat template shows the prompt otherwise once it "
-                "is answered; where the answer begins was found by a probe"
-            )
+        notes += sentences(self.notices)
         return notes
 
 

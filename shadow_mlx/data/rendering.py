@@ -1,25 +1,42 @@
-"""Calling a chat template: what it raises becomes one kind of error."""
+"""The chat template of a tokenizer: the only way from messages to the text that a model sees."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jinja2
+from jinja2 import meta
 
+from shadow_mlx.config import TemplateConfig
 from shadow_mlx.data.schema import Message
 
-Render = Callable[[Sequence[Message], bool], str]
-"""``render(messages, add_generation_prompt)`` gives the text of a conversation."""
+AS_IT_IS = TemplateConfig()
+"""No option given: the template decides."""
 
-Shown = TypeVar("Shown")  # the text, or its token ids
+REASONING = "reasoning_content"
+"""The key of a message's reasoning in our records; templates have three names for it."""
+
+_REASONING_KEYS = (REASONING, "reasoning", "thinking")
+_SWITCHES: Mapping[str, tuple[Any, Any]] = {  # variable of the template: its values for on and off
+    "enable_thinking": (True, False),
+    "thinking": (True, False),
+    "enable_reasoning": (True, False),
+    "reasoning": (True, False),
+    "think": (True, False),
+    "reasoning_effort": ("high", "none"),
+}
 
 _TEMPLATE_FAULTS = (
     jinja2.TemplateError,
+    ArithmeticError,
     AssertionError,
     AttributeError,
     LookupError,
+    MemoryError,
+    RecursionError,
     TypeError,
     ValueError,
 )
@@ -30,27 +47,131 @@ class TemplateError(ValueError):
     """The chat template cannot show this conversation; the message is the template's reason."""
 
 
-def guarded(
-    render: Callable[[Sequence[Message], bool], Shown],
-) -> Callable[[Sequence[Message], bool], Shown]:
-    """Turn what a template raises into :class:`TemplateError`.
+class ChatTemplate:
+    """A tokenizer's chat template, with the options that it is used with.
 
-    The arguments of tool calls are objects in our records, as most templates want them; those few
-    that want text get a second try.
+    Args:
+        tokenizer: One of mlx-lm's ``TokenizerWrapper``\\ s.
+        config: Whether the model is to think, and further variables of the template.
     """
 
-    def safe(messages: Sequence[Message], add_generation_prompt: bool) -> Shown:
+    def __init__(self, tokenizer: Any, config: TemplateConfig = AS_IT_IS) -> None:
+        self._tokenizer = tokenizer
+        self._source = _source(tokenizer)
+        self.config = config
+        self.switch = self._find_switch()
+        self._variables = {**self._thinking(), **config.variables}
+        self.reasoning_key = next((key for key in _REASONING_KEYS if self.names(key)), None)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the tokenizer has a template at all."""
+        return bool(self._tokenizer.has_chat_template)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the options, one sentence each."""
+        wanted = self.config.thinking
+        if wanted == "auto" or not self.exists or self._thinking():
+            return []
+        return [
+            f"--thinking {wanted} changes nothing: the model's chat template has no such switch"
+        ]
+
+    def names(self, key: str) -> bool:
+        """Whether the template reads ``key`` of a message. Code in its place may read any."""
+        return self._source is None or bool(re.search(rf"[.'\"]{re.escape(key)}\b", self._source))
+
+    def text(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Any] | None = None,
+        *,
+        prompt: bool,
+        variables: Mapping[str, Any] | None = None,
+    ) -> str:
+        """A conversation as text.
+
+        Args:
+            messages: With the reasoning of an answer as ``reasoning_content``, and the arguments
+                of tool calls as objects. The few templates that want text there get a second try.
+            tools: Descriptions of functions.
+            prompt: End with the beginning of an answer, for the model to go on.
+            variables: Further variables of the template, for this conversation alone.
+
+        Raises:
+            TemplateError: When the template refuses the conversation.
+        """
+        shown = [self._with_own_key(message) for message in messages]
         try:
             try:
-                return render(messages, add_generation_prompt)
+                return self._apply(shown, tools, prompt, variables or {})
             except TypeError:
-                if not any(message.get("tool_calls") for message in messages):
+                if not any(message.get("tool_calls") for message in shown):
                     raise
-                return render([_with_text_arguments(m) for m in messages], add_generation_prompt)
+                as_text = [_with_text_arguments(message) for message in shown]
+                return self._apply(as_text, tools, prompt, variables or {})
         except _TEMPLATE_FAULTS as error:
             raise TemplateError(str(error) or type(error).__name__) from error
 
-    return safe
+    def _apply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Any] | None,
+        prompt: bool,
+        variables: Mapping[str, Any],
+    ) -> str:
+        return str(
+            self._tokenizer.apply_chat_template(
+                list(messages),
+                tools=[dict(tool) for tool in tools] if tools else None,
+                add_generation_prompt=prompt,
+                tokenize=False,
+                **{**self._variables, **variables},
+            )
+        )
+
+    def _with_own_key(self, message: Message) -> Message:
+        """The reasoning under the name by which this template asks for it."""
+        key = self.reasoning_key
+        if key in (None, REASONING) or REASONING not in message:
+            return message
+        return {(key if name == REASONING else name): item for name, item in message.items()}
+
+    def _thinking(self) -> dict[str, Any]:
+        """The variables that turn thinking on or off; none where the template decides."""
+        if self.config.thinking == "auto" or self.switch is None:
+            return {}
+        value = _SWITCHES[self.switch][self.config.thinking == "off"]
+        if isinstance(value, str) and not re.search(rf"['\"]{value}['\"]", self._source or ""):
+            return {}  # an effort that this template does not know
+        return {self.switch: value}
+
+    def _find_switch(self) -> str | None:
+        if self._source is None:
+            return str(self._tokenizer._thinking_kwarg) if self.exists else None
+        variables = _variables_of(self._source)
+        return next((name for name in _SWITCHES if name in variables), None)
+
+
+def _source(tokenizer: Any) -> str | None:
+    """The template's text; None where Python code stands in its place, or nothing."""
+    template = tokenizer._tokenizer.chat_template
+    if tokenizer._chat_template is not None:
+        return None
+    if isinstance(template, Mapping):  # one by default, one with tools
+        return "\n".join(str(one) for one in template.values())
+    return template if isinstance(template, str) else None
+
+
+def _variables_of(source: str) -> set[str]:
+    """The variables that a template takes from outside; none of one that cannot be read."""
+    plain = re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", source)
+    environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"], autoescape=True)
+    try:
+        return meta.find_undeclared_variables(environment.parse(plain))
+    except (jinja2.TemplateError, RecursionError):
+        return set()
 
 
 def _with_text_arguments(message: Message) -> Message:

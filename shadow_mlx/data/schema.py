@@ -10,7 +10,7 @@ The columns may have other names, where :class:`~shadow_mlx.config.ColumnConfig`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shadow_mlx.config import ColumnConfig
@@ -45,6 +45,9 @@ class Record:
     prompt: str = ""
     completion: str = ""
     text: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    message_keys: tuple[str, ...] = ()
 
 
 def parse(raw: bytes, line: int, columns: ColumnConfig = AS_NAMED) -> Record:
@@ -92,5 +95,8 @@ def _read_record(
     if kind == "completion":
         prompt = read_prompt(value, columns, findings)
         completion = read_text(value, columns.completion_feature or "completion", findings)
-        return Record(kind, line, prompt=prompt, completion=completion)
+        question = {"role": "user", "content": prompt}
+        answer = {"role": "assistant", "content": completion}
+        messages = (question, answer)
+        return Record(kind, line, messages=messages, prompt=prompt, completion=completion)
     return Record(kind, line, text=read_text(value, columns.text_feature or "text", findings))

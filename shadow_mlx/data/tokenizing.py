@@ -1,113 +1,120 @@
-"""Texts with trained spans of characters to tokens with a mask."""
+"""Texts to token ids, for training and for generation alike."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from shadow_mlx.data.dataset import Example, Mask
-from shadow_mlx.data.template import Rendered, Span
+ANCHORS = ("\n", "=", "0")
+"""Texts that an answer is tokenised behind where the tokenizer puts a space before a beginning."""
 
 
 class Tokenizing:
     """Tokenises with one of mlx-lm's ``TokenizerWrapper``\\ s.
 
+    A text is cut behind its special tokens, and each piece is tokenised once: the prompts of a
+    conversation repeat each other, and special tokens part a text for the tokenizer, too. Where
+    they do not (that is tried), texts are tokenised whole.
+
     Attributes:
         plain: The transformers tokenizer inside.
-        stop: Ids of the tokens that end a turn.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self.plain = tokenizer._tokenizer
-        self.stop = frozenset(int(i) for i in tokenizer.eos_token_ids)
+        self._lead, self._trail = self._added()
+        self._cut = self._cutter()
 
-    def stop_words(self) -> list[str]:
-        """The stop tokens as text."""
-        return [str(self.plain.convert_ids_to_tokens(i)) for i in sorted(self.stop)]
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, without the tokens that the tokenizer adds by itself."""
+        if self._cut is None:
+            return self._encode(texts)
+        pieces = [_behind_each(self._cut, text) for text in texts]
+        known = list(dict.fromkeys(piece for some in pieces for piece in some))
+        ids = dict(zip(known, self._encode(known), strict=True))
+        return [[token for piece in some for token in ids[piece]] for some in pieces]
 
-    def end_word(self) -> str:
-        """The token that ends an answer when the template has none; empty without any."""
-        return str(self.plain.eos_token or next(iter(self.stop_words()), ""))
+    def bare(self, text: str) -> list[int]:
+        """A text that has been through no template, with the tokenizer's own first token.
 
-    def special_words(self) -> list[str]:
-        """All special tokens as text, the stop tokens among them."""
-        added = self.plain.added_tokens_decoder.values()
-        return [*self.plain.all_special_tokens, *(t.content for t in added if t.special)]
+        Tokenizers that add an end token do not get to add it here: what follows is the answer's.
+        """
+        starts = self.plain.bos_token is not None and text.startswith(self.plain.bos_token)
+        return [*([] if starts else self._lead), *self._encode([text])[0]]
 
-    def __call__(self, texts: Sequence[Rendered]) -> list[Example]:
-        """Tokenise many texts at once (fast tokenizers use all cores on a list)."""
-        examples: list[Example | None] = [None] * len(texts)
-        for bare in (False, True):
-            chosen = [i for i, text in enumerate(texts) if text.bare == bare]
-            for i, example in zip(chosen, self._same([texts[i] for i in chosen]), strict=True):
-                examples[i] = example
-        return [example for example in examples if example is not None]
+    def behind(self, prompt_ids: Sequence[int], joint: list[int], text: str) -> list[int]:
+        """The ids of ``text`` as they follow those of a prompt.
 
-    def _same(self, texts: Sequence[Rendered]) -> list[Example]:
+        Args:
+            prompt_ids: The ids of the prompt, which generation begins with.
+            joint: The ids of prompt and text as one. They are right when they begin with the
+                prompt's; they do not where a token would cross the edge between the two.
+            text: What follows.
+        """
+        n = len(prompt_ids)
+        if joint[:n] == list(prompt_ids):
+            return joint[n:]
+        wanted = self._decoded(prompt_ids) + text
+        alone = self._encode([text])[0]
+        for ids in (alone, *self._anchored(text)):
+            if self._decoded([*prompt_ids, *ids]) == wanted:
+                return ids
+        return alone
+
+    def _anchored(self, text: str) -> list[list[int]]:
+        found = []
+        for anchor in ANCHORS:
+            first, both = self._encode([anchor, anchor + text])
+            if both[: len(first)] == first:
+                found.append(both[len(first) :])
+        return found
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        return str(self.plain.decode(list(ids), clean_up_tokenization_spaces=False))
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Many texts at once: fast tokenizers use all cores on a list."""
         if not texts:
             return []
-        bare = texts[0].bare
         encoded = self.plain(
-            [text.text for text in texts],
-            add_special_tokens=bare,
-            return_offsets_mapping=self.plain.is_fast,
+            list(texts),
+            add_special_tokens=False,
             return_attention_mask=False,
             return_token_type_ids=False,
             verbose=False,
         )
-        examples = []
-        for i, (text, ids) in enumerate(zip(texts, encoded["input_ids"], strict=True)):
-            if self.plain.is_fast:
-                mask = mask_by_offsets(encoded["offset_mapping"][i], text.spans)
-            else:
-                mask = self._mask_by_decoding(ids, text)
-            examples.append(self._ended(ids, mask) if bare else example_of(ids, mask))
-        return examples
+        return [list(map(int, ids)) for ids in encoded["input_ids"]]
 
-    def _mask_by_decoding(self, ids: list[int], text: Rendered) -> Mask:
-        """For tokenizers without offsets: a token ends where the text of the tokens so far ends.
+    def _added(self) -> tuple[list[int], list[int]]:
+        """The ids that the tokenizer adds before and behind a text by itself."""
+        bare = self._encode(["a"])[0]
+        whole = list(map(int, self.plain("a", add_special_tokens=True)["input_ids"]))
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return whole[:start], whole[start + len(bare) :]
+        return [], []
 
-        As with offsets, a token that crosses a span's edge belongs to the span.
-        """
-        lead = len(self.plain.decode(ids)) - len(text.text)  # a BOS in front of a bare text
-
-        def shown(count: int) -> int:
-            return len(self.plain.decode(ids[:count])) - lead
-
-        mask = np.zeros(len(ids), np.bool_)
-        for start, end in text.spans:
-            # half a character shows as one, so a whole one may be there before its last token
-            first = bisect_left(range(len(ids)), start + 1, key=shown) - 1
-            last = bisect_right(range(len(ids) + 1), end, key=shown) - 1
-            mask[first : last + (shown(last) < end)] = True
-        return mask
-
-    def _ended(self, ids: list[int], mask: Mask) -> Example:
-        """A text without template: exactly one BOS where the tokenizer has one, and an EOS."""
-        bos, eos = self.plain.bos_token_id, self.plain.eos_token_id
-        if bos is not None and ids[:2] == [bos, bos]:
-            ids, mask = ids[1:], mask[1:]
-        if ids and ids[-1] in self.stop:
-            mask = np.append(mask[:-1], True)
-        elif eos is not None:
-            ids, mask = [*ids, eos], np.append(mask, True)
-        return example_of(ids, mask)
+    def _cutter(self) -> re.Pattern[str] | None:
+        words = [
+            token.content
+            for token in self.plain.added_tokens_decoder.values()
+            if token.special
+            and not (token.normalized or token.lstrip or token.rstrip or token.single_word)
+        ]
+        if not words:
+            return None
+        pattern = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
+        for word in words[:4]:
+            first, second = f"a {word}", " b  b\n"
+            whole, *parts = self._encode([first + second, first, second])
+            if whole != [*parts[0], *parts[1]]:
+                return None
+        return pattern
 
 
-def mask_by_offsets(offsets: Sequence[Span], spans: Sequence[Span]) -> Mask:
-    """bool[n]: the tokens whose characters touch a span. A token that crosses its edge counts."""
-    bounds = np.asarray(offsets, np.int64).reshape(-1, 2)
-    mask = np.zeros(len(bounds), np.bool_)
-    for start, end in spans:
-        mask |= (bounds[:, 0] < end) & (bounds[:, 1] > start)
-    return mask
-
-
-def example_of(ids: Sequence[int], mask: Mask) -> Example:
-    """An example; its first token is never trained, for nothing predicts it."""
-    supervised = np.array(mask, np.bool_)
-    supervised[:1] = False
-    return Example(np.array(ids, np.int32), supervised)
+def _behind_each(special: re.Pattern[str], text: str) -> list[str]:
+    """A text cut behind each special token."""
+    ends = [0, *(match.end() for match in special.finditer(text)), len(text)]
+    return [text[a:b] for a, b in pairwise(ends) if a < b]

@@ -2,29 +2,71 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from shadow_mlx.config import LengthPolicy
+from shadow_mlx.config import LengthPolicy, TemplateConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
-from shadow_mlx.data.markers import encode_marked, has_markers
+from shadow_mlx.data.ending import special_words
+from shadow_mlx.data.notices import (
+    UNASKED,
+    UNSHOWN_REASONING,
+    Notices,
+    left_out,
+    special_token,
+    unread_key,
+)
 from shadow_mlx.data.problems import InvalidDataError, Problem
 from shadow_mlx.data.records import Records
-from shadow_mlx.data.rendering import guarded
-from shadow_mlx.data.schema import Message, Record
-from shadow_mlx.data.template import Ending, Rendered, TemplateError, render_chat
-from shadow_mlx.data.tokenizing import Tokenizing
+from shadow_mlx.data.rendering import AS_IT_IS, TemplateError
+from shadow_mlx.data.schema import Record
+from shadow_mlx.data.shown import left_out as roles_left_out
+from shadow_mlx.data.turns import Talk, Turn, prompt_of, turn_of
 from shadow_mlx.errors import DataError
 
-__all__ = ["EncodedDataset", "Encoder", "Example", "encode_all", "refused"]
+__all__ = ["EncodedDataset", "Encoder", "Example", "Whole", "encode_all", "refused"]
 
 CHUNK = 256
 """Records that are tokenised together."""
 
+BLOCK = 32
+"""Turns of a conversation that are read before a look at whether the rest is out of reach."""
+
 MAX_PROBLEMS = 200
 """Conversations that the template may refuse before the rest is left unread."""
+
+
+@dataclass
+class Whole:
+    """What one record becomes, before it is cut to length.
+
+    Attributes:
+        examples: One, or several where the chat template rewrites earlier turns.
+        notices: What a person should know of it.
+        out_of_reach: Answers that were not encoded, for their prompts are longer than an example
+            may be.
+        refusal: Why there is nothing: the template's own reason.
+    """
+
+    examples: list[Example] = field(default_factory=list)
+    notices: Notices = field(default_factory=Counter)
+    out_of_reach: int = 0
+    refusal: TemplateError | None = None
+
+
+@dataclass(frozen=True)
+class _TurnIds:
+    """One answer as ids; ``end`` is the token that is missing at its end."""
+
+    prompt: list[int]
+    answer: list[int]
+    end: int | None
 
 
 class Encoder:
@@ -35,6 +77,7 @@ class Encoder:
         max_seq_length: Tokens of the longest example.
         mask_prompt: Train assistant turns and completions only, not the whole text.
         too_long: Whether a longer example is cut at its end or dropped.
+        template: How the chat template is used.
     """
 
     def __init__(
@@ -43,27 +86,27 @@ class Encoder:
         max_seq_length: int = 2048,
         mask_prompt: bool = True,
         too_long: LengthPolicy = "truncate",
+        template: TemplateConfig = AS_IT_IS,
     ) -> None:
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
         self.mask_prompt = mask_prompt
         self.too_long = too_long
-        self._tokenizing = Tokenizing(tokenizer)
-        words = self._tokenizing
-        self._ending = Ending(words.stop_words(), words.special_words(), words.end_word())
-        self._marked = has_markers(tokenizer)
+        self.format = ChatFormat(tokenizer, template)
+        words = sorted({word for word in special_words(tokenizer) if word}, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, words)) or r"(?!)")
 
     def encode(self, record: Record) -> list[Example]:
         """The examples of one record, those that :meth:`fit` drops left out.
-
-        One, or several where the chat template rewrites the earlier turns of a conversation.
 
         Raises:
             TemplateError: When the chat template refuses the conversation.
             DataError: When the record is a chat and the tokenizer has no chat template.
         """
-        whole = self.tokenise([self.render(record)])[0]
-        return [fitted for example in whole if (fitted := self.fit(example)) is not None]
+        (whole,) = self.encode_many([record])
+        if whole.refusal is not None:
+            raise whole.refusal
+        return [fitted for one in whole.examples if (fitted := self.fit(one)) is not None]
 
     def fit(self, example: Example) -> Example | None:
         """Cut an example to the longest length; ``None`` when nothing trainable is left of it."""
@@ -77,59 +120,181 @@ class Encoder:
             example = Example(example.tokens[:n], supervised[:n], truncated=True)
         return example if example.supervised.any() else None
 
-    def render(self, record: Record) -> list[Rendered | Example]:
-        """The texts of a record (already tokenised where the template marks the answers)."""
-        if record.kind == "text":
-            return [Rendered(record.text, ((0, len(record.text)),), bare=True)]
-        if record.kind == "chat":
-            return self._render_chat(record.messages, record.tools)
-        if self.tokenizer.has_chat_template:
-            question = {"role": "user", "content": record.prompt}
-            answer = {"role": "assistant", "content": record.completion}
-            return self._render_chat([question, answer], None)
-        text = record.prompt + record.completion
-        start = len(record.prompt) if self.mask_prompt else 0
-        return [Rendered(text, ((start, len(text)),), bare=True)]
+    def keep(self, whole: Whole, counts: EncodingCounts) -> list[Example]:
+        """The examples of a record, cut to length; what becomes of each is counted."""
+        counts.notices.update(whole.notices)
+        counts.answers_cut += whole.out_of_reach
+        counts.split_records += len(whole.examples) > 1
+        counts.dropped_unsupervised += not whole.examples  # every answer has the weight 0
+        kept = []
+        for example in whole.examples:
+            fitted = self.fit(example)
+            if fitted is None:
+                too_long = len(example.tokens) > self.max_seq_length and self.too_long == "drop"
+                counts.dropped_too_long += too_long
+                counts.dropped_unsupervised += not too_long
+                continue
+            counts.examples += 1
+            counts.truncated += fitted.truncated
+            counts.answers_cut += example.answers - fitted.answers
+            counts.tokens += len(fitted.tokens)
+            counts.supervised_tokens += int(fitted.supervised.sum())
+            kept.append(fitted)
+        return kept
 
-    def _render_chat(
-        self, messages: Sequence[Message], tools: Sequence[Any] | None
-    ) -> list[Rendered | Example]:
-        if not self.tokenizer.has_chat_template:
+    def encode_many(self, records: Sequence[Record]) -> list[Whole]:
+        """What each record becomes, not yet cut to length; tokenised together.
+
+        Raises:
+            DataError: When a record is a chat and the tokenizer has no chat template.
+        """
+        readings = [self._begin(record) for record in records]
+        while waiting := [reading for reading in readings if reading.pending]:
+            blocks = [(reading, self._next_turns(reading)) for reading in waiting]
+            tokenised = iter(self._tokenise([turn for _, turns in blocks for turn in turns]))
+            for reading, turns in blocks:
+                reading.ids += [next(tokenised) for _ in turns]
+                self._leave_out_of_reach(reading)
+        return [self._finish(reading) for reading in readings]
+
+    def _begin(self, record: Record) -> _Reading:
+        reading = _Reading(record, Talk(record.messages, record.tools, record.options))
+        reading.whole.notices.update(self._findings(record))
+        if record.kind == "text":
+            reading.whole.examples = [self._plain_text(record.text)]
+        elif record.kind == "completion" and not self.format.template.exists:
+            turn = Turn(record.prompt, record.completion, ended=False)
+            reading.ids = self._tokenise([turn], bare=True)
+        elif not self.format.template.exists:
             raise DataError(
                 "The data are chats, and this model's tokenizer has no chat template. Use the "
                 "instruct version of the model, put a chat_template.jinja into its folder, or "
                 "give data with 'prompt' and 'completion', or 'text'."
             )
-        shown = list(tools) if tools else None
+        else:
+            said = [k for k, one in enumerate(record.messages) if one["role"] == "assistant"]
+            trained = [k for k in said if record.messages[k].get("weight") != 0]
+            reading.pending = trained if self.mask_prompt else said[-1:]
+        return reading
 
-        def apply(messages: Sequence[Message], add_generation_prompt: bool) -> str:
-            text = self.tokenizer.apply_chat_template(
-                list(messages),
-                tools=shown,
-                add_generation_prompt=add_generation_prompt,
-                tokenize=False,
-            )
-            return str(text)
+    def _next_turns(self, reading: _Reading) -> list[Turn]:
+        """The next few answers as text; none any more after a refusal."""
+        chosen, reading.pending = reading.pending[:BLOCK], reading.pending[BLOCK:]
+        turns = []
+        try:
+            for k in chosen:
+                prompt = prompt_of(self.format.template, reading.talk, k)
+                if prompt is None:
+                    reading.unasked = k
+                    reading.whole.notices[UNASKED] += 1
+                    continue
+                turns.append(
+                    turn_of(self.format.template, self.format.ending, reading.talk, k, prompt)
+                )
+                reading.whole.notices[UNSHOWN_REASONING] += turns[-1].lost_reasoning
+            if reading.unasked is not None and not reading.pending:
+                # an answer that nothing asks for is no fault; a conversation that is refused is
+                reading.talk.text(self.format.template, reading.unasked + 1, prompt=False)
+        except TemplateError as error:
+            reading.whole.refusal, reading.pending = error, []
+            return []
+        if turns and not reading.pending:
+            for role in roles_left_out(reading.record.messages[: chosen[-1]], turns[-1].prompt):
+                reading.whole.notices[left_out(role)] += 1
+        return turns
 
-        render = guarded(apply)
-        if not self.mask_prompt:
-            whole = render(messages, False)
-            return [Rendered(whole, ((0, len(whole)),))]
-        if self._marked:
-            render(messages, False)  # so that a refusal is a TemplateError
-            marked = encode_marked(self.tokenizer, self._tokenizing, messages, shown)
-            if marked is not None:
-                return [marked]
-        return list(render_chat(render, messages, self._ending))
+    def _leave_out_of_reach(self, reading: _Reading) -> None:
+        """Of a conversation that is too long by now, only its end is looked at, for its length.
 
-    def tokenise(self, rendered: Sequence[Sequence[Rendered | Example]]) -> list[list[Example]]:
-        """Tokenise what :meth:`render` gave for several records, not yet cut to length."""
-        texts = [item for items in rendered for item in items if isinstance(item, Rendered)]
-        tokenised = iter(self._tokenizing(texts))
-        return [
-            [item if isinstance(item, Example) else next(tokenised) for item in items]
-            for items in rendered
-        ]
+        Each answer has a prompt of its own, so that reading them all would take the square of
+        their number.
+        """
+        longest = len(reading.ids[-1].prompt) if reading.ids else 0
+        if reading.pending and longest >= self.max_seq_length:
+            reading.whole.out_of_reach += len(reading.pending) - 1
+            reading.pending = reading.pending[-1:]
+
+    def _finish(self, reading: _Reading) -> Whole:
+        whole = reading.whole
+        if whole.refusal is None and reading.ids:
+            whole.examples = self._merged(reading.ids)
+            if not self.mask_prompt:
+                whole.examples = [_all_trained(example) for example in whole.examples]
+        return whole
+
+    def _tokenise(self, turns: Sequence[Turn], bare: bool = False) -> list[_TurnIds]:
+        """Prompts as generation tokenises them, and answers as they follow."""
+        ids = self.format.ids
+        prompts = [turn.prompt for turn in turns]
+        joint = ids([turn.prompt + turn.answer for turn in turns])
+        heads = [ids.bare(prompt) for prompt in prompts] if bare else ids(prompts)
+        lead = len(heads[0]) - len(ids(prompts[:1])[0]) if bare else 0
+        found = []
+        for turn, head, both in zip(turns, heads, joint, strict=True):
+            answer = ids.behind(head, [*head[:lead], *both], turn.answer)
+            found.append(_TurnIds(head, answer, None if turn.ended else self.format.end))
+        return found
+
+    def _merged(self, turns: Sequence[_TurnIds]) -> list[Example]:
+        """Examples in the order of the turns; a turn that a later prompt repeats joins it."""
+        merged: list[tuple[list[int], list[tuple[int, int]]]] = []
+        for turn in reversed(turns):
+            start, spoken = len(turn.prompt), [*turn.prompt, *turn.answer]
+            n = len(spoken)
+            if merged and merged[-1][0][:n] == spoken:
+                later, spans = merged[-1]
+                if turn.end is None:
+                    spans.append((start, n))
+                    continue
+                if n < len(later) and later[n] in self.format.stop:
+                    spans.append((start, n + 1))  # GLM: the next turn's role token stops
+                    continue
+            tokens = spoken if turn.end is None else [*spoken, turn.end]
+            merged.append((tokens, [(start, len(tokens))]))
+        return [_example(tokens, spans) for tokens, spans in reversed(merged)]
+
+    def _plain_text(self, text: str) -> Example:
+        tokens = self.format.ids.bare(text)
+        ended = bool(tokens) and tokens[-1] in self.format.stop
+        if self.format.end is not None and not ended:
+            tokens = [*tokens, self.format.end]
+        return _example(tokens, [(0, len(tokens))])
+
+    def _findings(self, record: Record) -> Notices:
+        """What a person should know of a record before it is encoded."""
+        texts = [record.text, *(str(message["content"]) for message in record.messages)]
+        typed = {word for text in texts for word in self._special.findall(text)}
+        found: Notices = Counter(map(special_token, sorted(typed)))
+        template = self.format.template
+        if template.exists:
+            keys = (key for key in record.message_keys if not template.names(key))
+            found.update(map(unread_key, keys))
+        return found
+
+
+@dataclass
+class _Reading:
+    """One record on its way; ``pending`` are the messages that are still to be encoded."""
+
+    record: Record
+    talk: Talk
+    pending: list[int] = field(default_factory=list)
+    ids: list[_TurnIds] = field(default_factory=list)
+    unasked: int | None = None
+    whole: Whole = field(default_factory=Whole)
+
+
+def _example(tokens: Sequence[int], spans: Sequence[tuple[int, int]]) -> Example:
+    """An example; its first token is never trained, for nothing predicts it."""
+    supervised = np.zeros(len(tokens), np.bool_)
+    for start, end in spans:
+        supervised[start:end] = True
+    supervised[:1] = False
+    return Example(np.array(tokens, np.int32), supervised)
+
+
+def _all_trained(example: Example) -> Example:
+    return _example(example.tokens.tolist(), [(0, len(example.tokens))])
 
 
 def encode_all(
@@ -160,42 +325,18 @@ def _encoded(
     problems: list[Problem] = []
     for start in range(0, len(records), CHUNK):
         chunk = range(start, min(start + CHUNK, len(records)))
-        rendered: list[list[Rendered | Example]] = []
-        for i in chunk:
-            try:
-                rendered.append(encoder.render(records[i]))
-            except TemplateError as error:
-                rendered.append([])
-                problems.append(refused(records, i, error))
-            else:
-                counts.dropped_unsupervised += not rendered[-1]  # every turn has the weight 0
+        for i, whole in zip(chunk, encoder.encode_many([records[i] for i in chunk]), strict=True):
+            if whole.refusal is not None:
+                problems.append(refused(records, i, whole.refusal))
+                continue
+            for example in encoder.keep(whole, counts):
+                yield i, example
         if len(problems) > MAX_PROBLEMS:
             break
-        for i, texts, whole in zip(chunk, rendered, encoder.tokenise(rendered), strict=True):
-            counts.split_records += len(texts) > 1
-            counts.probed += sum(isinstance(text, Rendered) and text.probed for text in texts)
-            for example in whole:
-                fitted = _count(encoder, example, counts)
-                if fitted is not None:
-                    yield i, fitted
         if progress is not None:
             progress(chunk.stop, len(records))
     if problems:
         raise InvalidDataError(problems)
-
-
-def _count(encoder: Encoder, example: Example, counts: EncodingCounts) -> Example | None:
-    fitted = encoder.fit(example)
-    if fitted is None:
-        too_long = len(example.tokens) > encoder.max_seq_length and encoder.too_long == "drop"
-        counts.dropped_too_long += too_long
-        counts.dropped_unsupervised += not too_long
-        return None
-    counts.examples += 1
-    counts.truncated += fitted.truncated
-    counts.tokens += len(fitted.tokens)
-    counts.supervised_tokens += int(fitted.supervised.sum())
-    return fitted
 
 
 def refused(records: Records, i: int, error: TemplateError) -> Problem:

@@ -19,18 +19,21 @@ import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
-from shadow_mlx.config import MODES, ColumnConfig, Mode
+from shadow_mlx.checkpoints.template_record import template_of
+from shadow_mlx.config import MODES, ColumnConfig, Mode, TemplateConfig
 from shadow_mlx.data.columns import AS_NAMED
 from shadow_mlx.data.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
 from shadow_mlx.evaluation.contenders import Contender, contenders
-from shadow_mlx.evaluation.metrics import count_fields, exact_match
+from shadow_mlx.evaluation.metrics import count_fields
 from shadow_mlx.evaluation.questions import Question, questions_of
+from shadow_mlx.evaluation.replies import Reply, compared, reply_to
 from shadow_mlx.evaluation.results import Comparison, Result
 from shadow_mlx.evaluation.scoring import mean_loss, perplexity
 from shadow_mlx.events import StopToken
+from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
@@ -50,6 +53,7 @@ def compare(
     max_tokens: int = 256,
     columns: ColumnConfig = AS_NAMED,
     batch_size: int = 32,
+    template: TemplateConfig | None = None,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
 ) -> Comparison:
@@ -68,6 +72,7 @@ def compare(
         max_tokens: Longest answer.
         columns: Which columns of the file hold what.
         batch_size: Answers that are generated together.
+        template: How the chat template is used, if not as each adapter was trained.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
 
@@ -82,6 +87,7 @@ def compare(
         _chosen(JsonLines(data, columns), limit, seed),
         max_tokens,
         batch_size,
+        template,
         on_step,
         stop or StopToken(),
     )
@@ -104,6 +110,7 @@ class _Test:
     records: Records
     max_tokens: int
     batch_size: int
+    template: TemplateConfig | None
     on_step: OnStep
     stop: StopToken
 
@@ -132,8 +139,11 @@ def _measure_adapter(
     """The results of modes that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
     loaded, tokenizer = load(model, adapter, "base" if adapter is None else "attached")
-    dataset = encode_all(test.records, Encoder(tokenizer))
-    questions = questions_of(test.records, tokenizer)
+    template = template_of(adapter, test.template)
+    encoder = Encoder(tokenizer, template=template)
+    dataset = encode_all(test.records, encoder)
+    asker = Asker(encoder.format)
+    questions = questions_of(test.records, asker)
     for contender in group:
         one = modes_of(loaded)[contender.mode]
         start = time.monotonic()
@@ -153,24 +163,28 @@ def _measure_adapter(
         if all(answer is None for answer in answers):
             test.look_at_stop()
         seconds = time.monotonic() - start
-        yield _result(contender, one, questions, answers, loss, speed, seconds), questions
+        replies = [
+            None if answer is None else reply_to(question, answer, asker)
+            for question, answer in zip(questions, answers, strict=True)
+        ]
+        yield _result(contender, one, questions, replies, loss, speed, seconds), questions
 
 
 def _result(
     contender: Contender,
     model: Any,
     questions: Sequence[Question],
-    answers: Sequence[str | None],
+    replies: Sequence[Reply | None],
     loss: float,
     speed: Speed,
     seconds: float,
 ) -> Result:
-    asked = zip(answers, questions, strict=True)
-    pairs = [(answer, question.expected) for answer, question in asked]
-    answered = [(answer, expected) for answer, expected in pairs if answer is not None]
-    right = tuple(
-        None if answer is None else exact_match(answer, expected) for answer, expected in pairs
-    )
+    answered = [
+        (reply.compared, compared(question))
+        for reply, question in zip(replies, questions, strict=True)
+        if reply is not None
+    ]
+    right = tuple(None if reply is None else reply.right for reply in replies)
     shadow = getattr(model, "shadow", None)
     return Result(
         name=contender.name,
@@ -189,8 +203,10 @@ def _result(
         parameters=get_total_parameters(model),
         trainable_parameters=_count(shadow.trainable_parameters()) if shadow is not None else 0,
         seconds=seconds,
-        answers=tuple(answers),
+        answers=tuple(None if reply is None else reply.words for reply in replies),
         right=right,
+        reasonings=tuple("" if reply is None else reply.reasoning for reply in replies),
+        unfinished=sum(reply is not None and reply.unfinished for reply in replies),
     )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from shadow_mlx.data.records import Records
 from shadow_mlx.errors import DataError
-from shadow_mlx.generation.asking import Question, question_of
+from shadow_mlx.generation.asking import Asker, Question
 
 __all__ = ["Question", "questions_of"]
 
 
-def questions_of(records: Records, tokenizer: Any) -> list[Question]:
+def questions_of(records: Records, asker: Asker) -> list[Question]:
     """The questions of a file: the last assistant turn of a chat, the completion of a prompt.
 
     Args:
         records: The test file.
-        tokenizer: As mlx-lm loads it.
+        asker: Makes questions for one tokenizer.
 
     Raises:
         DataError: The file holds plain texts, in which nothing is asked.
     """
-    asked = [question_of(records[i], tokenizer) for i in range(len(records))]
+    asked = [asker.question_of(records[i]) for i in range(len(records))]
     questions = [question for question in asked if question is not None]
     if not questions:
         raise DataError(

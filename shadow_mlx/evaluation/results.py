@@ -19,7 +19,9 @@ class Result:
     ``exact`` and ``field_f1`` are shares from 0 to 1 of the ``questions`` that were answered;
     ``field_f1`` is None where the expected answers are no JSON. ``right`` tells for each question
     whether its answer matched exactly; None stands where the comparison was stopped before the
-    answer. ``memory_bytes`` is the peak while one question was answered, for this model alone.
+    answer. ``answers`` are what was said; what a model thought before it stands in ``reasonings``,
+    and ``unfinished`` counts the answers that were still thinking at the end of their length.
+    ``memory_bytes`` is the peak while one question was answered, for this model alone.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Result:
     seconds: float
     answers: tuple[str | None, ...]
     right: tuple[bool | None, ...]
+    reasonings: tuple[str, ...] = ()
+    unfinished: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class Comparison:
                 "expected": question.expected,
                 "answers": {result.name: result.answers[i] for result in self.results},
                 "right": {result.name: result.right[i] for result in self.results},
+                "reasoning": {
+                    result.name: result.reasonings[i]
+                    for result in self.results
+                    if any(result.reasonings[i : i + 1])
+                },
             }
             for i, question in enumerate(self.questions)
         ]
@@ -112,6 +121,6 @@ def _figures(result: Result) -> Mapping[str, Any]:
     return {
         field.name: None if isinstance(value, float) and not math.isfinite(value) else value
         for field in dataclasses.fields(result)
-        if field.name not in ("answers", "right")
+        if field.name not in ("answers", "right", "reasonings")
         for value in [getattr(result, field.name)]
     }

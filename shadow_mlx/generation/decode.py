@@ -28,7 +28,7 @@ class Answer:
     """One generated text and its cost.
 
     Attributes:
-        text: The answer, as decoded.
+        text: The answer, as decoded; without its ``reasoning`` where that was taken out.
         tokens: Its token ids, the end-of-turn token included.
         prompt_tokens: Prompt tokens that were computed (not those that a cache held already).
         cached_tokens: Prompt tokens that a cache held already.
@@ -37,6 +37,7 @@ class Answer:
         memory_bytes: What this model needs by itself: its weights, its cache, and the most that
             computing took beside them.
         finish_reason: ``stop`` (the model ended its turn), ``length`` or ``interrupted``.
+        reasoning: What the model thought before its answer.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Answer:
     generation_tps: float
     memory_bytes: int
     finish_reason: FinishReason
+    reasoning: str = ""
 
 
 def decode(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shadow_mlx.config import MODES, Mode, SamplingConfig
+from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.rendering import REASONING
 from shadow_mlx.errors import InputError
-from shadow_mlx.generation.decode import Answer, OnText, decode
+from shadow_mlx.generation.answers import AnswerReader, Part
+from shadow_mlx.generation.decode import Answer, decode
 from shadow_mlx.generation.prompts import Message, chat_prompt
 from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
+
+OnPart = Callable[[Part, str], None]
+"""Told which part of an answer a piece of text belongs to, as it comes."""
 
 
 def modes_of(model: Any) -> dict[Mode, Any]:
@@ -28,27 +35,25 @@ class ChatSession:
 
     Args:
         models: As :func:`modes_of` returns them.
-        tokenizer: As mlx-lm loads it, with a chat template.
+        form: The tokenizer with its chat template, as in training.
         sampling: How answers are sampled.
         mode: The mode that answers first.
         system: The system message, if any.
-        template_options: Further variables of the chat template.
     """
 
     def __init__(
         self,
         models: Mapping[Mode, Any],
-        tokenizer: Any,
+        form: ChatFormat,
         sampling: SamplingConfig,
         *,
         mode: Mode,
         system: str | None = None,
-        template_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._models = dict(models)
-        self._tokenizer = tokenizer
+        self._form = form
+        self._reader = AnswerReader(form)
         self._sampling = sampling
-        self._template_options = dict(template_options or {})
         self._caches = {
             name: ReusableCache(model, sampling.max_kv_size) for name, model in models.items()
         }
@@ -88,20 +93,20 @@ class ChatSession:
         self.system = messages[0]["content"] if has_system else None
         self.turns = [dict(message) for message in messages[1 if has_system else 0 :]]
 
-    def reply(self, text: str, on_text: OnText | None = None) -> Answer:
+    def reply(self, text: str, on_part: OnPart | None = None) -> Answer:
         """Answer ``text`` in the current mode; both join the conversation.
 
         Interrupted, the part of the answer that there is joins it; if there is none, nothing does.
         """
         turns = [*self.turns, {"role": "user", "content": text}]
-        answer = self._answer(self.mode, turns, on_text)
+        answer = self._answer(self.mode, turns, on_part)
         self._join(turns, answer)
         return answer
 
     def compare(
         self,
         text: str | None,
-        on_mode: Callable[[Mode], OnText],
+        on_mode: Callable[[Mode], OnPart],
         on_answer: Callable[[Mode, Answer], None],
     ) -> None:
         """Answer the same message in every loaded mode, until interrupted.
@@ -109,7 +114,7 @@ class ChatSession:
         Args:
             text: A new message; the current mode's answer to it joins the conversation. ``None``
                 takes the last message again and changes nothing.
-            on_mode: Called before a mode answers; returns where its text goes.
+            on_mode: Called before a mode answers; returns where the parts of its text go.
             on_answer: Called after a mode has answered.
 
         Raises:
@@ -130,25 +135,39 @@ class ChatSession:
             if answer.finish_reason == "interrupted":
                 break
 
-    def _answer(self, mode: Mode, turns: Sequence[Message], on_text: OnText | None) -> Answer:
-        prompt = chat_prompt(self._tokenizer, self._with_system(turns), self._template_options)
+    def _answer(self, mode: Mode, turns: Sequence[Message], on_part: OnPart | None) -> Answer:
+        prompt = chat_prompt(self._form, self._with_system(turns))
         caches, held = self._caches[mode].take(prompt)
+        opening = self._reader.opening(prompt)
+        stream = self._reader.stream(opening)
+
+        def on_text(text: str) -> None:
+            for part, piece in stream.feed(text):
+                if on_part is not None:
+                    on_part(part, piece)
+
         answer = decode(
             self._models[mode],
-            self._tokenizer,
+            self._form.tokenizer,
             prompt[held:],
             self._sampling,
             cache=caches,
             cached_tokens=held,
             on_text=on_text,
         )
+        for part, piece in stream.finish():
+            if on_part is not None:
+                on_part(part, piece)
         if answer.finish_reason != "interrupted":
             self._caches[mode].keep(caches, [*prompt, *answer.tokens])
-        return answer
+        parts = self._reader.read(answer.text, opening)
+        return dataclasses.replace(answer, text=parts.words, reasoning=parts.reasoning)
 
     def _join(self, turns: list[Message], answer: Answer) -> None:
-        if answer.text or answer.finish_reason != "interrupted":
-            self.turns = [*turns, {"role": "assistant", "content": answer.text}]
+        if answer.text or answer.reasoning or answer.finish_reason != "interrupted":
+            # the template decides whether a reasoning is shown again
+            thought = {REASONING: answer.reasoning} if answer.reasoning else {}
+            self.turns = [*turns, {"role": "assistant", "content": answer.text, **thought}]
 
     def _with_system(self, turns: Sequence[Message]) -> list[Message]:
         system = [{"role": "system", "content": self.system}] if self.system else []

@@ -45,13 +45,17 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
         return DataBatch(None, "no --data: every example is taken to be as long as allowed")
     assert config.model is not None
     try:
-        tokenizer = load_tokenizer(hub.resolve_config(config.model))
+        tokenizer = load_tokenizer(
+            hub.resolve_config(config.model), trust_remote_code=config.trust_remote_code
+        )
     except ModelError:
         note = "the tokenizer is not here yet: every example is taken to be as long as allowed"
         return DataBatch(None, note)
     train = JsonLines(locate(config.data).train)
     some = Part(train, np.arange(min(len(train), most_records)))
-    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt, config.too_long)
+    encoder = Encoder(
+        tokenizer, config.max_seq_length, config.mask_prompt, config.too_long, config.template
+    )
     shape = largest_of(encode_all(some, encoder), config)
     if len(some) < len(train):
         note = f"the longest of the first {len(some):,} of {len(train):,} examples counts"

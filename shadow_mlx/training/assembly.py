@@ -15,6 +15,7 @@ from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
+from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
@@ -75,8 +76,11 @@ def assemble(
     backbone, backbone_config, folder = loading.load_backbone(
         config.model, trust_remote_code=config.trust_remote_code
     )
-    tokenizer = loading.load_tokenizer(folder)
-    train, valid = _encode(config, splits, tokenizer, recorder)
+    tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
+    encoder = Encoder(
+        tokenizer, config.max_seq_length, config.mask_prompt, config.too_long, config.template
+    )
+    train, valid = _encode(config, splits, encoder, recorder)
     model = prepare_model(backbone, backbone_config, config, start_from)
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
@@ -97,26 +101,28 @@ def assemble(
         sample = _plan(config, valid, group, shuffle=True)
         validator = Validator(model, sample, config.val_batches, group)
         if config.samples and group.rank() == 0:  # one process speaks
-            sampler = _sampler(config, splits, model, tokenizer, recorder)
+            sampler = _sampler(config, splits, model, encoder, recorder)
     return Assembly(model, backbone_config, plan, length, step, validator, sampler)
 
 
 def _sampler(
-    config: TrainConfig, splits: Splits, model: AttachedModel, tokenizer: Any, recorder: Recorder
+    config: TrainConfig, splits: Splits, model: AttachedModel, encoder: Encoder, recorder: Recorder
 ) -> Sampler | None:
     assert splits.valid is not None
-    questions = choose_questions(splits.valid, tokenizer, config.samples, config.max_seq_length)
+    asker = Asker(encoder.format)
+    questions = choose_questions(splits.valid, asker, config.samples, config.max_seq_length)
     if not questions:
         recorder.note("info", "no validation example asks for an answer: no samples are shown")
         return None
-    return Sampler(model, tokenizer, questions)
+    return Sampler(model, encoder.tokenizer, asker, questions)
 
 
 def _encode(
-    config: TrainConfig, splits: Splits, tokenizer: Any, recorder: Recorder
+    config: TrainConfig, splits: Splits, encoder: Encoder, recorder: Recorder
 ) -> tuple[EncodedDataset, EncodedDataset | None]:
-    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt, config.too_long)
     recorder.phase("data", "tokenising")
+    for note in encoder.format.template.notes:
+        recorder.note("warning", note)
     train = encode_all(splits.train, encoder)
     recorder.note("info", splits.note)
     for note in train.counts.notes():

@@ -10,6 +10,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from shadow_mlx import hub
+from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.splits import Splits, resolve
@@ -156,6 +157,7 @@ class _Run:
             parts.step.optimizer,
             str(config.model),
             parts.backbone_config,
+            to_record(config.template),
             {"data_fingerprint": parts.train.fingerprint},
             self.recorder,
         )

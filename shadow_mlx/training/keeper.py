@@ -31,6 +31,7 @@ class Keeper:
         optimizer: Its state is saved too.
         backbone: Name or path of the backbone, as the adapter records it.
         backbone_config: Its ``config.json``.
+        template: How the chat template is used, as the adapter records it.
         facts: What the record keeps of the run beyond its progress.
         emit: Takes the :class:`Saved` events.
     """
@@ -40,6 +41,7 @@ class Keeper:
     optimizer: optim.Optimizer
     backbone: str
     backbone_config: Mapping[str, Any]
+    template: Mapping[str, Any] | None
     facts: Mapping[str, Any]
     emit: Callable[[Event], None]
 
@@ -83,6 +85,7 @@ class Keeper:
             backbone=self.backbone,
             backbone_config=self.backbone_config,
             training=training_summary(progress),
+            template=self.template,
         )
 
     def _prune(self, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from shadow_mlx.data.records import Records
 from shadow_mlx.errors import InputError
 from shadow_mlx.events import Sampled
-from shadow_mlx.generation.asking import Question, continuation_of, question_of
+from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import answer_greedily
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import evaluating
@@ -35,15 +35,19 @@ class Sampler:
     Args:
         model: Asked in evaluation mode, and left in the mode that it was in.
         tokenizer: As mlx-lm loads it.
+        asker: Reads the answers.
         questions: What is asked.
     """
 
-    def __init__(self, model: AttachedModel, tokenizer: Any, questions: Sequence[Question]) -> None:
+    def __init__(
+        self, model: AttachedModel, tokenizer: Any, asker: Asker, questions: Sequence[Question]
+    ) -> None:
         self._model = model
         self._detached = model.detached()
         self._tokenizer = tokenizer
+        self._asker = asker
         self._asked = [
-            (question.prompt, _cut(question.shown, LONGEST_PROMPT), self._beginning(question))
+            (question, _cut(question.shown, LONGEST_PROMPT), self._beginning(question))
             for question in questions
         ]
 
@@ -56,10 +60,10 @@ class Sampler:
         """
         events: list[Sampled] = []
         with evaluating(self._model):
-            for number, (prompt, shown, expected) in enumerate(self._asked, start=1):
+            for number, (question, shown, expected) in enumerate(self._asked, start=1):
                 began = time.perf_counter()
                 answers = [
-                    answer_greedily(model, self._tokenizer, prompt, MAX_TOKENS, abandoned)
+                    answer_greedily(model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned)
                     for model in (self._model, self._detached)
                 ]
                 attached, detached = answers
@@ -72,12 +76,17 @@ class Sampler:
                         number,
                         shown,
                         expected,
-                        attached,
-                        detached,
+                        self._said(attached, question),
+                        self._said(detached, question),
                         time.perf_counter() - began,
                     )
                 )
         return events
+
+    def _said(self, answer: str, question: Question) -> str:
+        """What is said, or as much of the reasoning as there is before anything is."""
+        read = self._asker.read(answer, question)
+        return read.words or f"(thinking) {read.reasoning}" if read.reasoning else read.words
 
     def _beginning(self, question: Question) -> str:
         """As much of the expected answer as an answer may have, cut off in the same way."""
@@ -88,13 +97,13 @@ class Sampler:
 
 
 def choose_questions(
-    records: Records, tokenizer: Any, count: int, longest_prompt: int
+    records: Records, asker: Asker, count: int, longest_prompt: int
 ) -> list[Question]:
     """At most ``count`` examples, spread evenly over the file; the same ones at every call.
 
     Args:
         records: The validation examples.
-        tokenizer: As mlx-lm loads it.
+        asker: Makes questions for one tokenizer.
         count: How many.
         longest_prompt: In tokens; examples with a longer one are passed over.
     """
@@ -102,18 +111,18 @@ def choose_questions(
     ends = [len(records) * k // max(count, 1) for k in range(count + 1)]
     for start, end in pairwise(ends):
         for i in range(start, min(end, start + TRIES)):
-            question = _asked(records, i, tokenizer)
+            question = _asked(records, i, asker)
             if question is not None and 0 < len(question.prompt) <= longest_prompt:
                 chosen.append(question)
                 break
     return chosen
 
 
-def _asked(records: Records, i: int, tokenizer: Any) -> Question | None:
+def _asked(records: Records, i: int, asker: Asker) -> Question | None:
     record = records[i]
     try:
-        ask = continuation_of if record.kind == "text" else question_of
-        question = ask(record, tokenizer)
+        ask = asker.continuation_of if record.kind == "text" else asker.question_of
+        question = ask(record)
     except InputError:  # the template takes the conversation, but not with its answer missing
         return None
     return question if question is not None and question.expected.strip() else None

@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shadow_mlx.config import Mode, SamplingConfig
+from shadow_mlx.checkpoints.template_record import template_of
+from shadow_mlx.config import Mode, SamplingConfig, TemplateConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.errors import InputError
+from shadow_mlx.generation.answers import AnswerReader, Pieces
 from shadow_mlx.generation.decode import decode, seed_sampling, weight_bytes
 from shadow_mlx.generation.prompts import chat_prompt
 from shadow_mlx.generation.reuse import ReusableCache
@@ -30,6 +33,7 @@ class Chat:
         self._models: dict[Mode, Any] = {}
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._tokenizer: Any = None
+        self._adapter: str | None = None
 
     def serve(self, request: m.Request) -> Iterator[m.Reply]:
         """Replies to ``Load`` and ``Ask``."""
@@ -54,6 +58,7 @@ class Chat:
             "attached" if adapter else "base",
             trust_remote_code=request.trust_remote_code,
         )
+        self._adapter = adapter
         self._models = modes_of(model)
         return m.Loaded(
             request.id,
@@ -72,17 +77,26 @@ class Chat:
             raise InputError(f"{mode} is not loaded (loaded: {', '.join(self._models) or 'none'})")
         sampling = SamplingConfig.from_mapping(request.sampling, where="sampling")
         seed_sampling(sampling)
-        prompt = chat_prompt(self._tokenizer, request.messages)
+        wanted = TemplateConfig.from_mapping(request.template, where="template")
+        form = ChatFormat(self._tokenizer, template_of(self._adapter, wanted))
+        prompt = chat_prompt(form, request.messages)
+        reader = AnswerReader(form)
+        opening = reader.opening(prompt)
+        stream = reader.stream(opening)
         key = (mode, sampling.max_kv_size)
         cache = self._caches.setdefault(key, ReusableCache(model, sampling.max_kv_size))
         caches, held = cache.take(prompt)
         started = time.monotonic()
         first: list[float] = []
 
+        def send(parts: Pieces) -> None:
+            for part, piece in parts:
+                self._send(m.Piece(request.id, piece, part))
+
         def on_text(text: str) -> None:
             if not first:
                 first.append(time.monotonic() - started)
-            self._send(m.Piece(request.id, text))
+            send(stream.feed(text))
 
         answer = decode(
             model,
@@ -93,12 +107,14 @@ class Chat:
             cached_tokens=held,
             on_text=on_text,
         )
+        send(stream.finish())
         if answer.finish_reason != "interrupted":
             cache.keep(caches, [*prompt, *answer.tokens])
+        read = reader.read(answer.text, opening)
         return m.Answered(
             request.id,
             mode,
-            answer.text,
+            read.words,
             len(answer.tokens),
             answer.prompt_tokens,
             answer.cached_tokens,
@@ -107,4 +123,5 @@ class Chat:
             answer.memory_bytes,
             answer.finish_reason,
             first[0] if first else 0.0,
+            read.reasoning,
         )

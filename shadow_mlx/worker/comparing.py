@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from shadow_mlx.config import ColumnConfig
+from shadow_mlx.config import ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.events import StopToken
 from shadow_mlx.jobs import compare
@@ -27,6 +27,7 @@ def serve(
             limit=request.limit,
             max_tokens=request.max_tokens,
             columns=ColumnConfig.from_mapping(request.columns),
+            template=TemplateConfig.from_mapping(request.template, where="template"),
             on_step=on_step,
             stop=stop,
         )

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from shadow_mlx.config import ColumnConfig
+from shadow_mlx.config import ColumnConfig, TemplateConfig
 from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.records import JsonLines
-from shadow_mlx.data.template import TemplateError
 from shadow_mlx.data.tokens import Encoder
 from shadow_mlx.worker import messages as m
 
@@ -20,7 +19,7 @@ REPORT_EVERY = 256
 def serve(request: m.Request) -> Iterator[m.Reply]:
     """Replies to ``ShowTokens`` and ``Measure``."""
     if isinstance(request, m.ShowTokens):
-        encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
+        encoder = _encoder(request)
         source = JsonLines(request.path, _columns(request))
         wanted = range(request.start, min(request.start + request.count, len(source)))
         examples = [item for i in wanted for item in _show(encoder, source, i)]
@@ -33,8 +32,13 @@ def _columns(request: m.ShowTokens | m.Measure) -> ColumnConfig:
     return ColumnConfig.from_mapping(request.columns, where="columns")
 
 
-def _encoder(model: str | None, max_seq_length: int, mask_prompt: bool) -> Encoder:
-    return Encoder(_tokenizer(model), max_seq_length, mask_prompt)
+def _encoder(request: m.ShowTokens | m.Measure) -> Encoder:
+    return Encoder(
+        _tokenizer(request.model),
+        request.max_seq_length,
+        request.mask_prompt,
+        template=TemplateConfig.from_mapping(request.template, where="template"),
+    )
 
 
 @lru_cache(maxsize=2)
@@ -48,11 +52,13 @@ def _tokenizer(model: str | None) -> Any:
 def _show(encoder: Encoder, source: JsonLines, i: int) -> list[m.TokenView]:
     line = source.line_number(i)
     try:
-        whole = encoder.tokenise([encoder.render(source[i])])[0]
-    except (InvalidDataError, TemplateError) as error:
+        (whole,) = encoder.encode_many([source[i]])
+    except InvalidDataError as error:
         return [m.TokenView(line, [], 0, 0, False, str(error))]
+    if whole.refusal is not None:
+        return [m.TokenView(line, [], 0, 0, False, str(whole.refusal))]
     views = []
-    for example in whole:
+    for example in whole.examples:
         fitted = encoder.fit(example)
         if fitted is None:
             problem = "dropped: no trained token is left within the longest length"
@@ -77,26 +83,21 @@ def _pieces(tokenizer: Any, line: int, example: Example) -> m.TokenView:
 def _measure(request: m.Measure) -> Iterator[m.Reply]:
     import numpy as np
 
-    encoder = _encoder(request.model, request.max_seq_length, request.mask_prompt)
+    encoder = _encoder(request)
     source = JsonLines(request.path, _columns(request))
     total = min(len(source), request.limit)
     counts, lengths, problems = EncodingCounts(records=total), [], 0
     for i in range(total):
         try:
-            whole = encoder.tokenise([encoder.render(source[i])])[0]
-        except (InvalidDataError, TemplateError):
+            (whole,) = encoder.encode_many([source[i]])
+        except InvalidDataError:
             problems += 1
             continue
-        for example in whole:
-            lengths.append(len(example.tokens))
-            fitted = encoder.fit(example)
-            if fitted is None:
-                counts.dropped_unsupervised += 1
-                continue
-            counts.examples += 1
-            counts.truncated += fitted.truncated
-            counts.tokens += len(fitted.tokens)
-            counts.supervised_tokens += int(fitted.supervised.sum())
+        if whole.refusal is not None:
+            problems += 1
+            continue
+        lengths += [len(example.tokens) for example in whole.examples]
+        encoder.keep(whole, counts)
         if (i + 1) % REPORT_EVERY == 0:
             yield m.Progress(request.id, "tokenising", i + 1, total)
     notes = counts.notes()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 Pair = tuple[str, str]
 
 # ``columns`` of the requests below: fields of ``config.ColumnConfig``, where they are named.
+# ``template``: fields of ``config.TemplateConfig``; what they leave open is as in training.
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Ask(Request):
     mode: str
     messages: list[dict[str, str]]
     sampling: dict[str, Any] = field(default_factory=dict)
+    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class ShowTokens(Request):
     max_seq_length: int
     mask_prompt: bool
     columns: dict[str, str] = field(default_factory=dict)
+    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Measure(Request):
     mask_prompt: bool
     limit: int = 20_000
     columns: dict[str, str] = field(default_factory=dict)
+    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class CompareFile(Request):
     limit: int | None = None
     max_tokens: int = 256
     columns: dict[str, str] = field(default_factory=dict)
+    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,14 +180,18 @@ class Loaded(Reply):
 
 @dataclass(frozen=True)
 class Piece(Reply):
-    """The next piece of an answer's text."""
+    """The next piece of an answer: of its ``reasoning``, or of its ``words``."""
 
     text: str
+    part: str = "words"
 
 
 @dataclass(frozen=True)
 class Answered(Reply):
-    """An answer is complete; the fields are those of ``generation.decode.Answer``."""
+    """An answer is complete; the fields are those of ``generation.decode.Answer``.
+
+    ``text`` is what was said, ``reasoning`` what was thought before it.
+    """
 
     final: ClassVar[bool] = True
 
@@ -196,6 +205,7 @@ class Answered(Reply):
     memory_bytes: int
     finish_reason: str
     first_token_seconds: float
+    reasoning: str = ""
 
 
 @dataclass(frozen=True)

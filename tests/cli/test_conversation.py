@@ -9,6 +9,7 @@ import pytest
 
 from shadow_mlx.cli.conversation import HELP, Conversation
 from shadow_mlx.config import SamplingConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -23,7 +24,9 @@ class Talk:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        self.session = ChatSession(models, tokenizer, SamplingConfig(max_tokens=6), mode="detached")
+        self.session = ChatSession(
+            models, ChatFormat(tokenizer), SamplingConfig(max_tokens=6), mode="detached"
+        )
         self._patch, self._capsys = monkeypatch, capsys
 
     def __call__(self, *lines: str, bytes_in: bytes | None = None) -> tuple[str, str]:
@@ -108,9 +111,9 @@ def test_a_line_that_is_not_utf8_is_skipped(talk: Talk) -> None:
 def test_control_characters_of_a_model_are_made_visible(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reply(text: str, on_text: Any) -> Any:
-        on_text("\x1b]0;owned\x07")
-        return type("Answer", (), {"finish_reason": "stop"})()
+    def reply(text: str, on_part: Any) -> Any:
+        on_part("words", "\x1b]0;owned\x07")
+        return type("Answer", (), {"finish_reason": "stop", "reasoning": ""})()
 
     monkeypatch.setattr(talk.session, "reply", reply)
     out, _ = talk("hello")

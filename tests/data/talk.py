@@ -25,6 +25,11 @@ def chat(*messages: Any, tools: Any = None) -> Record:
     return Record("chat", 1, messages=tuple(messages), tools=tools)
 
 
+def completion(prompt: str, answer: str) -> Record:
+    messages = ({"role": "user", "content": prompt}, {"role": "assistant", "content": answer})
+    return Record("completion", 1, messages=messages, prompt=prompt, completion=answer)
+
+
 def trained(tokenizer: Any, example: Example) -> list[str]:
     """The text of each stretch of trained tokens."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], example.supervised, [0]])))

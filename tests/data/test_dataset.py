@@ -67,6 +67,8 @@ def test_histogram_steps_are_round() -> None:
 
 def test_notes_speak_of_what_happened_only() -> None:
     assert EncodingCounts(records=3, examples=3).notes() == []
-    counts = EncodingCounts(truncated=1200, dropped_too_long=1, dropped_unsupervised=2, probed=4)
+    counts = EncodingCounts(
+        truncated=1200, dropped_too_long=1, dropped_unsupervised=2, answers_cut=4
+    )
     assert [note.split()[0] for note in counts.notes()] == ["1,200", "1", "2", "4"]
     assert counts.dropped == 3

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.data.template import TemplateError
+from shadow_mlx.data.notices import sentences
+from shadow_mlx.data.rendering import TemplateError
 from shadow_mlx.data.tokens import Encoder
 from tests.data import chat_templates as templates
 from tests.data.talk import CALL, SYSTEM, TALK, chat, text_of, trained, trained_all, words
@@ -30,10 +31,10 @@ def test_every_assistant_turn_is_trained_with_its_end(
     make_tokenizer: Any, template: str, end: str
 ) -> None:
     tokenizer = make_tokenizer(template)
-    (example,) = Encoder(tokenizer).encode(chat(*TALK))
-    assert trained(tokenizer, example) == ["hello you" + end, "I am fine" + end]
+    examples = Encoder(tokenizer).encode(chat(*TALK))
+    assert trained_all(tokenizer, examples) == ["hello you" + end, "I am fine" + end]
     whole = tokenizer.apply_chat_template(list(TALK), tokenize=False)
-    assert whole.startswith(text_of(tokenizer, example))
+    assert whole.startswith(text_of(tokenizer, examples[-1]))
 
 
 def test_phi3s_last_token_does_not_split_the_chat(make_tokenizer: Any) -> None:
@@ -42,10 +43,12 @@ def test_phi3s_last_token_does_not_split_the_chat(make_tokenizer: Any) -> None:
     assert trained(tokenizer, example) == ["hello you<|end|>", "I am fine<|end|>"]
 
 
-def test_a_template_without_end_token_gets_one_behind_the_last_answer(make_tokenizer: Any) -> None:
+def test_a_template_without_end_token_gets_one_behind_each_answer(make_tokenizer: Any) -> None:
+    """An answer that has no end in its example would never learn to end."""
     tokenizer = make_tokenizer(templates.ALPACA)
-    (example,) = Encoder(tokenizer).encode(chat(*TALK))
-    assert trained(tokenizer, example) == ["hello you", "I am fine</s>"]
+    first, second = Encoder(tokenizer).encode(chat(*TALK))
+    assert trained(tokenizer, first) == ["hello you</s>"]
+    assert trained(tokenizer, second) == ["I am fine</s>"]
 
 
 def test_the_next_turns_role_token_may_be_what_stops(make_tokenizer: Any) -> None:
@@ -80,9 +83,10 @@ def test_reasoning_is_trained_in_the_turn_that_shows_it(make_tokenizer: Any) -> 
 
 def test_a_prompt_that_opens_reasoning_which_the_answer_lacks(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(templates.DEEPSEEK_R1)
-    (example,) = Encoder(tokenizer).encode(chat(*TALK))
-    assert trained(tokenizer, example) == ["hello you</s>", "I am fine</s>"]
-    assert "<think>" not in text_of(tokenizer, example)
+    first, second = Encoder(tokenizer).encode(chat(*TALK))
+    assert trained(tokenizer, first) == ["\n</think>\n\nhello you</s>"]
+    assert trained(tokenizer, second) == ["\n</think>\n\nI am fine</s>"]
+    assert text_of(tokenizer, second).count("<think>") == 1
 
 
 def test_reasoning_that_the_prompt_opens_and_the_history_hides(make_tokenizer: Any) -> None:
@@ -145,8 +149,6 @@ def test_words_that_the_template_leaves_out_are_refused(make_tokenizer: Any) -> 
     template = templates.CHATML.replace("{{ message.content }}", "{{ message.content.text }}")
     with pytest.raises(TemplateError, match="leaves out the words of message 2"):
         Encoder(make_tokenizer(template)).encode(chat(*TALK[:2]))
-    with pytest.raises(TemplateError, match="leaves out what the assistant says"):
-        Encoder(make_tokenizer(template)).encode(chat(TALK[1]))
 
 
 def test_weight_zero_is_context_only(make_tokenizer: Any) -> None:
@@ -157,10 +159,15 @@ def test_weight_zero_is_context_only(make_tokenizer: Any) -> None:
 
 
 def test_an_assistant_that_speaks_first_and_a_user_who_speaks_last(make_tokenizer: Any) -> None:
+    """Nobody can ask for a greeting, so it is context; and a question alone teaches nothing."""
     tokenizer = make_tokenizer(templates.CHATML)
-    (example,) = Encoder(tokenizer).encode(chat(TALK[1], TALK[0], TALK[3], TALK[2]))
-    assert trained(tokenizer, example) == ["hello you<|im_end|>", "I am fine<|im_end|>"]
+    (whole,) = Encoder(tokenizer).encode_many([chat(TALK[1], TALK[0], TALK[3], TALK[2])])
+    (example,) = whole.examples
+    assert trained(tokenizer, example) == ["I am fine<|im_end|>"]
+    assert "hello you<|im_end|>" in text_of(tokenizer, example)
     assert text_of(tokenizer, example).endswith("I am fine<|im_end|>")
+    (note,) = sentences(whole.notices)
+    assert note.startswith("1 answer stands before anything was asked")
 
 
 def test_answers_that_repeat_the_question_or_the_markup(make_tokenizer: Any) -> None:

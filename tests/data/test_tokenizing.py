@@ -1,41 +1,97 @@
-"""Spans of characters to tokens, with offsets and without."""
+"""Texts to tokens: pieces as the whole, answers as they follow their prompts."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import decoders as decode
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.tokenizing import Tokenizing
 from shadow_mlx.data.tokens import Encoder
-from tests.data import chat_templates as templates
-from tests.data.talk import TURNS, chat, trained, words
+from tests.data.conftest import TURN_TOKENS
+from tests.data.talk import completion, text_of, trained
+
+pieces = st.lists(
+    st.sampled_from(
+        [*TURN_TOKENS[:6], "hello", " you", "\n", "\n\n", " ", "  ", "é", "🙂", "1 + 1"]
+    ),
+    max_size=12,
+).map("".join)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(question=words, answer=words, more=words)
-def test_without_offsets_the_mask_is_the_same(
-    make_tokenizer: Any, monkeypatch: Any, question: str, answer: str, more: str
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=pieces)
+def test_pieces_between_special_tokens_are_the_whole(make_tokenizer: Any, text: str) -> None:
+    tokenizer = make_tokenizer(None, adds_bos=True)
+    cut = Tokenizing(tokenizer)
+    assert cut._cut is not None
+    assert cut([text, text]) == [tokenizer.encode(text, add_special_tokens=False)] * 2
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(prompt=pieces, answer=pieces)
+def test_an_answer_begins_behind_the_prompts_own_tokens(
+    make_tokenizer: Any, prompt: str, answer: str
 ) -> None:
-    tokenizer = make_tokenizer(templates.LLAMA3, adds_bos=True)
-    talk = [
-        {"role": r, "content": c}
-        for r, c in zip(TURNS, (question, answer, more, more + answer), strict=True)
-    ]
-    records = [chat(*talk), Record("text", 1, text=question)]
-    before = [Encoder(tokenizer).encode(record) for record in records]
-    with monkeypatch.context() as patched:
-        patched.setattr(type(tokenizer._tokenizer), "is_fast", False)
-        after = [Encoder(tokenizer).encode(record) for record in records]
-    for (one,), (other,) in zip(before, after, strict=True):
-        assert one.tokens.tolist() == other.tokens.tolist()
-        assert one.supervised.tolist() == other.supervised.tolist()
+    tokenizer = make_tokenizer(None)
+    (example,) = Encoder(tokenizer).encode(completion(prompt or "x", answer + "."))
+    given_ids = tokenizer.encode(prompt or "x", add_special_tokens=False)
+    n = len(given_ids)
+    assert example.tokens[:n].tolist() == given_ids
+    assert not example.supervised[:n].any()
+    assert example.supervised[n:].all()
+    assert tokenizer.decode(example.tokens[n:].tolist()) == answer + ".</s>"
 
 
-def test_a_token_that_crosses_into_the_answer_is_trained(make_tokenizer: Any) -> None:
+def test_a_token_may_not_cross_into_the_answer(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(None)
     assert tokenizer.decode(tokenizer.encode("x hello")[1:2]) == " hello"
-    (example,) = Encoder(tokenizer).encode(
-        Record("completion", 1, prompt="x hel", completion="lo there")
+    (example,) = Encoder(tokenizer).encode(completion("x hel", "lo there"))
+    assert trained(tokenizer, example) == ["lo there</s>"]
+    (example,) = Encoder(tokenizer).encode(completion("x ", "hello there"))
+    assert trained(tokenizer, example) == ["hello there</s>"]
+
+
+def test_a_tokenizer_that_ends_every_text_does_not_end_the_prompt(byte_level: str) -> None:
+    backend = Tokenizer.from_str(byte_level)
+    ids = [(word, backend.token_to_id(word)) for word in ("<s>", "</s>")]
+    backend.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=ids)
+    plain = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
+    tokenizer = TokenizerWrapper(plain)
+    assert text_of(tokenizer, Encoder(tokenizer).encode(completion("1 +", " 1"))[0]) == (
+        "<s>1 + 1</s>"
     )
-    assert trained(tokenizer, example) == [" hello there</s>"]
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never"])
+def test_sentencepiece_tokenizers_put_no_space_into_the_middle(scheme: str) -> None:
+    """They put one before a text's beginning, and an answer is not the beginning."""
+    backend = Tokenizer(models.BPE(byte_fallback=False, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+    backend.decoder = decode.Metaspace(prepend_scheme=scheme)
+    trainer = trainers.BpeTrainer(
+        vocab_size=120, show_progress=False, special_tokens=["<unk>", "</s>", "[INST]", "[/INST]"]
+    )
+    backend.train_from_iterator(["hello kitchen cup Where? hall = 0 \n"] * 4, trainer)
+    backend.add_special_tokens([AddedToken(w, special=True) for w in ("[INST]", "[/INST]")])
+    tokenizer = TokenizerWrapper(
+        PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", unk_token="<unk>")
+    )
+    for prompt, answer in (
+        ("Where? ", "kitchen cup"),
+        ("Where?", " kitchen cup"),
+        ("[INST]hello[/INST]", " cup"),
+        ("hello kit", "chen"),
+    ):
+        (example,) = Encoder(tokenizer).encode(completion(prompt, answer))
+        ids = tokenizer.encode(prompt, add_special_tokens=False)
+        assert example.tokens[: len(ids)].tolist() == ids
+        begun = str(tokenizer.decode(ids))
+        assert text_of(tokenizer, example) == f"{begun}{answer}</s>"

@@ -9,31 +9,31 @@ import pytest
 
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.rendering import TemplateError
 from shadow_mlx.data.schema import Record
-from shadow_mlx.data.template import TemplateError
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import DataError
 from tests.data import chat_templates as templates
-from tests.data.talk import SYSTEM, TALK, chat, text_of, trained
+from tests.data.talk import SYSTEM, TALK, chat, completion, text_of, trained
 
 
 def test_without_prompt_mask_all_but_the_first_token_is_trained(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(templates.CHATML)
     (example,) = Encoder(tokenizer, mask_prompt=False).encode(chat(*TALK))
     assert example.supervised.tolist() == [False] + [True] * (len(example.tokens) - 1)
-    assert text_of(tokenizer, example) == tokenizer.apply_chat_template(list(TALK), tokenize=False)
+    whole = tokenizer.apply_chat_template(list(TALK), tokenize=False)
+    assert text_of(tokenizer, example) == whole.rstrip()
 
 
 def test_completion_through_the_template(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(templates.LLAMA3)
-    record = Record("completion", 1, prompt="1 + 1", completion="= 2")
-    (example,) = Encoder(tokenizer).encode(record)
+    (example,) = Encoder(tokenizer).encode(completion("1 + 1", "= 2"))
     assert trained(tokenizer, example) == ["= 2<|eot_id|>"]
 
 
 def test_completion_without_template_is_joined_and_ended(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(None)
-    record = Record("completion", 1, prompt="1 + 1", completion=" = 2")
+    record = completion("1 + 1", " = 2")
     (example,) = Encoder(tokenizer).encode(record)
     assert text_of(tokenizer, example) == "1 + 1 = 2</s>"
     assert trained(tokenizer, example) == [" = 2</s>"]
@@ -53,12 +53,12 @@ def test_a_tokenizer_that_adds_bos_adds_one(make_tokenizer: Any) -> None:
         (example,) = Encoder(bare).encode(Record("text", 1, text=text))
         assert text_of(bare, example) == "<s>hello</s>"
         assert trained(bare, example) == ["hello</s>"]
-    (example,) = Encoder(bare).encode(Record("completion", 1, prompt="1 + 1", completion=" = 2"))
+    (example,) = Encoder(bare).encode(completion("1 + 1", " = 2"))
     assert text_of(bare, example) == "<s>1 + 1 = 2</s>"
     assert trained(bare, example) == [" = 2</s>"]
     chats = make_tokenizer(templates.LLAMA3, adds_bos=True)
-    (example,) = Encoder(chats).encode(chat(*TALK))
-    assert text_of(chats, example).count("<s>") == 1
+    for example in Encoder(chats).encode(chat(*TALK)):
+        assert text_of(chats, example).count("<s>") == 1
 
 
 def test_chats_need_a_template(make_tokenizer: Any) -> None:

@@ -10,6 +10,7 @@ from mlx_lm.sample_utils import make_sampler
 from mlx_lm.utils import load
 
 from shadow_mlx.config import SamplingConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.errors import InputError, ModelError
 from shadow_mlx.generation.decode import decode, seed_sampling, weight_bytes
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
@@ -24,7 +25,7 @@ def loaded(tiny_backbone: Path) -> tuple[Any, Any]:
 
 def test_greedy_text_is_mlx_lm_s(loaded: tuple[Any, Any]) -> None:
     model, tokenizer = loaded
-    prompt = chat_prompt(tokenizer, [{"role": "user", "content": "hello"}])
+    prompt = chat_prompt(ChatFormat(tokenizer), [{"role": "user", "content": "hello"}])
     answer = decode(model, tokenizer, prompt, SamplingConfig(max_tokens=20))
     assert answer.text == generate(model, tokenizer, prompt, max_tokens=20)
     assert answer.prompt_tokens == len(prompt)
@@ -33,7 +34,7 @@ def test_greedy_text_is_mlx_lm_s(loaded: tuple[Any, Any]) -> None:
 def test_sampled_text_is_mlx_lm_s_for_the_same_seed(loaded: tuple[Any, Any]) -> None:
     model, tokenizer = loaded
     sampling = SamplingConfig(max_tokens=20, temp=0.8, top_p=0.9, top_k=40, min_p=0.01, seed=5)
-    prompt = plain_prompt(tokenizer, "hello")
+    prompt = plain_prompt(ChatFormat(tokenizer), "hello")
     seed_sampling(sampling)
     answer = decode(model, tokenizer, prompt, sampling)
     mx.random.seed(5)
@@ -76,17 +77,17 @@ def test_weights_in_two_places_count_once(loaded: tuple[Any, Any]) -> None:
 
 def test_an_empty_prompt_is_refused(loaded: tuple[Any, Any]) -> None:
     with pytest.raises(InputError, match="prompt is empty"):
-        plain_prompt(loaded[1], "")
+        plain_prompt(ChatFormat(loaded[1]), "")
 
 
 def test_a_model_without_chat_template_is_told_so(tmp_path: Path) -> None:
     _, tokenizer = load(str(write_tiny_backbone(tmp_path / "plain", chat_template=None)))
     with pytest.raises(ModelError, match="no chat template"):
-        chat_prompt(tokenizer, [{"role": "user", "content": "hello"}])
+        chat_prompt(ChatFormat(tokenizer), [{"role": "user", "content": "hello"}])
 
 
 def test_a_template_s_refusal_is_the_message(tmp_path: Path) -> None:
     template = "{{ raise_exception('System role not supported') }}"
     _, tokenizer = load(str(write_tiny_backbone(tmp_path / "picky", chat_template=template)))
     with pytest.raises(InputError, match="System role not supported"):
-        chat_prompt(tokenizer, [{"role": "system", "content": "x"}])
+        chat_prompt(ChatFormat(tokenizer), [{"role": "system", "content": "x"}])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.config import SamplingConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel
@@ -17,7 +18,7 @@ def new_session(
     tiny_attached: tuple[AttachedModel, Any], mode: Any = "attached", **kwargs: Any
 ) -> ChatSession:
     model, tokenizer = tiny_attached
-    return ChatSession(modes_of(model), tokenizer, SAMPLING, mode=mode, **kwargs)
+    return ChatSession(modes_of(model), ChatFormat(tokenizer), SAMPLING, mode=mode, **kwargs)
 
 
 def test_modes_share_one_model(tiny_attached: tuple[AttachedModel, Any]) -> None:
@@ -84,17 +85,17 @@ def test_a_rotating_cache_that_has_wrapped_is_made_anew(
 ) -> None:
     model, tokenizer = tiny_attached
     sampling = SamplingConfig(max_tokens=12, max_kv_size=16)
-    chat = ChatSession(modes_of(model), tokenizer, sampling, mode="attached")
+    chat = ChatSession(modes_of(model), ChatFormat(tokenizer), sampling, mode="attached")
     chat.reply("a message of more than sixteen tokens")
     chat.reset()
-    other = ChatSession(modes_of(model), tokenizer, sampling, mode="attached")
+    other = ChatSession(modes_of(model), ChatFormat(tokenizer), sampling, mode="attached")
     assert chat.reply("short").text == other.reply("short").text
 
 
 def test_answers_tell_their_cost(tiny_attached: tuple[AttachedModel, Any]) -> None:
     pieces: list[str] = []
     chat = new_session(tiny_attached)
-    answer = chat.reply("hello", pieces.append)
+    answer = chat.reply("hello", lambda part, text: pieces.append(text))
     assert "".join(pieces) == answer.text
     assert answer.finish_reason in ("stop", "length")
     assert answer.generation_tps > 0
@@ -151,7 +152,7 @@ def test_compare_answers_in_every_mode(tiny_attached: tuple[AttachedModel, Any])
         answers: dict[str, str] = {}
         chat.compare(
             text,
-            lambda mode: lambda piece: shown.update({mode: shown.get(mode, "") + piece}),
+            lambda mode: lambda part, piece: shown.update({mode: shown.get(mode, "") + piece}),
             lambda mode, answer: answers.update({mode: answer.text}),
         )
         return answers
@@ -170,7 +171,7 @@ def test_comparing_nothing_is_refused(tiny_attached: tuple[AttachedModel, Any]) 
 
 def test_a_mode_that_is_not_loaded_is_refused(tiny_attached: tuple[AttachedModel, Any]) -> None:
     model, tokenizer = tiny_attached
-    chat = ChatSession(modes_of(model.detached()), tokenizer, SAMPLING, mode="detached")
+    chat = ChatSession(modes_of(model.detached()), ChatFormat(tokenizer), SAMPLING, mode="detached")
     with pytest.raises(InputError, match=r"attached is not loaded \(loaded: detached\)"):
         chat.switch("attached")
 

@@ -9,8 +9,9 @@ import pytest
 from mlx_lm.utils import load_model, load_tokenizer
 
 from shadow_mlx.config import SamplingConfig, ShadowConfig
+from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.data.records import JsonLines
-from shadow_mlx.generation.asking import Question
+from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import decode
 from shadow_mlx.shadow.attached import attach
 from shadow_mlx.training import samples
@@ -47,7 +48,7 @@ def chat(*turns: str) -> dict:
 def test_the_answers_are_those_of_both_models(make_model, tokenizer):
     model = make_model()
     asked = question(tokenizer)
-    (sampled,) = Sampler(model, tokenizer, [asked])(7)
+    (sampled,) = Sampler(model, tokenizer, Asker(ChatFormat(tokenizer)), [asked])(7)
     assert (sampled.step, sampled.example) == (7, 1)
     assert (sampled.prompt, sampled.expected) == ("say aaa", "aaaa")
     model.eval()
@@ -60,7 +61,7 @@ def test_the_answers_are_those_of_both_models(make_model, tokenizer):
 
 def test_nothing_that_training_depends_on_is_touched(make_model, tokenizer):
     model = make_model(dropout=0.5)
-    sampler = Sampler(model, tokenizer, [question(tokenizer)])
+    sampler = Sampler(model, tokenizer, Asker(ChatFormat(tokenizer)), [question(tokenizer)])
     mx.random.seed(5)
     state = [part.tolist() for part in mx.random.state]
     big = mx.zeros(20_000_000)
@@ -77,7 +78,7 @@ def test_nothing_that_training_depends_on_is_touched(make_model, tokenizer):
 
 def test_gradient_checkpointing_changes_no_answer(make_model, tokenizer):
     model = make_model()
-    sampler = Sampler(model, tokenizer, [question(tokenizer)])
+    sampler = Sampler(model, tokenizer, Asker(ChatFormat(tokenizer)), [question(tokenizer)])
     (plain,) = sampler(0)
     model.recompute_activations()
     (recomputed,) = sampler(0)
@@ -91,20 +92,25 @@ def test_a_quantized_backbone_answers(tiny_backbone, tokenizer):
     backbone, config = load_model(tiny_backbone)
     nn.quantize(backbone, 32, 4, class_predicate=fits)
     model = attach(backbone, config, ShadowConfig(rank=4))
-    (sampled,) = Sampler(model, tokenizer, [question(tokenizer)])(0)
+    (sampled,) = Sampler(model, tokenizer, Asker(ChatFormat(tokenizer)), [question(tokenizer)])(0)
     assert sampled.attached
 
 
 def test_the_expected_answer_is_cut_off_where_an_answer_would_be(make_model, tokenizer):
     long = question(tokenizer, "x" * 2000, "b" * 100)
-    (sampled,) = Sampler(make_model(), tokenizer, [long])(0)
+    (sampled,) = Sampler(make_model(), tokenizer, Asker(ChatFormat(tokenizer)), [long])(0)
     assert sampled.expected == "b" * MAX_TOKENS + "…"
     assert len(sampled.prompt) < 700
     assert sampled.prompt.endswith("…")
 
 
 def test_an_answer_that_is_given_up_is_not_told(make_model, tokenizer):
-    sampler = Sampler(make_model(), tokenizer, [question(tokenizer), question(tokenizer)])
+    sampler = Sampler(
+        make_model(),
+        tokenizer,
+        Asker(ChatFormat(tokenizer)),
+        [question(tokenizer), question(tokenizer)],
+    )
     asked = []
 
     def abandoned() -> bool:
@@ -120,9 +126,10 @@ def test_an_answer_that_is_given_up_is_not_told(make_model, tokenizer):
 
 def test_examples_are_spread_over_the_file(tokenizer, tmp_path):
     records = write(tmp_path / "d.jsonl", [chat(f"ask {i}", f"say {i}") for i in range(10)])
-    assert [q.shown for q in choose_questions(records, tokenizer, 2, 100)] == ["ask 0", "ask 5"]
-    assert len(choose_questions(records, tokenizer, 30, 100)) == 10
-    assert choose_questions(records, tokenizer, 0, 100) == []
+    asker = Asker(ChatFormat(tokenizer))
+    assert [q.shown for q in choose_questions(records, asker, 2, 100)] == ["ask 0", "ask 5"]
+    assert len(choose_questions(records, Asker(ChatFormat(tokenizer)), 30, 100)) == 10
+    assert choose_questions(records, Asker(ChatFormat(tokenizer)), 0, 100) == []
 
 
 def test_what_cannot_be_asked_is_passed_over(tokenizer, tmp_path):
@@ -134,17 +141,17 @@ def test_what_cannot_be_asked_is_passed_over(tokenizer, tmp_path):
             chat("first", "one", "second", "two"),
         ],
     )
-    (chosen,) = choose_questions(records, tokenizer, 1, 100)
+    (chosen,) = choose_questions(records, Asker(ChatFormat(tokenizer)), 1, 100)
     assert (chosen.line, chosen.shown, chosen.expected) == (3, "second", "two")
 
 
 def test_a_text_is_asked_to_be_continued(tokenizer, tmp_path):
     records = write(tmp_path / "d.jsonl", [{"text": "word"}, {"text": "once upon a time"}])
-    assert [q.line for q in choose_questions(records, tokenizer, 1, 100)] == [2]
+    assert [q.line for q in choose_questions(records, Asker(ChatFormat(tokenizer)), 1, 100)] == [2]
 
 
 def test_a_template_that_refuses_leaves_no_question(tmp_path):
     template = "{{ raise_exception('no') if add_generation_prompt else 'x' }}"
     folder = write_tiny_backbone(tmp_path / "picky", chat_template=template)
     records = write(tmp_path / "d.jsonl", [chat("ask", "say")])
-    assert choose_questions(records, load_tokenizer(folder), 1, 100) == []
+    assert choose_questions(records, Asker(ChatFormat(load_tokenizer(folder))), 1, 100) == []

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from shadow_mlx.cli.models import add_model_arguments, json_object, load_model, utf8
+from shadow_mlx.cli.models import add_model_arguments, chat_format, load_model, utf8
 from shadow_mlx.cli.options import add_options, build_options
-from shadow_mlx.config import SamplingConfig
+from shadow_mlx.config import SamplingConfig, TemplateConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
-    parser.add_argument(
-        "--chat-template-config",
-        type=json_object,
-        metavar="JSON",
-        help="variables of the chat template, such as '{\"enable_thinking\": false}'",
-    )
     add_model_arguments(parser)
+    add_options(parser, TemplateConfig)
     add_options(parser, SamplingConfig)
 
 
@@ -33,15 +28,15 @@ def run(args: argparse.Namespace) -> int:
     from shadow_mlx.generation.prompts import chat_prompt
     from shadow_mlx.generation.session import ChatSession, modes_of
 
+    form = chat_format(loaded, args)
     # Once before the first prompt, so that a missing chat template is said now.
-    chat_prompt(loaded.tokenizer, [{"role": "user", "content": ""}], args.chat_template_config)
+    chat_prompt(form, [{"role": "user", "content": "x"}])
     seed_sampling(sampling)
     session = ChatSession(
         modes_of(loaded.model),
-        loaded.tokenizer,
+        form,
         sampling,
         mode=loaded.mode,
         system=system,
-        template_options=args.chat_template_config,
     )
     return Conversation(session, loaded.backbone, loaded.adapter).run()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.options import add_options, build_options
-from shadow_mlx.config import MODES, ColumnConfig
+from shadow_mlx.config import MODES, ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.terminal import visible
 
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write figures, plots and every example as one HTML file that needs no network",
     )
     add_options(parser, ColumnConfig)
+    add_options(parser, TemplateConfig)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,6 +105,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
             seed=args.seed,
             max_tokens=args.max_tokens,
             columns=build_options(ColumnConfig, args),
+            template=build_options(TemplateConfig, args),
             on_step=on_step,
             stop=stop,
         )

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.options import add_options, build_options
-from shadow_mlx.config import ColumnConfig, TrainConfig
+from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 USED = {
     *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
     *(field.name for field in dataclasses.fields(ColumnConfig)),
+    *(field.name for field in dataclasses.fields(TemplateConfig)),
 }
 NO_LIMIT = 2**31 - 1
 TRAINED, PLAIN = "\x1b[4;32m", "\x1b[0m"  # underlined and green: also told apart without colour
@@ -73,7 +74,7 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     model = None
     if not problems:
         model, tokenizer = _tokenizer(config)
-        encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt)
+        encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt, template=config.template)
         for report, facts in zip(reports, files, strict=True):
             try:
                 dataset = encode_all(JsonLines(report.path, config.columns), encoder)
@@ -95,8 +96,8 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
 def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
     from shadow_mlx.data.problems import InvalidDataError
     from shadow_mlx.data.records import JsonLines
+    from shadow_mlx.data.rendering import TemplateError
     from shadow_mlx.data.sources import locate
-    from shadow_mlx.data.template import TemplateError
     from shadow_mlx.data.tokens import Encoder, refused
 
     if args.n < 1 or args.line < 1:
@@ -107,7 +108,9 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
         last = source.line_number(len(source) - 1)
         raise InputError(f"--line {args.line}: the last example stands on line {last}")
     _, tokenizer = _tokenizer(config)
-    encoder = Encoder(tokenizer, config.max_seq_length, config.mask_prompt)
+    encoder = Encoder(
+        tokenizer, config.max_seq_length, config.mask_prompt, template=config.template
+    )
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     marks = (TRAINED, PLAIN) if coloured else ("[[", "]]")
     for i in chosen:
@@ -156,4 +159,4 @@ def _tokenizer(config: TrainConfig) -> tuple[str, Any]:
     if choice.by_default:
         print(f"tokenizer: {visible(choice.name)} ({choice.reason})", file=sys.stderr)
     folder = resolve_tokenizer(choice.name, trust_remote_code=config.trust_remote_code)
-    return choice.name, load_tokenizer(folder)
+    return choice.name, load_tokenizer(folder, trust_remote_code=config.trust_remote_code)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
-from shadow_mlx.cli.models import add_model_arguments, cost, describe, json_object, load_model, utf8
+from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model, utf8
 from shadow_mlx.cli.options import add_options, build_options
-from shadow_mlx.config import SamplingConfig
+from shadow_mlx.config import SamplingConfig, TemplateConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from shadow_mlx.generation.answers import Pieces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-chat-template", action="store_true", help="continue the prompt as plain text"
     )
-    parser.add_argument(
-        "--chat-template-config",
-        type=json_object,
-        metavar="JSON",
-        help="variables of the chat template, such as '{\"enable_thinking\": false}'",
-    )
     parser.add_argument("--json", action="store_true", help="text and figures as JSON on stdout")
     add_model_arguments(parser)
+    add_options(parser, TemplateConfig)
     add_options(parser, SamplingConfig)
 
 
@@ -41,26 +40,37 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--system-prompt needs the chat template; leave one of the two out")
     loaded = load_model(args)
 
+    from shadow_mlx.generation.answers import AnswerReader
     from shadow_mlx.generation.decode import decode, seed_sampling
     from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 
     seed_sampling(sampling)
+    form = chat_format(loaded, args)
     if args.ignore_chat_template or not loaded.tokenizer.has_chat_template:
         if not args.ignore_chat_template:
             print("note: no chat template; the prompt is continued as text", file=sys.stderr)
-        prompt = plain_prompt(loaded.tokenizer, text)
+        prompt = plain_prompt(form, text)
     else:
         messages = [{"role": "user", "content": text}]
         if args.system_prompt is not None:
             system = utf8(args.system_prompt, "--system-prompt")
             messages.insert(0, {"role": "system", "content": system})
-        prompt = chat_prompt(loaded.tokenizer, messages, args.chat_template_config)
+        prompt = chat_prompt(form, messages)
+    reader = AnswerReader(form)
+    opening = reader.opening(prompt)
+    stream = reader.stream(opening)
     answer = decode(
-        loaded.model, loaded.tokenizer, prompt, sampling, on_text=None if args.json else _show
+        loaded.model,
+        loaded.tokenizer,
+        prompt,
+        sampling,
+        on_text=None if args.json else lambda text: _show(stream.feed(text)),
     )
+    parts = reader.read(answer.text, opening)
     if args.json:
         figures = {
-            "text": answer.text,
+            "text": parts.words,
+            "reasoning": parts.reasoning,
             "mode": loaded.mode,
             "model": loaded.backbone,
             "adapter": loaded.adapter,
@@ -73,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(figures, indent=2))
     else:
+        _show(stream.finish())
         print(flush=True)
         which = describe(loaded.backbone, loaded.adapter, loaded.mode)
         print(f"[{which} · {cost(answer)}]", file=sys.stderr)
@@ -81,8 +92,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(text: str) -> None:
-    print(visible(text), end="", flush=True)
+def _show(parts: Pieces) -> None:
+    """The answer goes to stdout, what the model thinks before it to stderr."""
+    for part, text in parts:
+        where = sys.stdout if part == "words" else sys.stderr
+        print(visible(text), end="", flush=True, file=where)
 
 
 def _stdin_text() -> str:
