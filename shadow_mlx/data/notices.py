@@ -40,9 +40,9 @@ UNSHOWN_REASONING = Notice(
     "answers have a reasoning that the chat template does not show: it is not trained",
 )
 UNASKED = Notice(
-    "answer stands before anything was asked, and the chat template has no prompt for it: it is "
+    "answer has no question: the chat template makes no prompt of what stands before it; it is "
     "shown to the model, not trained",
-    "answers stand before anything was asked, and the chat template has no prompt for them: they "
+    "answers have no question: the chat template makes no prompt of what stands before them; they "
     "are shown to the model, not trained",
 )
 

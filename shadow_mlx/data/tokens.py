@@ -185,16 +185,16 @@ class Encoder:
             for k in chosen:
                 prompt = prompt_of(self.format.template, reading.talk, k)
                 if prompt is None:
-                    reading.unasked = k
+                    reading.unasked = True
                     reading.whole.notices[UNASKED] += 1
                     continue
                 turns.append(
                     turn_of(self.format.template, self.format.ending, reading.talk, k, prompt)
                 )
                 reading.whole.notices[UNSHOWN_REASONING] += turns[-1].lost_reasoning
-            if reading.unasked is not None and not reading.pending:
+            if reading.unasked and not reading.pending:
                 # an answer that nothing asks for is no fault; a conversation that is refused is
-                reading.talk.text(self.format.template, reading.unasked + 1, prompt=False)
+                reading.talk.text(self.format.template, chosen[-1] + 1, prompt=False)
         except TemplateError as error:
             reading.whole.refusal, reading.pending = error, []
             return []
@@ -280,7 +280,7 @@ class _Reading:
     talk: Talk
     pending: list[int] = field(default_factory=list)
     ids: list[_TurnIds] = field(default_factory=list)
-    unasked: int | None = None
+    unasked: bool = False
     whole: Whole = field(default_factory=Whole)
 
 

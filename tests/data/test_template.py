@@ -167,7 +167,7 @@ def test_an_assistant_that_speaks_first_and_a_user_who_speaks_last(make_tokenize
     assert "hello you<|im_end|>" in text_of(tokenizer, example)
     assert text_of(tokenizer, example).endswith("I am fine<|im_end|>")
     (note,) = sentences(whole.notices)
-    assert note.startswith("1 answer stands before anything was asked")
+    assert note.startswith("1 answer has no question")
 
 
 def test_answers_that_repeat_the_question_or_the_markup(make_tokenizer: Any) -> None:
