@@ -91,16 +91,26 @@ def compare(
         on_step,
         stop or StopToken(),
     )
-    measured: list[tuple[Result, list[Question]]] = []
+    measured: list[_Measured] = []
     try:
         for one in _measure_all(test, taking_part, model):
             measured.append(one)  # kept, whatever comes later
     except Interrupted:
         if not measured:
             raise
-    results = tuple(result for result, _ in measured)
+    results = tuple(one.result for one in measured)
     stopped = len(results) < len(taking_part) or any(None in result.right for result in results)
-    return Comparison(str(data), tuple(measured[-1][1]), results, stopped)
+    notes = dict.fromkeys(note for one in measured for note in one.notes)
+    return Comparison(str(data), tuple(measured[-1].questions), results, stopped, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One model's result, what it was asked, and what is to be known of that."""
+
+    result: Result
+    questions: list[Question]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ class _Test:
 
 def _measure_all(
     test: _Test, taking_part: Sequence[Contender], model: str | None
-) -> Iterator[tuple[Result, list[Question]]]:
+) -> Iterator[_Measured]:
     for adapter, group in itertools.groupby(taking_part, lambda one: one.adapter):
         test.look_at_stop()
         yield from _measure_adapter(test, list(group), model, adapter)
@@ -135,13 +145,14 @@ def _measure_all(
 
 def _measure_adapter(
     test: _Test, group: Sequence[Contender], model: str | None, adapter: str | None
-) -> Iterator[tuple[Result, list[Question]]]:
+) -> Iterator[_Measured]:
     """The results of modes that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
     loaded, tokenizer = load(model, adapter, "base" if adapter is None else "attached")
     template = template_of(adapter, test.template)
     encoder = Encoder(tokenizer, template=template)
     dataset = encode_all(test.records, encoder)
+    notes = [*encoder.format.template.notes, *dataset.counts.notes()]
     asker = Asker(encoder.format)
     questions = questions_of(test.records, asker)
     for contender in group:
@@ -167,7 +178,8 @@ def _measure_adapter(
             None if answer is None else reply_to(question, answer, asker)
             for question, answer in zip(questions, answers, strict=True)
         ]
-        yield _result(contender, one, questions, replies, loss, speed, seconds), questions
+        result = _result(contender, one, questions, replies, loss, speed, seconds)
+        yield _Measured(result, questions, notes)
 
 
 def _result(

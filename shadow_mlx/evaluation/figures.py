@@ -129,6 +129,17 @@ def incomplete(figures: Mapping[str, Any]) -> str:
     return "; ".join(["partial: stopped before everything was measured", *cut])
 
 
+def remarks(figures: Mapping[str, Any]) -> list[str]:
+    """What a reader must know beside the figures, a sentence each."""
+    thinking = [
+        f"{result['name']}: {result['unfinished']} answers were still thinking at their longest "
+        "length (--max-tokens) and say nothing"
+        for result in figures["results"]
+        if result.get("unfinished")
+    ]
+    return [*filter(None, [incomplete(figures)]), *figures.get("notes", []), *thinking]
+
+
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     """Lines with columns of equal width: names to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

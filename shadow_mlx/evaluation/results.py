@@ -60,12 +60,17 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was measured on one file; ``stopped`` tells that more was asked for."""
+    """Everything that was measured on one file.
+
+    ``stopped`` tells that more was asked for; ``notes`` are what a person should know of the data:
+    what was cut, left out, not shown.
+    """
 
     data: str
     questions: tuple[Question, ...]
     results: tuple[Result, ...]
     stopped: bool = False
+    notes: tuple[str, ...] = ()
 
     def pairings(self) -> list[Pairing]:
         """Each model against each that was listed before it."""
@@ -98,6 +103,7 @@ class Comparison:
         return {
             "data": self.data,
             "stopped": self.stopped,
+            "notes": list(self.notes),
             "results": [_figures(result) for result in self.results],
             "pairings": [dataclasses.asdict(pairing) for pairing in self.pairings()],
             "examples": examples,

@@ -130,9 +130,9 @@ def test_show_marks_what_is_trained(tmp_path: Path, capsys: Any) -> None:
     body = out.split("\n", 1)[1].strip()
     assert body == (
         "<|im_start|>user\nhello there<|im_end|>\n"
-        "<|im_start|>assistant\n[[hello you<|im_end|>]]\n"
+        "<|im_start|>assistant\n[[hello you<|im_end|>]]⏹\n"
         "<|im_start|>user\nhow are you<|im_end|>\n"
-        "<|im_start|>assistant\n[[fine<|im_end|>]]"
+        "<|im_start|>assistant\n[[fine<|im_end|>]]⏹"
     )
     assert main(["data", "show", str(path), "--line", "2"]) == 0
     out = capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_show_underlines_on_a_terminal(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert main(["data", "show", str(path)]) == 0
-    assert "\x1b[4;32mhello you<|im_end|>\x1b[0m" in capsys.readouterr().out
+    assert "\x1b[4;32mhello you\x1b[0m\x1b[7;32m<|im_end|>\x1b[0m" in capsys.readouterr().out
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["data", "show", str(path)]) == 0
     assert "[[hello you<|im_end|>]]" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from shadow_mlx.evaluation.figures import heading, incomplete, names
+from shadow_mlx.evaluation.figures import heading, names, remarks
 from shadow_mlx.terminal import visible
 from tui import comparison
 from tui.screens.dialogs import Ask
@@ -75,7 +75,7 @@ class BatchView(Vertical):
         self._examples = comparison.examples_of(figures)
         self._filter, self._words = "all", ""
         self._first, self._second = models[0], models[-1]
-        notice = " · ".join(filter(None, (heading(figures), incomplete(figures))))
+        notice = " · ".join([heading(figures), *remarks(figures)])
         self.query_one("#notice", Static).update(visible(notice))
         fill(self.query_one("#figures", DataTable), comparison.columns(), comparison.rows(figures))
         matrix = self.query_one("#matrix", DataTable)

@@ -112,10 +112,10 @@ def _measure(args: argparse.Namespace) -> Comparison:
 
 
 def _table(figures: Mapping[str, Any]) -> str:
-    from shadow_mlx.evaluation.figures import FIGURES, aligned, heading, incomplete, rows
+    from shadow_mlx.evaluation.figures import FIGURES, aligned, heading, remarks, rows
 
     head = ("model", *(figure.title for figure in FIGURES))
-    lines = [heading(figures), *filter(None, [incomplete(figures)])]
+    lines = [heading(figures), *remarks(figures)]
     lines += ["", *aligned([head, *rows(figures)])]
     if figures["pairings"]:
         lines.append("")

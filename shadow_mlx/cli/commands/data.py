@@ -7,15 +7,12 @@ import dataclasses
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
-
-if TYPE_CHECKING:
-    from shadow_mlx.data.dataset import Example
 
 USED = {
     *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
@@ -23,7 +20,6 @@ USED = {
     *(field.name for field in dataclasses.fields(TemplateConfig)),
 }
 NO_LIMIT = 2**31 - 1
-TRAINED, PLAIN = "\x1b[4;32m", "\x1b[0m"  # underlined and green: also told apart without colour
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument(
         "--line", type=int, default=1, metavar="N", help="begin at this line (default: 1)"
     )
+    show.add_argument("--ids", action="store_true", help="the token ids of each part, too")
     unused = {field.name for field in dataclasses.fields(TrainConfig)} - USED
     for action in (check, show):
         action.add_argument(
@@ -94,9 +91,10 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
 
 
 def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
+    from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text, stretches
+    from shadow_mlx.data.dataset import EncodingCounts
     from shadow_mlx.data.problems import InvalidDataError
     from shadow_mlx.data.records import JsonLines
-    from shadow_mlx.data.rendering import TemplateError
     from shadow_mlx.data.sources import locate
     from shadow_mlx.data.tokens import Encoder, refused
 
@@ -112,42 +110,31 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
         tokenizer, config.max_seq_length, config.mask_prompt, template=config.template
     )
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    marks = (TRAINED, PLAIN) if coloured else ("[[", "]]")
+    counts = EncodingCounts()
+    if not coloured:
+        print(LEGEND, file=sys.stderr)
     for i in chosen:
         number = source.line_number(i)
-        try:
-            examples = encoder.encode(source[i])
-        except TemplateError as error:
-            raise InvalidDataError([refused(source, i, error)]) from None
+        (whole,) = encoder.encode_many([source[i]])
+        if whole.refusal is not None:
+            raise InvalidDataError([refused(source, i, whole.refusal)])
+        examples = encoder.keep(whole, counts)
         if not examples:
             print(f"{visible(str(source.path))}:{number} · dropped: nothing trained in it\n")
         for k, example in enumerate(examples, 1):
             part = f" · part {k} of {len(examples)}" if len(examples) > 1 else ""
             trained = f"{len(example.tokens):,} tokens, {int(example.supervised.sum()):,} trained"
             print(f"{visible(str(source.path))}:{number}{part} · {trained}")
-            print(marked(tokenizer, example, marks))
+            parts = list(stretches(tokenizer, example, encoder.format.stop))
+            print(as_text(parts, coloured))
+            if args.ids:
+                print("\n" + as_ids(tokenizer, example, parts))
             if example.truncated:
                 print(f"… cut at --max-seq-length {config.max_seq_length:,}")
             print()
+    for note in [*encoder.format.template.notes, *counts.notes()]:
+        print(f"note: {visible(note)}", file=sys.stderr)
     return 0
-
-
-def marked(tokenizer: Any, example: Example, marks: tuple[str, str]) -> str:
-    """The text of an example, safe for a terminal, trained stretches between two marks."""
-    from itertools import pairwise
-
-    import numpy as np
-
-    edges = np.flatnonzero(np.diff(example.supervised.astype(np.int8))) + 1
-    bounds = [0, *map(int, edges), len(example.tokens)]
-    shown, before = [], ""
-    for start, end in pairwise(bounds):
-        # decoding from the beginning: a token alone may lack its space, or half a character
-        text = str(tokenizer.decode(example.tokens[:end].tolist()))
-        piece = visible(text[len(before) :])
-        shown.append(marks[0] + piece + marks[1] if example.supervised[start] else piece)
-        before = text
-    return "".join(shown)
 
 
 def _tokenizer(config: TrainConfig) -> tuple[str, Any]:

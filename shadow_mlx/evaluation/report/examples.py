@@ -19,7 +19,11 @@ _LETTERS = {True: "1", False: "0", None: "-"}
 def example(entry: Mapping[str, Any], names: Sequence[str]) -> Markup:
     """One example, closed at first; ``data-right`` has one letter a model, for the filters."""
     right: Mapping[str, bool | None] = entry["right"]
-    answers = [_answer(name, entry["answers"][name], right[name], entry) for name in names]
+    thoughts: Mapping[str, str] = entry.get("reasoning", {})
+    answers = [
+        join([_answer(name, entry["answers"][name], right[name], entry), _thoughts(thoughts, name)])
+        for name in names
+    ]
     return element(
         "details",
         element(
@@ -50,6 +54,16 @@ def _answer(name: str, answer: str | None, right: bool | None, entry: Mapping[st
     expected = str(entry["expected"])[:LONGEST]
     pieces = differences(expected.strip(), answer[:LONGEST].strip())
     return join([term, element("dd", *map(_piece, pieces), _cut(answer), dir="auto")])
+
+
+def _thoughts(thoughts: Mapping[str, str], name: str) -> Markup:
+    """What a model thought before its answer, closed at first."""
+    if not thoughts.get(name):
+        return join([])
+    text = thoughts[name]
+    head = element("summary", f"{name}: reasoning")
+    folded = element("details", head, element("p", text[:LONGEST], _cut(text), dir="auto"))
+    return element("dd", folded, class_="reasoning")
 
 
 def _piece(piece: Piece) -> object:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.evaluation.figures import FIGURES, heading, incomplete, names
+from shadow_mlx.evaluation.figures import FIGURES, heading, names, remarks
 from shadow_mlx.evaluation.report.examples import example
 from shadow_mlx.evaluation.report.markup import Markup, element, join
 from shadow_mlx.evaluation.report.plots import Bar, Point, bars, scatter
@@ -76,9 +76,7 @@ def render(figures: Mapping[str, Any], written: str = "") -> str:
 def _facts(figures: Mapping[str, Any], written: str) -> list[Markup]:
     made = ", ".join(filter(None, ("made by shadow-mlx compare", written)))
     facts = [element("p", heading(figures)), element("p", made, class_="faint")]
-    if missing := incomplete(figures):
-        facts.append(element("p", missing, class_="partial"))
-    return facts
+    return facts + [element("p", remark, class_="partial") for remark in remarks(figures)]
 
 
 def _parts(figures: Mapping[str, Any]) -> list[Markup]:
