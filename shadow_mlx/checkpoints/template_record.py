@@ -39,9 +39,11 @@ def template_of(adapter: str | Path | None, given: TemplateConfig | None = None)
     files = ORIGINAL_FILES if is_original(folder) else PEFT_FILES
     where = folder / (CONFIG_FILE if files is PEFT_FILES else ORIGINAL_FILES.config)
     recorded = own_part_of(files.read_config(folder), where).get("template") or {}
+    if not isinstance(recorded, dict):
+        raise CheckpointError(where, [f"template: expected an object, found {recorded!r}"])
     try:
         trained = TemplateConfig.from_mapping(recorded, where="as our option")
-    except (ConfigError, AttributeError, TypeError) as error:
+    except ConfigError as error:
         raise CheckpointError(where, [f"template: {error}"]) from error
     open_ones = {
         name: value

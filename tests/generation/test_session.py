@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -186,3 +187,25 @@ def test_system_message_reset_and_restore(tiny_attached: tuple[AttachedModel, An
     other = new_session(tiny_attached)
     other.restore(saved)
     assert other.messages == saved
+
+
+def test_what_is_thought_is_told_apart_and_kept_apart(
+    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlx_lm.generate import stream_generate
+
+    words = ["<th", "ink>", "\n1 + 1\n", "</think>", "\n\n", "2", "."]
+
+    def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        kwargs["max_tokens"] = len(words)
+        for response, text in zip(stream_generate(*args, **kwargs), words, strict=False):
+            yield dataclasses.replace(response, text=text)
+
+    monkeypatch.setattr("shadow_mlx.generation.decode.stream_generate", stream)
+    chat = new_session(tiny_attached)
+    told: list[tuple[str, str]] = []
+    answer = chat.reply("1 + 1?", lambda part, text: told.append((part, text)))
+    assert (answer.reasoning, answer.text) == ("1 + 1", "2.")
+    assert "".join(text for part, text in told if part == "words") == "2."
+    assert "".join(text for part, text in told if part == "reasoning").strip() == "1 + 1"
+    assert chat.turns[-1] == {"role": "assistant", "content": "2.", "reasoning_content": "1 + 1"}
