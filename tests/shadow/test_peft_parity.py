@@ -172,7 +172,10 @@ def test_twenty_steps_of_sgd_are_pefts(name: str, tmp_path: Path) -> None:
         task, shadow = result.loss_sum / count, result.shadow_loss_sum / count
         history.append([task, shadow, task + weight * shadow])
     close(history, ARRAYS[f"{name}/losses"], 1e-5, "losses")
-    check_logits(model, name, "_after", 2e-4)
+    # twenty steps amplify rounding, which differs from one processor's matrix product to another's
+    # and grows with the numbers themselves
+    largest = float(np.abs(ARRAYS[f"{name}/attached_after"]).max())
+    check_logits(model, name, "_after", 2e-4 * largest)
     trained = {peft_name(path): value for path, value in tree_flatten(model.trainable_parameters())}
     for key, norm in case["norms_after"].items():
         assert np.linalg.norm(np.array(trained[key])) == pytest.approx(norm, rel=1e-5), key
