@@ -49,8 +49,9 @@ class Recorder:
                 self._early.append(event)
             elif self._log is not None:
                 self._write(self._log, event)
-            for listener in list(self._listeners):
-                self._hand(event, listener)
+            failures = [self._hand(event, listener) for listener in self._listeners]
+            if any(failures):
+                self._let_go([failure for failure in failures if failure])
 
     def phase(self, name: PhaseName, detail: str = "") -> None:
         """Tell what the run is doing now."""
@@ -94,11 +95,17 @@ class Recorder:
             self.close()
             self._stop.stop()
 
-    def _hand(self, event: Event, listener: Listener) -> None:
+    def _hand(self, event: Event, listener: Listener) -> tuple[Listener, Exception] | None:
         try:
             listener(event)
         except Exception as error:  # noqa: BLE001 - a listener is anybody's code
-            self._listeners.remove(listener)
+            return listener, error
+        return None
+
+    def _let_go(self, failures: list[tuple[Listener, Exception]]) -> None:
+        gone = {id(listener) for listener, _ in failures}
+        self._listeners = [other for other in self._listeners if id(other) not in gone]
+        for listener, error in failures:
             message = f"{_name_of(listener)} failed and is not told any more: {_words(error)}"
             if not self._listeners:
                 _UNHEARD.warning(message)
