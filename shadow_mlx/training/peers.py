@@ -7,6 +7,9 @@ process that died is noticed by MLX, as a ``RuntimeError`` in whatever was waiti
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import threading
 import time
 from collections import deque
@@ -22,6 +25,9 @@ PATIENCE = 20.0
 
 _SLOWER = 5.0
 """How many times longer than the last ones a wait is before it is told; steps may be slow."""
+
+_RANK = "MLX_RANK"
+"""Set by ``mlx.launch`` in every process that it starts."""
 
 _BACKENDS = ("[ring]", "[mpi]", "[jaccl]", "[nccl]")
 
@@ -77,12 +83,47 @@ class Peers:
 
 
 def meet() -> mx.distributed.Group:
-    """The processes of this run.
+    """The processes of this run, once all of them have come.
+
+    Until then no thread and no handler of Python's can run: MLX waits with the interpreter locked.
+    So a helper says what is waited for, and a signal ends the process, which has nothing to lose.
 
     Raises:
         PeersLostError: They cannot find each other.
     """
     try:
-        return mx.distributed.init()
+        if _RANK not in os.environ:
+            return mx.distributed.init()
+        with _ending_on_signals(), _telling_meanwhile():
+            return mx.distributed.init()
     except RuntimeError as error:
         raise PeersLostError(f"the processes of this run cannot meet: {error}") from error
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _telling_meanwhile() -> Iterator[None]:
+    words = f"process {os.environ[_RANK]}: waiting for the other processes of this run to start"
+    script = 'sleep "$1"; kill -0 "$2" && echo "$3" >&2'
+    arguments = ["sh", "-c", script, "sh", str(PATIENCE), str(os.getpid()), words]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, process_group=0) as helper:
+        try:
+            yield
+        finally:
+            os.killpg(helper.pid, signal.SIGKILL)

@@ -159,8 +159,9 @@ def test_who_is_left_saves_what_was_done_and_says_so(tmp_path, tiny_backbone, ch
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
-@pytest.mark.parametrize("stopped", [0, 1])
-def test_who_waits_for_a_stopped_process_says_so(tmp_path, tiny_backbone, chats, stopped):
+def test_who_waits_for_a_stopped_process_says_so(tmp_path, tiny_backbone, chats):
+    """The one that is silent otherwise, since the stopped one cannot speak."""
+    stopped = 0
     flags = endless(tiny_backbone, chats, tmp_path / "run")
     processes = start(tmp_path, flags, 2, ("-c", IMPATIENT))
     wait_for_step(processes[0], 20)
@@ -176,3 +177,21 @@ def test_who_waits_for_a_stopped_process_says_so(tmp_path, tiny_backbone, chats,
     waiting.send_signal(signal.SIGTERM)
     outputs = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [130, 130], outputs
+
+
+def test_who_waits_for_a_process_that_never_starts_says_so(tmp_path, tiny_backbone, chats):
+    flags = endless(tiny_backbone, chats, tmp_path / "run")
+    hosts = tmp_path / "hosts.json"
+    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(2)]))
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "train", *flags],
+        env=os.environ | {"MLX_RANK": "0", "MLX_HOSTFILE": str(hosts)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "process 0: waiting for the other processes" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+    assert not (tmp_path / "run").exists()
