@@ -64,6 +64,10 @@ class HubError(SurroundingsError):
     """The Hugging Face hub could not be reached, or refused."""
 
 
+class PeersLostError(SurroundingsError):
+    """Another process of a run on several went away; this one cannot go on alone."""
+
+
 class NonFiniteError(SurroundingsError):
     """The loss or a gradient is not a finite number; the last good checkpoint is kept."""
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+_PAUSE_POLL = 0.05
+"""Seconds between two looks of a paused job at its token."""
 
 PhaseName = Literal["loading", "data", "compiling", "training", "paused", "validating", "saving"]
 
@@ -175,42 +178,64 @@ def from_json(line: str) -> Event | None:
         return None
 
 
+def is_event(line: str) -> bool:
+    """Whether a line is an event, even one of a version that wrote other fields."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(raw, dict) and raw.get("event") in _KINDS
+
+
 @dataclass
 class StopToken:
     """Asks a running job, from another thread or a signal handler, to stop or to pause.
 
-    The job looks at it between steps: a step is never cut in half.
+    The job looks at it between steps: a step is never cut in half. Its state is plain flags, so
+    that a signal handler may set them at any moment.
+
+    Attributes:
+        attended: Whether the job looks at the token by now. One that is still getting ready does
+            not, has nothing to lose, and may be broken off.
     """
 
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _resume: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self._resume.set()
+    attended: bool = True
+    _stopping: bool = field(default=False, init=False)
+    _hurried: bool = field(default=False, init=False)
+    _paused: bool = field(default=False, init=False)
 
     def stop(self) -> None:
         """Ask to save and end. A paused job ends too."""
-        self._stop.set()
-        self._resume.set()
+        self._stopping = True
+
+    def hurry(self) -> None:
+        """Ask to end at the next safe point, without saving what is not saved yet."""
+        self._stopping = self._hurried = True
 
     def pause(self) -> None:
         """Ask to wait before the next step."""
-        self._resume.clear()
+        self._paused = True
 
     def resume(self) -> None:
         """Let a paused job go on."""
-        self._resume.set()
+        self._paused = False
 
     @property
     def stopping(self) -> bool:
         """Whether the job was asked to end."""
-        return self._stop.is_set()
+        return self._stopping
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the job was asked to end without saving."""
+        return self._hurried
 
     @property
     def paused(self) -> bool:
         """Whether the job was asked to wait."""
-        return not self._resume.is_set()
+        return self._paused and not self._stopping
 
     def wait_while_paused(self) -> None:
         """Block until resumed or stopped; returns at once when not paused."""
-        self._resume.wait()
+        while self.paused:
+            time.sleep(_PAUSE_POLL)

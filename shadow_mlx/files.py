@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import mlx.core as mx
 
 TEMPORARY_SUFFIX = ".tmp"
+_TEMPORARY_NAME = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)(\.old)?\.tmp")
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -49,6 +52,40 @@ def disk_errors(path: str | os.PathLike[str], action: str = "write") -> Iterator
         ) from error
 
 
+def open_regular(path: str | os.PathLike[str], flags: int) -> int:
+    """A descriptor of a regular file in a folder of ours, made where there is none.
+
+    A symbolic link is not followed, and what is no file is not opened: the file that would be
+    written is another one than the name says.
+
+    Args:
+        path: The file.
+        flags: As :func:`os.open` takes them, ``O_CREAT`` included where it may be made.
+
+    Raises:
+        InputError: Something else has that name.
+        OSError: The system refuses.
+    """
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO) or Path(path).is_symlink():
+            raise InputError(_not_regular(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(_not_regular(path))
+    return handle
+
+
+def _not_regular(path: str | os.PathLike[str]) -> str:
+    kind = "a symbolic link" if Path(path).is_symlink() else "not a regular file"
+    return (
+        f"{path}: is {kind}, and a run writes that file itself. Move it away, or choose another "
+        "folder with --adapter-path."
+    )
+
+
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that appears at ``path`` complete, or not at all.
@@ -63,7 +100,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:  # a new file: no link is followed
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -150,13 +188,39 @@ def remove_folder(path: Path) -> None:
             _discard(aside)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left in ``folder``; only under a lock on it."""
+def remove_leftovers(folder: Path, written: Callable[[str], bool]) -> None:
+    """Remove what killed writers left in ``folder``; only under a lock on it.
+
+    Args:
+        folder: Where; it may be missing.
+        written: Whether the program writes a file or a folder of this name there. What others call
+            temporary stays, and so does what belongs to a process that lives.
+    """
     if folder.is_dir():
         with disk_errors(folder, "clean up"):
             for entry in folder.iterdir():
-                if entry.name.startswith(".") and entry.name.endswith(TEMPORARY_SUFFIX):
+                parts = _TEMPORARY_NAME.fullmatch(entry.name)
+                if parts and written(parts["name"]) and not _lives(int(parts["process"])):
                     _discard(entry)
+
+
+def is_leftover(name: str, written: Callable[[str], bool]) -> bool:
+    """Whether ``name`` is that of a half-written file or folder whose own name is ``written``."""
+    parts = _TEMPORARY_NAME.fullmatch(name)
+    return parts is not None and written(parts["name"])
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number exists; the caller's own has its number anew."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _beside(path: Path, mark: str = "") -> Path:
@@ -164,7 +228,7 @@ def _beside(path: Path, mark: str = "") -> Path:
 
 
 def _discard(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

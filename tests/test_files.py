@@ -122,7 +122,9 @@ def test_a_killed_writer_leaves_only_what_can_be_removed(tmp_path):
     assert ended.returncode == -9
     assert not (tmp_path / "step").exists()
     assert len(names(tmp_path)) == 1
-    files.remove_leftovers(tmp_path)
+    files.remove_leftovers(tmp_path, lambda name: name == "other")
+    assert len(names(tmp_path)) == 1
+    files.remove_leftovers(tmp_path, lambda name: name == "step")
     assert names(tmp_path) == []
 
 

@@ -1,10 +1,12 @@
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from shadow_mlx.errors import SurroundingsError
+from shadow_mlx.errors import InputError, SurroundingsError
 from shadow_mlx.events import Noted, from_json
 from shadow_mlx.run_folder import EventLog, RunFolder
 
@@ -46,13 +48,92 @@ def test_the_lock_dies_with_its_process(tmp_path):
 
 def test_leftovers_of_killed_runs_are_removed(tmp_path):
     folder = RunFolder(tmp_path)
-    for left in (folder.path / ".a.7.tmp", folder.checkpoints / ".step-000001.7.tmp"):
-        left.mkdir(parents=True)
-    (folder.run / ".lock").touch()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    own = [
+        folder.path / f".README.md.{dead.pid}.tmp",
+        folder.checkpoints / f".step-000001.{dead.pid}.tmp",
+        folder.checkpoints / f".step-000001.{dead.pid}.old.tmp",
+        folder.run / f".config.yaml.{os.getpid()}.tmp",  # of a process that had our number
+    ]
+    others = [
+        folder.path / ".notes.tmp",
+        folder.path / f".notes.txt.{dead.pid}.tmp",
+        folder.path / f".README.md.{os.getppid()}.tmp",  # of a process that lives
+        folder.checkpoints / f".mine.{dead.pid}.tmp",
+        folder.run / ".lock",
+    ]
+    folder.checkpoints.mkdir(parents=True)
+    for path in (*own, *others):
+        path.write_text("x")
     folder.remove_leftovers()
-    assert not (folder.path / ".a.7.tmp").exists()
-    assert list(folder.checkpoints.iterdir()) == []
-    assert (folder.run / ".lock").exists()
+    assert not any(path.exists() for path in own)
+    assert all(path.exists() for path in others)
+
+
+def test_a_folder_that_was_only_looked_at_is_left_as_it_was(tmp_path):
+    folder = RunFolder(tmp_path / "new" / "adapters")
+    with folder.lock():
+        assert folder.run.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    folder.path.mkdir(parents=True)
+    (folder.path / "notes.txt").touch()
+    with folder.lock():
+        pass
+    assert [entry.name for entry in folder.path.iterdir()] == ["notes.txt"]
+    with folder.lock():
+        folder.config.touch()
+    assert {entry.name for entry in folder.run.iterdir()} == {".lock", "config.yaml"}
+
+
+def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path):
+    """Who opened the file just before its holder removed it must not hold a file without a name."""
+    first, second = RunFolder(tmp_path).lock(), RunFolder(tmp_path).lock()
+    with first:
+        (tmp_path / "run" / "x").touch()
+        (tmp_path / "run" / ".lock").unlink()
+        with second, pytest.raises(SurroundingsError), RunFolder(tmp_path).lock():
+            pass
+
+
+def link(path: Path, target: Path) -> None:
+    path.symlink_to(target)
+
+
+def pipe(path: Path, target: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [link, pipe])
+@pytest.mark.parametrize("name", [".lock", "events.jsonl"])
+def test_what_is_written_in_place_is_a_file_of_its_own(tmp_path, make, name):
+    target = tmp_path / "mine"
+    target.write_text("mine")
+    folder = RunFolder(tmp_path / "adapters")
+    folder.run.mkdir(parents=True)
+    make(folder.run / name, target)
+    with pytest.raises(InputError, match=re.escape(f"run/{name}: is ")) as raised:
+        EventLog(folder.events) if name == "events.jsonl" else folder.lock().__enter__()
+    assert "--adapter-path" in str(raised.value)
+    assert target.read_text() == "mine"
+
+
+def test_a_dangling_link_makes_no_file_elsewhere(tmp_path):
+    folder = RunFolder(tmp_path / "adapters")
+    folder.run.mkdir(parents=True)
+    (folder.run / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="a symbolic link"):
+        folder.lock().__enter__()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_another_programs_lock_is_not_overwritten(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.run.mkdir()
+    (folder.run / ".lock").write_text("do not touch")
+    with pytest.raises(InputError, match="another program's file"):
+        folder.lock().__enter__()
+    assert (folder.run / ".lock").read_text() == "do not touch"
 
 
 def test_events_are_readable_at_once_and_appended(tmp_path):

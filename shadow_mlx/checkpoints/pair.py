@@ -17,6 +17,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from shadow_mlx.card_seal import may_write_card, sealed
 from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
 from shadow_mlx.errors import CheckpointError
 from shadow_mlx.files import atomic_file
@@ -40,7 +41,8 @@ class Pair:
     ) -> None:
         """Write both and a ``README.md``, or leave everything as it was.
 
-        All are written beside their places first and then renamed.
+        All are written beside their places first and then renamed. A ``README.md`` that a person
+        wrote or changed stays.
 
         Args:
             folder: Where; made if it is missing.
@@ -54,14 +56,17 @@ class Pair:
         with ExitStack() as stack:  # renames when it is left, the last file first
             config_file = stack.enter_context(atomic_file(folder / self.config))
             weights_file = stack.enter_context(atomic_file(folder / self.weights))
-            card_file = stack.enter_context(atomic_file(folder / "README.md"))
+            files = [weights_file, config_file]
+            if may_write_card(folder / "README.md"):  # a person's own stays
+                card_file = stack.enter_context(atomic_file(folder / "README.md"))
+                card_file.write(sealed(card).encode())
+                files.append(card_file)
             mx.save_safetensors(weights_file, dict(tensors), {"format": "pt"})
             weights_file.flush()
             values = describe(_digest(Path(weights_file.name)))
             text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
             config_file.write(text.encode() + b"\n")
-            card_file.write(card.encode())
-            for file in (weights_file, config_file, card_file):  # nothing slow between renames
+            for file in files:  # nothing slow between renames
                 file.flush()
                 os.fsync(file.fileno())
 

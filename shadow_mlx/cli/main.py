@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
+from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams
 from shadow_mlx.errors import InputError, ShadowMLXError, SurroundingsError
 from shadow_mlx.terminal import visible
 
@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The arguments after the program's name; ``None`` takes the process's own.
     """
+    protect_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a narrow encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
@@ -56,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Nobody reads on (`| head`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()  # nobody reads on (`| head`)
         return 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -136,6 +136,6 @@ def _out_of_memory(error: BaseException) -> SurroundingsError:
 
 
 def _fail(error: ShadowMLXError) -> int:
-    sys.stdout.flush()
+    flush_stdout()
     print(f"shadow-mlx: {visible(str(error))}", file=sys.stderr)
     return error.exit_code

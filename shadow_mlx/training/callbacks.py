@@ -6,41 +6,50 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.errors import ConfigError
+from shadow_mlx.errors import ConfigError, SurroundingsError
 from shadow_mlx.events import Event, Listener, Trained, Validated
 
 
-def service_listener(config: TrainConfig, folder: Path) -> Listener | None:
-    """A listener that reports to the services of ``--report-to``, or ``None`` without any.
+def service_listeners(config: TrainConfig, folder: Path) -> list[Listener]:
+    """One listener for each service of ``--report-to``, so that none takes another one down.
 
     Raises:
         ConfigError: A service is unknown, or its package is not installed.
+        SurroundingsError: A service refuses, or cannot be reached.
     """
-    if not config.report_to:
-        return None
+    names = (config.report_to or "").split(",")
+    return [_service_listener(name.strip(), config, folder) for name in names if name.strip()]
+
+
+def _service_listener(service: str, config: TrainConfig, folder: Path) -> Listener:
     from mlx_lm.tuner.callbacks import get_reporting_callbacks
 
     try:
         callback = get_reporting_callbacks(
-            report_to=config.report_to,
+            report_to=service,
             project_name=config.project_name or folder.name,
             log_dir=str(folder),
             config=config.to_mapping(),
         )
     except ImportError as error:
-        names = " ".join(part.strip() for part in config.report_to.split(","))
         raise ConfigError(
-            f"--report-to {config.report_to}: {error} (pip install {names}), or leave the flag out"
+            f"--report-to {service}: {error} (pip install {service}), or leave the flag out"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"--report-to {config.report_to}: {error}") from error
-    return None if callback is None else _Forwarder(callback)
+        raise ConfigError(f"--report-to {service}: {error}") from error
+    except Exception as error:  # a service's package raises what it likes
+        raise SurroundingsError(
+            f"--report-to {service}: cannot begin ({type(error).__name__}: {error}). Mend that, or "
+            "leave the flag out."
+        ) from error
+    return _Forwarder(service, callback)
 
 
 class _Forwarder:
     """Translates events into the dictionaries of mlx-lm's callbacks."""
 
-    def __init__(self, callback: Any) -> None:
+    def __init__(self, name: str, callback: Any) -> None:
+        self.name = name
         self._callback = callback
 
     def __call__(self, event: Event) -> None:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
 
 from shadow_mlx import hub
+from shadow_mlx.belongings import remove_run
+from shadow_mlx.card_seal import may_write_card
 from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.splits import Splits, resolve
-from shadow_mlx.errors import ConfigError, SurroundingsError
+from shadow_mlx.errors import (
+    ConfigError,
+    InputError,
+    Interrupted,
+    PeersLostError,
+    SurroundingsError,
+)
 from shadow_mlx.events import Listener, StopToken
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.run_folder import CARD, RunFolder
 from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
-from shadow_mlx.training.callbacks import service_listener
+from shadow_mlx.training.callbacks import service_listeners
 from shadow_mlx.training.device import prepare_device
 from shadow_mlx.training.keeper import Keeper
 from shadow_mlx.training.loop import Loop, Outcome
+from shadow_mlx.training.peers import Peers, meet
 from shadow_mlx.training.progress import Progress
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.reporting import RunSummary, ended, started, summarise
@@ -51,24 +60,22 @@ def finetune(
         InputError: What was given is wrong.
         SurroundingsError: Disk, memory, network, or another run in this folder.
     """
-    group = _processes()
+    if resume and overwrite:
+        raise ConfigError("--resume and --overwrite: give one of them, not both")
+    group, stop = meet(), stop or StopToken()
     first = group.rank() == 0
-    recorder = Recorder(listener if first else None)
+    recorder = Recorder(listener if first else None, stop)
+    alarm = recorder if first else Recorder(listener)  # who is left alone says so
+    peers = Peers(group.size(), lambda words: alarm.note("warning", words))
     folder = RunFolder(Path(config.adapter_path).expanduser().absolute())
-    config = _settle(config, folder, recorder, resume=resume, overwrite=overwrite, first=first)
-    splits = _resolve_data(config, recorder)
-    with _writing(folder, first), _closing(recorder):
+    with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
+        config = _settle(config, folder, recorder, resume=resume)
+        splits = _resolve_data(config, recorder)
         if first:
-            recorder.add(service_listener(config, folder.path))
-        run = _Run(config, folder, recorder, first)
-        return run.execute(splits, group, stop or StopToken(), resume=resume, overwrite=overwrite)
-
-
-def _processes() -> mx.distributed.Group:
-    try:
-        return mx.distributed.init()
-    except RuntimeError as error:
-        raise SurroundingsError(f"the processes of this run cannot meet: {error}") from error
+            for service in service_listeners(config, folder.path):
+                recorder.add(service)
+        run = _Run(config, folder, recorder, first, peers)
+        return run.execute(splits, group, stop, resume=resume, overwrite=overwrite)
 
 
 def _settle(
@@ -77,15 +84,9 @@ def _settle(
     recorder: Recorder,
     *,
     resume: bool,
-    overwrite: bool,
-    first: bool,
 ) -> TrainConfig:
-    """The effective options, checked against what lies in the folder."""
-    if resume and overwrite:
-        raise ConfigError("--resume and --overwrite: give one of them, not both")
+    """The effective options, checked against the run that is resumed."""
     saved = starting.load_config(folder) if resume else None
-    if first and not resume and not overwrite:
-        starting.check_unoccupied(folder)
     if not config.data:
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
     name = config.model or (saved.model if saved else None)
@@ -107,22 +108,20 @@ def _resolve_data(config: TrainConfig, recorder: Recorder) -> Splits:
 
 
 @contextmanager
-def _writing(folder: RunFolder, first: bool) -> Iterator[None]:
-    """Hold the folder's lock; only the first process writes, and only it locks."""
+def _writing(folder: RunFolder, first: bool, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Hold the folder's lock; only the first process writes, and only it locks.
+
+    The folder is looked at before, since a refusal should leave no trace, and under the lock, since
+    another run may have ended there in between.
+    """
     if not first:
         yield
         return
+    starting.check_folder(folder, resume=resume, overwrite=overwrite)
     with folder.lock():
+        starting.check_folder(folder, resume=resume, overwrite=overwrite)
         folder.remove_leftovers()
         yield
-
-
-@contextmanager
-def _closing(recorder: Recorder) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        recorder.close()
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,7 @@ class _Run:
     folder: RunFolder
     recorder: Recorder
     first: bool
+    peers: Peers
 
     def execute(
         self,
@@ -161,25 +161,28 @@ class _Run:
             {"data_fingerprint": parts.train.fingerprint},
             self.recorder,
         )
+        _attend(stop)
         if self.first:
             self._open_folder(keeper, progress, overwrite=overwrite)
+        else:
+            self.recorder.without_log()
         self.recorder(started(config, parts, progress.step))
         save = keeper.save if self.first else _save_nothing
-        outcome = self._train(
-            Loop(
-                config,
-                parts.length,
-                parts.step,
-                parts.plan,
-                parts.validator,
-                parts.sampler,
-                progress,
-                self.recorder,
-                save,
-                stop,
-            )
+        loop = Loop(
+            config,
+            parts.length,
+            parts.step,
+            parts.plan,
+            parts.validator,
+            parts.sampler,
+            progress,
+            self.recorder,
+            save,
+            stop,
+            self.peers,
         )
-        return summarise(self.folder.path, parts, progress, outcome)
+        outcome = self._train(loop, keeper)
+        return summarise(self.folder.path, parts, progress, outcome, loop.saved_step)
 
     def _last_checkpoint(self) -> Path | None:
         steps = self.folder.saved_steps()
@@ -202,28 +205,59 @@ class _Run:
     def _open_folder(self, keeper: Keeper, progress: Progress, *, overwrite: bool) -> None:
         """From here on the run exists on disk."""
         if overwrite:
-            starting.clear(self.folder)
+            remove_run(self.folder)
+        if not may_write_card(self.folder.path / CARD):
+            self.recorder.note("info", f"{CARD} is yours and stays; no model card is written")
         starting.save_config(self.folder, self.config)
         if progress.step:
             keeper.repair(progress)
         self.recorder.open_log(self.folder)
 
-    def _train(self, loop: Loop) -> Outcome:
+    def _train(self, loop: Loop, keeper: Keeper) -> Outcome:
         try:
             outcome = loop.run()
+            if self.recorder.lost is not None:
+                raise self.recorder.lost
         except SurroundingsError as error:
+            if isinstance(error, PeersLostError) and not self.first:
+                self._save_for_the_first(keeper, loop.progress)
             message = f"{error}{self._kept()}"
-            with suppress(SurroundingsError):  # a full disk must not hide why the run ended
-                self.recorder(ended("failed", loop.progress, message))
+            self.recorder(ended("failed", loop.progress, message))
             raise type(error)(message) from error
         self.recorder(ended(outcome, loop.progress))
+        if self.recorder.lost is not None:
+            raise SurroundingsError(f"{self.recorder.lost}{self._kept()}")
         return outcome
+
+    def _save_for_the_first(self, keeper: Keeper, progress: Progress) -> None:
+        """Save where the process that writes is the one that died, if its folder is here.
+
+        While it lives it holds the lock, and saves by itself.
+        """
+        if not progress.step or not self.folder.config.is_file():
+            return
+        with suppress(SurroundingsError, InputError), self.folder.lock():
+            known = starting.load_config(self.folder) == self.config
+            if known and progress.step not in self.folder.saved_steps():
+                self.recorder.open_log(self.folder)
+                keeper.save(progress)
 
     def _kept(self) -> str:
         steps = self.folder.saved_steps()
         if not steps:
             return ""
         return f"\nThe checkpoint of step {steps[-1]} is kept; --resume continues from it."
+
+
+def _attend(stop: StopToken) -> None:
+    """From here on the job looks at its token; before, a signal has broken it off.
+
+    Raises:
+        Interrupted: A signal came, and something caught what it raised.
+    """
+    if stop.stopping and not stop.attended:
+        raise Interrupted("interrupted before the first step; nothing was changed")
+    stop.attended = True
 
 
 def _save_nothing(progress: Progress) -> None:

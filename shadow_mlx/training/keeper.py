@@ -11,11 +11,12 @@ from typing import Any
 
 import mlx.optimizers as optim
 
+from shadow_mlx.belongings import remove_checkpoint
 from shadow_mlx.checkpoints import peft
 from shadow_mlx.checkpoints.record import CONFIG_FILE, WEIGHTS_FILE
 from shadow_mlx.checkpoints.training import save_state
 from shadow_mlx.events import Event, Saved
-from shadow_mlx.files import atomic_folder, remove_folder
+from shadow_mlx.files import atomic_folder
 from shadow_mlx.run_folder import RunFolder
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.progress import Progress
@@ -92,7 +93,7 @@ class Keeper:
         kept = {progress.step, progress.best.step if progress.best else progress.step}
         for step in self.folder.saved_steps():
             if step not in kept:
-                remove_folder(self.folder.checkpoint(step))
+                remove_checkpoint(self.folder.checkpoint(step))
 
 
 def training_summary(progress: Progress) -> dict[str, Any]:

@@ -17,14 +17,15 @@ import mlx.core as mx
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import Batch, BatchPlan
-from shadow_mlx.errors import NonFiniteError
+from shadow_mlx.errors import NonFiniteError, PeersLostError
 from shadow_mlx.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength
 from shadow_mlx.training.losses import Supervised, supervised
+from shadow_mlx.training.peers import Peers
 from shadow_mlx.training.progress import Clock, Progress, Tally, validations_left
 from shadow_mlx.training.samples import Sampler
-from shadow_mlx.training.step import TrainingStep
+from shadow_mlx.training.step import StepResult, TrainingStep
 
 Emit = Callable[[Event], None]
 Save = Callable[[Progress], None]
@@ -55,6 +56,7 @@ class Loop:
         emit: Takes events.
         save: Writes a complete checkpoint; looks at ``progress.best`` to see whether it is best.
         stop: Asks the loop to stop or to pause.
+        peers: Watches over what all processes do together.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Loop:
         emit: Emit,
         save: Save,
         stop: StopToken,
+        peers: Peers,
     ) -> None:
         self.config = config
         self.length = length
@@ -80,8 +83,9 @@ class Loop:
         self.emit = emit
         self.save = save
         self.stop = stop
+        self.peers = peers
         self.stopping = False
-        self._saved_step = progress.step
+        self.saved_step = progress.step
         self._improved = False
         self._phase_name: PhaseName | None = None
         self._clock = Clock()
@@ -92,7 +96,17 @@ class Loop:
         Raises:
             NonFiniteError: The loss or the gradient is not a number. The model is left as it was
                 before that step.
+            PeersLostError: Another process went away. What was done by then is saved.
         """
+        try:
+            return self._run()
+        except PeersLostError:
+            self.step.go_back()
+            if self.progress.step > self.saved_step:
+                self._save()
+            raise
+
+    def _run(self) -> Outcome:
         step, progress = self.step, self.progress
         step.model.train()
         self._phase("compiling")
@@ -106,20 +120,23 @@ class Loop:
                 self._phase("paused")
                 self.stop.wait_while_paused()
             began = time.perf_counter()
-            pending = step.start(
-                progress.step + 1,
-                window.batches,
-                window.tokens,
-                [float(self.stop.stopping), window.input_tokens],
-            )
-            following = self._next_window(batches, progress.step + 1)  # while the device computes
-            self._finish_step(pending, window, began)
+            with self.peers.waiting(f"step {progress.step + 1}"):
+                pending = step.start(
+                    progress.step + 1,
+                    window.batches,
+                    window.tokens,
+                    [float(self.stop.stopping), window.input_tokens],
+                )
+                # while the device computes
+                following = self._next_window(batches, progress.step + 1)
+                result = step.finish(pending)
+            self._finish_step(result, window, began)
             self._phase("training")
             window = following
             self._report_if_due()
             self._validate_if_due()
             self._save_if_due()
-        if self.progress.step > self._saved_step:
+        if self.progress.step > self.saved_step and not self.stop.hurried:
             self._save()
         if self.progress.step >= self.length.steps:
             return "done"
@@ -143,9 +160,8 @@ class Loop:
             drawn[-1].cursor,
         )
 
-    def _finish_step(self, pending: mx.array, window: Window, began: float) -> None:
+    def _finish_step(self, result: StepResult, window: Window, began: float) -> None:
         progress = self.progress
-        result = self.step.finish(pending)
         if not result.finite:
             raise NonFiniteError(
                 f"step {progress.step + 1}: the loss ({result.loss_sum / window.tokens:g}) or the "
@@ -212,7 +228,8 @@ class Loop:
     def _validate(self, validator: Validator, began: float) -> bool:
         """Whether it came to its end."""
         progress = self.progress
-        scores = validator(lambda: self.stop.stopping)
+        with self.peers.waiting(f"validation after step {progress.step}"):
+            scores = validator(lambda: self.stop.stopping)
         if scores is None:  # interrupted; a resumed run begins with this validation
             return False
         if not scores.finite:
@@ -244,13 +261,14 @@ class Loop:
                 self.emit(event)
 
     def _save_if_due(self) -> None:
-        if self._improved or self.progress.step % self.config.save_every == 0:
+        due = self._improved or self.progress.step % self.config.save_every == 0
+        if due and not self.stop.hurried:
             self._save()
 
     def _save(self) -> None:
         self._phase("saving")
         self.save(self.progress)
-        self._saved_step = self.progress.step
+        self.saved_step = self.progress.step
         self._improved = False
 
     def _phase(self, name: PhaseName) -> None:

@@ -27,6 +27,7 @@ class RunSummary:
         adapter_path: The adapter folder.
         reason: ``done``, ``stopped`` (asked to; the state is saved) or ``patience``.
         step: Optimizer steps done, of ``total_steps``.
+        saved_step: The step of the last checkpoint; 0 without one.
         best_step: Step of the adapter at the top by validation; ``None`` without validation.
         best_loss: Its validation loss, attached.
         best_shadow_loss: Its validation loss, detached.
@@ -40,6 +41,7 @@ class RunSummary:
     reason: Outcome
     step: int
     total_steps: int
+    saved_step: int
     best_step: int | None
     best_loss: float | None
     best_shadow_loss: float | None
@@ -85,7 +87,7 @@ def ended(reason: Outcome | Literal["failed"], progress: Progress, why: str = ""
 
 
 def summarise(
-    adapter_path: Path, parts: Assembly, progress: Progress, outcome: Outcome
+    adapter_path: Path, parts: Assembly, progress: Progress, outcome: Outcome, saved_step: int
 ) -> RunSummary:
     """The figures of a run that has just ended in this process."""
     best = progress.best
@@ -94,6 +96,7 @@ def summarise(
         reason=outcome,
         step=progress.step,
         total_steps=parts.length.steps,
+        saved_step=saved_step,
         best_step=best.step if best else None,
         best_loss=best.loss if best else None,
         best_shadow_loss=best.shadow_loss if best else None,

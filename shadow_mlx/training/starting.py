@@ -7,11 +7,12 @@ from pathlib import Path
 
 import yaml
 
+from shadow_mlx.belongings import check_free_of_others, check_may_be_cleared
 from shadow_mlx.bundled import bundled_models
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, InputError
-from shadow_mlx.files import disk_errors, remove_folder, write_text
-from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.files import write_text
+from shadow_mlx.run_folder import RunFolder
 
 MAY_CHANGE = frozenset(
     {
@@ -102,14 +103,25 @@ def _shown(value: object) -> str:
     return "nothing" if value is None else str(value)
 
 
+def check_folder(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
+    """Refuse to start where what is not this run's would be lost.
+
+    Raises:
+        InputError: With what lies there and the ways out.
+    """
+    check_free_of_others(folder)
+    if overwrite:
+        check_may_be_cleared(folder)
+    elif not resume:
+        check_unoccupied(folder)
+
+
 def check_unoccupied(folder: RunFolder) -> None:
     """Refuse to start where another run's adapter or checkpoints would be lost.
 
     Raises:
         InputError: With what lies there and the ways out.
     """
-    if folder.path.exists() and not folder.path.is_dir():
-        raise InputError(f"--adapter-path {folder.path}: is a file, expected a folder")
     steps = folder.saved_steps()
     if not steps and not folder.has_adapter:
         return
@@ -119,13 +131,3 @@ def check_unoccupied(folder: RunFolder) -> None:
         f"{folder.path} already holds {holds}: {resume}start over with --overwrite, "
         "or choose another folder with --adapter-path."
     )
-
-
-def clear(folder: RunFolder) -> None:
-    """Remove the earlier run that ``--overwrite`` gives up; the caller holds the lock."""
-    with disk_errors(folder.path, "remove the earlier run"):
-        for name in ADAPTER_FILES:
-            (folder.path / name).unlink(missing_ok=True)
-        folder.config.unlink(missing_ok=True)
-        folder.events.unlink(missing_ok=True)
-    remove_folder(folder.checkpoints)

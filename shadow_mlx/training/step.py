@@ -77,6 +77,7 @@ class TrainingStep:
         self.seed = seed
         self.group = group or mx.distributed.init()
         self.traces = 0
+        self._before: tuple[Any, Any] | None = None
         self._gradients = nn.value_and_grad(model, self._loss)
         rest = [optimizer.state, mx.random.state]
         self._changing = [model.shadow.state, *rest]
@@ -102,6 +103,8 @@ class TrainingStep:
             tokens: Supervised tokens of the window, over all processes.
             said: This process's stop request (0 or 1) and number of input tokens.
         """
+        if self.group.size() > 1:
+            self._before = _held(self.model.trainable_parameters()), _held(self.optimizer.state)
         mx.random.seed(step_seed(self.seed, step, self.group.rank()))
         divisor, told = mx.array(float(tokens)), mx.array(list(said), mx.float32)
         if len(batches) == 1:
@@ -119,7 +122,20 @@ class TrainingStep:
         """Wait for a step and read its numbers."""
         numbers: Any = result.tolist()
         loss, shadow_loss, norm, finite, stops, tokens = numbers
+        self._before = None
         return StepResult(loss, shadow_loss, norm, bool(finite), int(stops), int(tokens))
+
+    def go_back(self) -> None:
+        """Undo a step on several processes that :meth:`finish` did not come to the end of.
+
+        A process that went away leaves weights that can never be computed; those from before are
+        held until then (a process that trains alone holds nothing).
+        """
+        if self._before is not None:
+            weights, moments = self._before
+            self.model.update(weights)
+            _put_back(self.optimizer.state, moments)
+            self._before = None
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
         loss, shadow_loss = both_losses(
@@ -160,7 +176,7 @@ class TrainingStep:
     def _apply(self, gradients: Any, finite: mx.array) -> None:
         """Update model and optimizer, or leave both exactly as they are when not ``finite``."""
         weights = self.model.trainable_parameters()
-        moments = tree_map(lambda x: x, self.optimizer.state)
+        moments = _held(self.optimizer.state)
         updated = self.optimizer.apply_gradients(gradients, weights)
         self.model.update(tree_map(partial(mx.where, finite), updated, weights))
         _keep_unless(finite, self.optimizer.state, moments)
@@ -173,6 +189,20 @@ def _keep_unless(finite: mx.array, new: Any, old: Any) -> None:
             new[key] = mx.where(finite, value, old[key])
         else:
             _keep_unless(finite, value, old[key])
+
+
+def _held(tree: Any) -> Any:
+    """The same arrays in containers of their own."""
+    return tree_map(lambda array: array, tree)
+
+
+def _put_back(state: Any, old: Any) -> None:
+    """In place, as :func:`_keep_unless`."""
+    for key, value in old.items() if isinstance(old, dict) else enumerate(old):
+        if isinstance(value, mx.array):
+            state[key] = value
+        else:
+            _put_back(state[key], value)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_what_was_measured(
     adapter: Path,
     chats: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     measure, calls = engine.measure_speed, []
@@ -100,7 +100,7 @@ def test_ctrl_c_keeps_what_was_measured(
     report = tmp_path / "report.html"
     command = ["compare", "--data", str(chats), "--adapter-path", str(adapter)]
     assert main([*command, "--max-tokens", "2", "--report", str(report)]) == 130
-    shown = capsys.readouterr()
+    shown = capfd.readouterr()
     assert "partial: stopped" in shown.out
     assert "base" in shown.out
     assert "attached" not in shown.out

@@ -5,9 +5,9 @@ import pytest
 from mlx_lm.tuner import callbacks
 
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.errors import ConfigError
+from shadow_mlx.errors import ConfigError, SurroundingsError
 from shadow_mlx.events import Validated
-from shadow_mlx.training.callbacks import service_listener
+from shadow_mlx.training.callbacks import service_listeners
 from tests.cli.test_progress import TRAINED
 
 
@@ -28,13 +28,12 @@ class Service(callbacks.TrainingCallback):
 
 
 def test_without_the_flag_nothing_is_reported():
-    assert service_listener(TrainConfig(), Path("run")) is None
+    assert service_listeners(TrainConfig(), Path("run")) == []
 
 
 def test_events_become_the_callbacks_of_mlx_lm(monkeypatch):
     monkeypatch.setitem(callbacks.SUPPORT_CALLBACK, "wandb", Service)
-    listener = service_listener(TrainConfig(report_to="wandb", rank=3), Path("folder/run"))
-    assert listener is not None
+    (listener,) = service_listeners(TrainConfig(report_to="wandb", rank=3), Path("folder/run"))
     assert Service.made["project_name"] == "run"
     assert Service.made["config"]["rank"] == 3
     listener(TRAINED)
@@ -49,4 +48,21 @@ def test_events_become_the_callbacks_of_mlx_lm(monkeypatch):
 def test_a_service_that_cannot_be_used_is_named(monkeypatch, name, words):
     monkeypatch.setattr(callbacks, "wandb", None)
     with pytest.raises(ConfigError, match=words):
-        service_listener(TrainConfig(report_to=name), Path("run"))
+        service_listeners(TrainConfig(report_to=name), Path("run"))
+
+
+def test_each_service_listens_for_itself(monkeypatch):
+    for name in ("wandb", "swanlab"):
+        monkeypatch.setitem(callbacks.SUPPORT_CALLBACK, name, Service)
+    listeners = service_listeners(TrainConfig(report_to="wandb, swanlab"), Path("run"))
+    assert [listener.name for listener in listeners] == ["wandb", "swanlab"]
+
+
+def test_a_service_that_cannot_begin_is_a_matter_of_the_surroundings(monkeypatch):
+    class Unreachable(Service):
+        def __init__(self, **made) -> None:
+            raise TimeoutError("no answer")
+
+    monkeypatch.setitem(callbacks.SUPPORT_CALLBACK, "wandb", Unreachable)
+    with pytest.raises(SurroundingsError, match=r"wandb: cannot begin \(TimeoutError: no answer"):
+        service_listeners(TrainConfig(report_to="wandb"), Path("run"))

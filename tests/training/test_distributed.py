@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import Event, Noted, Sampled, Trained, Validated, from_json
+from shadow_mlx.cli.main import main
+from shadow_mlx.events import Event, Noted, RunEnded, Sampled, Trained, Validated, from_json
 from shadow_mlx.run_folder import RunFolder
 
 
@@ -22,12 +23,23 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def start(folder: Path, flags: list[str], world: int) -> list[subprocess.Popen[str]]:
+IMPATIENT = """
+import sys
+from shadow_mlx.training import peers
+from shadow_mlx.cli.main import main
+peers.PATIENCE, peers._SLOWER = 0.3, 1.0
+sys.exit(main())
+"""
+
+
+def start(
+    folder: Path, flags: list[str], world: int, program: tuple[str, ...] = ("-m", "shadow_mlx")
+) -> list[subprocess.Popen[str]]:
     hosts = folder / "hosts.json"
     hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(world)]))
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "shadow_mlx", "train", *flags],
+            [sys.executable, *program, "train", *flags],
             env=os.environ
             | ({"MLX_RANK": str(rank), "MLX_HOSTFILE": str(hosts)} if world > 1 else {}),
             stdout=subprocess.PIPE,
@@ -89,16 +101,97 @@ def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
         assert one.loss == pytest.approx(other.loss, rel=1e-4)
 
 
-def test_a_signal_to_one_process_stops_all_of_them(tmp_path, tiny_backbone, chats):
-    adapter = tmp_path / "run"
+def endless(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
+    """A run that neither ends nor saves by itself."""
     flags = flags_for(tiny_backbone, chats, adapter)
     flags[flags.index("--epochs") + 1] = "2000"
-    processes = start(tmp_path, flags, 2)
-    assert processes[0].stderr is not None
-    for line in processes[0].stderr:
-        if line.startswith("step 4/"):
-            processes[1].send_signal(signal.SIGTERM)
-            break
+    flags[flags.index("--val-batches") + 1] = "0"
+    steady = ["--schedule", "constant", "--warmup", "0"]  # whatever the number of steps
+    return [*flags, "--save-every", "100000", *steady]
+
+
+def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(f"step {step}/"):
+            return
+
+
+def test_a_signal_to_one_process_stops_all_of_them(tmp_path, tiny_backbone, chats):
+    adapter = tmp_path / "run"
+    processes = start(tmp_path, endless(tiny_backbone, chats, adapter), 2)
+    wait_for_step(processes[0], 4)
+    processes[1].send_signal(signal.SIGTERM)
     outputs = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [130, 130], outputs
-    assert len(RunFolder(adapter).saved_steps()) >= 1
+    (step,) = RunFolder(adapter).saved_steps()
+    assert events_of(adapter, RunEnded)[0].step == step
+    assert f"stopped after step {step} " in outputs[0]
+    assert f"stopped after step {step} " in outputs[1]
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_who_is_left_saves_what_was_done_and_says_so(tmp_path, tiny_backbone, chats, killed):
+    """Killed at the first process too: the other then writes in its place."""
+    adapter, whole = tmp_path / "run", tmp_path / "whole"
+    processes = start(tmp_path, endless(tiny_backbone, chats, adapter), 2)
+    wait_for_step(processes[0], 4)
+    processes[killed].kill()
+    said = processes[1 - killed].communicate(timeout=60)[1]
+    processes[killed].communicate()
+    assert processes[1 - killed].returncode == 3, said
+    assert "Traceback" not in said
+    (step,) = RunFolder(adapter).saved_steps()
+    assert step >= 4
+    assert "shadow-mlx: another process of this run went away" in said
+    assert f"The checkpoint of step {step} is kept; --resume continues" in said
+    ended = events_of(adapter, RunEnded)
+    assert [(event.reason, event.step) for event in ended] == [("failed", step)]
+    flags = endless(tiny_backbone, chats, whole)  # goes on alone, to the same losses
+    flags[flags.index("--epochs") : flags.index("--epochs") + 2] = ["--iters", str(step + 3)]
+    assert main(["train", *flags]) == 0
+    longer = ["--adapter-path", str(adapter), "--iters", str(step + 3)]
+    assert main(["train", "--resume", *longer]) == 0
+    losses = [
+        {event.step: event.loss for event in events_of(folder, Trained)}
+        for folder in (whole, adapter)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_who_waits_for_a_stopped_process_says_so(tmp_path, tiny_backbone, chats):
+    """The one that is silent otherwise, since the stopped one cannot speak."""
+    stopped = 0
+    flags = endless(tiny_backbone, chats, tmp_path / "run")
+    processes = start(tmp_path, flags, 2, ("-c", IMPATIENT))
+    wait_for_step(processes[0], 20)
+    processes[stopped].send_signal(signal.SIGSTOP)
+    waiting = processes[1 - stopped]
+    assert waiting.stderr is not None
+    for line in waiting.stderr:
+        if "waiting for the other processes since" in line:
+            break
+    else:
+        pytest.fail("it ended in silence")
+    processes[stopped].send_signal(signal.SIGCONT)
+    waiting.send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [130, 130], outputs
+
+
+def test_who_waits_for_a_process_that_never_starts_says_so(tmp_path, tiny_backbone, chats):
+    flags = endless(tiny_backbone, chats, tmp_path / "run")
+    hosts = tmp_path / "hosts.json"
+    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(2)]))
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "train", *flags],
+        env=os.environ | {"MLX_RANK": "0", "MLX_HOSTFILE": str(hosts)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "process 0: waiting for the other processes" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+    assert not (tmp_path / "run").exists()

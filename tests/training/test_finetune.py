@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,15 @@ import yaml
 
 from shadow_mlx import files
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.errors import ConfigError, InputError, NonFiniteError, SurroundingsError
+from shadow_mlx.errors import (
+    ConfigError,
+    InputError,
+    Interrupted,
+    NonFiniteError,
+    SurroundingsError,
+)
 from shadow_mlx.events import (
+    Noted,
     RunEnded,
     RunStarted,
     Sampled,
@@ -275,6 +283,105 @@ def test_a_folder_is_locked_while_a_run_writes_it(make_config):
 
     train(config, meddle)
     assert f"process {os.getpid()}" in refused[0]
+
+
+def test_who_starts_slowly_does_not_replace_a_run_that_ended_meanwhile(make_config, monkeypatch):
+    """It looked before the other one took the lock, and comes to its turn when that has ended."""
+    other = train(make_config(adapter_path=make_config().adapter_path + "-other"))
+    config = make_config()
+    lock = RunFolder.lock
+
+    def late(self):
+        if not self.path.exists():
+            shutil.copytree(other.adapter_path, self.path)
+        return lock(self)
+
+    monkeypatch.setattr(RunFolder, "lock", late)
+    with pytest.raises(InputError, match="already holds a run saved at step 8"):
+        train(config)
+    assert adapter_bytes(Path(config.adapter_path)) == adapter_bytes(other.adapter_path)
+
+
+def test_a_refused_or_failed_start_leaves_no_trace(make_config, tmp_path):
+    for changes in ({"data": "no/such.jsonl"}, {"model": "./no-model"}, {"data": None}):
+        with pytest.raises(InputError):
+            train(make_config(**changes))
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError):
+        train(make_config(), resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("changes", [{}, {"resume": True}, {"overwrite": True}])
+def test_what_another_tool_left_is_never_replaced(make_config, tmp_path, changes):
+    folder = tmp_path / "run"
+    if changes:
+        train(make_config(iters=2))
+    folder.mkdir(exist_ok=True)
+    (folder / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
+    (folder / "adapters.safetensors").write_bytes(b"precious")
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+    with pytest.raises(InputError, match=r"adapter_config\.json: of a lora adapter of mlx-lm"):
+        train(make_config(), **changes)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"} == (
+        before
+    )
+
+
+def test_a_persons_readme_and_files_stay_through_every_kind_of_run(make_config, tmp_path, heard):
+    mine = {"README.md": "# My robot\n", "notes.txt": "mine", ".draft.7.tmp": "mine"}
+    (tmp_path / "run").mkdir()
+    for name, text in mine.items():
+        (tmp_path / "run" / name).write_text(text)
+    train(make_config(iters=2), heard)
+    train(make_config(iters=4), resume=True)
+    train(make_config(iters=2), overwrite=True)
+    assert {name: (tmp_path / "run" / name).read_text() for name in mine} == mine
+    assert any("README.md is yours and stays" in e.message for e in heard.of(Noted))
+
+
+def test_a_model_card_is_renewed_until_somebody_changes_it(make_config, tmp_path):
+    card = tmp_path / "run" / "README.md"
+    train(make_config(iters=2, val_batches=0))
+    first = card.read_text(encoding="utf-8")
+    train(make_config(iters=4, val_batches=0), resume=True)
+    assert card.read_text(encoding="utf-8") != first
+    changed = card.read_text(encoding="utf-8") + "\nMy notes.\n"
+    card.write_text(changed, encoding="utf-8")
+    train(make_config(iters=6, val_batches=0), resume=True)
+    train(make_config(iters=2, val_batches=0), overwrite=True)
+    assert card.read_text(encoding="utf-8") == changed
+
+
+def test_a_hurried_stop_keeps_the_last_checkpoint_and_adds_none(make_config, heard):
+    stop = StopToken()
+
+    def hurry(event):
+        heard(event)
+        if isinstance(event, Trained) and event.step == 5:
+            stop.hurry()
+
+    config = make_config(val_batches=0, save_every=3)
+    summary = train(config, hurry, stop)
+    assert (summary.reason, summary.saved_step) == ("stopped", 3)
+    assert summary.step in (5, 6)
+    assert RunFolder(summary.adapter_path).saved_steps() == [3]
+    whole = train(make_config(val_batches=0, adapter_path=config.adapter_path + "-whole"))
+    assert train(config, resume=True).reason == "done"
+    assert adapter_bytes(summary.adapter_path) == adapter_bytes(whole.adapter_path)
+
+
+def test_a_job_attends_to_its_token_from_the_first_step_on(make_config, heard):
+    stop = StopToken(attended=False)
+    attended: list[tuple[str, bool]] = []
+    train(make_config(), lambda event: attended.append((type(event).__name__, stop.attended)), stop)
+    assert ("PhaseChanged", False) in attended  # loading
+    assert ("RunStarted", True) in attended
+    asked = StopToken(attended=False)
+    asked.stop()
+    with pytest.raises(Interrupted, match="nothing was changed"):
+        train(make_config(), heard, asked, overwrite=True)
+    assert RunFolder(Path(make_config().adapter_path)).saved_steps()
 
 
 def test_patience_ends_the_run(make_config, heard):

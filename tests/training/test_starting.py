@@ -1,5 +1,4 @@
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -69,13 +68,3 @@ def test_an_adapter_without_a_run_occupies(tmp_path):
     (tmp_path / "adapter_model.safetensors").touch()
     with pytest.raises(InputError, match="a trained adapter: start over with --overwrite"):
         starting.check_unoccupied(RunFolder(tmp_path))
-
-
-def test_clearing_leaves_what_is_not_the_runs(tmp_path):
-    folder = RunFolder(tmp_path)
-    (folder.checkpoint(3)).mkdir(parents=True)
-    for path in (folder.config, folder.events, folder.path / "notes.txt"):
-        path.touch()
-    starting.clear(folder)
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["notes.txt", "run"]
-    assert list(Path(folder.run).iterdir()) == []

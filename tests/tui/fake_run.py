@@ -144,7 +144,9 @@ def main() -> None:
             time.sleep(0.005)  # the pace of a real run, not a wait for something
         log(Saved(time.time(), step, f"step-{step:06d}", True))
         (run.path / "adapter_model.safetensors").write_bytes(b"")
-        (run.path / "adapter_config.json").write_text('{"base_model_name_or_path": "sprout"}')
+        (run.path / "adapter_config.json").write_text(
+            '{"base_model_name_or_path": "sprout", "shadow_mlx": {}}'
+        )
         reason = "stopped" if token.stopping else "done"
         log(RunEnded(time.time(), reason, step, step, 0.3, 1.0))
         log.close()

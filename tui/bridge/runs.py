@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
-from shadow_mlx.files import disk_errors, write_text
+from shadow_mlx.files import disk_errors, open_regular, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
 from tui.bridge.data import data_files
 from tui.bridge.records import EventReader
@@ -140,6 +139,12 @@ def check_target(config: TrainConfig) -> str | None:
         return f"{folder}: a run is at work here; stop it, or choose another folder"
     if RunFolder(folder).has_adapter or RunFolder(folder).events.exists():
         return f"{folder} holds a run already; choose another folder"
+    from shadow_mlx.belongings import check_free_of_others
+
+    try:
+        check_free_of_others(RunFolder(folder))
+    except InputError as error:
+        return str(error)
     return None
 
 
@@ -216,7 +221,8 @@ async def start_training(config: TrainConfig, *, resume: bool = False) -> Launch
     arguments = [*TRAIN_COMMAND, "-c", str(requested_path(folder))]
     if resume:
         arguments.append("--resume")
-    with disk_errors(run.run), log_path(folder).open("ab" if resume else "wb") as log:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if resume else os.O_TRUNC)
+    with disk_errors(run.run), os.fdopen(open_regular(run.output, flags), "wb") as log:
         process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -229,12 +235,12 @@ async def start_training(config: TrainConfig, *, resume: bool = False) -> Launch
 
 def requested_path(folder: Path) -> Path:
     """The settings with which the UI started a run."""
-    return RunFolder(folder).run / "requested.yaml"
+    return RunFolder(folder).requested
 
 
 def log_path(folder: Path) -> Path:
     """Where the output of a run lies that the UI started."""
-    return RunFolder(folder).run / "output.log"
+    return RunFolder(folder).output
 
 
 def log_tail(folder: Path, lines: int = 12) -> str:
@@ -269,14 +275,9 @@ def discard(folder: Path) -> None:
     """
     if is_live(folder):
         raise InputError(f"{folder}: the run is still at work; stop it first")
-    run = RunFolder(folder)
-    with disk_errors(folder, "remove"):
-        for name in ADAPTER_FILES:
-            (folder / name).unlink(missing_ok=True)
-        if run.run.is_dir():
-            shutil.rmtree(run.run)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    from shadow_mlx.belongings import remove_everything
+
+    remove_everything(RunFolder(folder))
 
 
 def _process_of(folder: Path) -> int | None:

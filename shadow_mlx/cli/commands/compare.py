@@ -95,7 +95,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
         bar.total, bar.n = total, done
         bar.refresh()
 
-    with bar, stopping_on_signals(stop, "what is measured so far is shown"):
+    with bar, stopping_on_signals(stop, "what is measured so far is shown", saving=False):
         return compare(
             args.data,
             args.adapter_path or ([] if args.modes == ["base"] else ["adapters"]),

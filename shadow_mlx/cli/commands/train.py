@@ -14,6 +14,7 @@ from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import Interrupted
 
 if TYPE_CHECKING:
+    from shadow_mlx.events import StopToken
     from shadow_mlx.training.reporting import RunSummary
 
 
@@ -34,22 +35,17 @@ def run(args: argparse.Namespace) -> int:
     """Train; progress goes to stderr, figures to stdout.
 
     Raises:
-        Interrupted: After Ctrl-C or SIGTERM, when the state is saved.
+        Interrupted: After Ctrl-C, SIGTERM or SIGHUP: the state is saved, or nothing had begun.
     """
-    if args.resume:
-        _fill_in(args, _saved_options(args))
-        config = build_options(TrainConfig, args)
-    else:
-        config = run_options(args)
-
-    from shadow_mlx.cli.progress import ProgressDisplay
     from shadow_mlx.cli.signals import stopping_on_signals
     from shadow_mlx.events import StopToken
-    from shadow_mlx.jobs import train
 
-    stop = StopToken()
-    with stopping_on_signals(stop), ProgressDisplay() as display:
-        summary = train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
+    stop = StopToken(attended=False)  # the job attends to it from its first step on
+    try:
+        with stopping_on_signals(stop):
+            summary = _train(args, stop)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted before the first step; nothing was changed") from None
     if _first_process():
         if args.json:
             print(json.dumps(_figures(summary), indent=2))
@@ -57,6 +53,20 @@ def run(args: argparse.Namespace) -> int:
     if summary.reason == "stopped":
         raise Interrupted(_how_to_resume(summary))
     return 0
+
+
+def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
+    if args.resume:
+        _fill_in(args, _saved_options(args))
+        config = build_options(TrainConfig, args)
+    else:
+        config = run_options(args)
+
+    from shadow_mlx.cli.progress import ProgressDisplay
+    from shadow_mlx.jobs import train
+
+    with ProgressDisplay() as display:
+        return train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
 
 
 def run_options(args: argparse.Namespace) -> TrainConfig:
@@ -129,7 +139,13 @@ def _say_how_it_ended(summary: RunSummary) -> None:
 
 
 def _how_to_resume(summary: RunSummary) -> str:
+    if summary.saved_step == summary.step:
+        kept = "the state is saved"
+    elif summary.saved_step:
+        kept = f"that of step {summary.saved_step} is saved"
+    else:
+        kept = "nothing is saved"
     return (
-        f"stopped after step {summary.step} of {summary.total_steps}; the state is saved. Go on "
+        f"stopped after step {summary.step} of {summary.total_steps}; {kept}. Go on "
         f"with: shadow-mlx train --resume --adapter-path {summary.adapter_path}"
     )
