@@ -34,4 +34,4 @@ def test_what_is_read_back_is_what_was_written(name: str, tmp_path: Path) -> Non
         (again(inputs), model(inputs)),
         (again.detached()(inputs), model.detached()(inputs)),
     ):
-        assert mx.abs(found - expected).max().item() < 1e-5
+        assert mx.abs(found - expected).max().item() < 5e-5
