@@ -110,7 +110,7 @@ class Conversation:
     def _answer(self, text: str) -> None:
         answer = self._session.reply(text, self._shown())
         self._end_of(answer)
-        if answer.finish_reason != "stop":
+        if answer.finish_reason != "stop" or answer.beyond:
             _note(cost(answer))
 
     def _compare(self, text: str) -> None:

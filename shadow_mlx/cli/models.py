@@ -14,6 +14,7 @@ from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
     from shadow_mlx.data.chat_format import ChatFormat
+    from shadow_mlx.generation.decode import Answer
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,16 @@ def utf8(text: str, what: str) -> str:
     return text
 
 
-def cost(answer: Any) -> str:
+def cost(answer: Answer) -> str:
     """One answer's cost, in a line for stderr."""
     return (
         f"{answer.generation_tps:.1f} tokens/s · {len(answer.tokens)} tokens"
         f" · {answer.memory_bytes / 1e6:,.0f} MB"
-        + {"length": " · cut at --max-tokens", "interrupted": " · interrupted"}.get(
-            answer.finish_reason, ""
-        )
+        + {"length": _cut_by(answer), "interrupted": " · interrupted"}.get(answer.finish_reason, "")
+        + (f" · {answer.context_tokens:,} tokens, and {answer.limit}" if answer.beyond else "")
     )
+
+
+def _cut_by(answer: Answer) -> str:
+    hard = answer.beyond and answer.limit is not None and answer.limit.hard
+    return " · cut at the model's end" if hard else " · cut at --max-tokens"

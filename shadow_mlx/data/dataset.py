@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from shadow_mlx.data.notices import Notices, sentences
+from shadow_mlx.data.notices import (
+    ANSWERS_CUT,
+    CUT,
+    NOTHING_TRAINED,
+    SPLIT,
+    TOO_LONG,
+    Notices,
+    sentences,
+)
 
 Tokens = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -57,26 +65,14 @@ class EncodingCounts:
 
     def notes(self) -> list[str]:
         """What a person should know before the first step, one sentence each."""
-        notes = []
-        if self.truncated:
-            notes.append(f"{self.truncated:,} examples are cut at --max-seq-length")
-        if self.dropped_too_long:
-            notes.append(f"{self.dropped_too_long:,} examples are longer than --max-seq-length")
-        if self.dropped_unsupervised:
-            notes.append(
-                f"{self.dropped_unsupervised:,} examples are dropped: no trained token is left "
-                "within --max-seq-length"
-            )
-        if self.answers_cut:
-            notes.append(
-                f"{self.answers_cut:,} answers lie wholly behind --max-seq-length and are not "
-                "trained"
-            )
-        if self.split_records:
-            notes.append(
-                f"{self.split_records:,} chats become several examples: the chat template shows "
-                "earlier answers otherwise than the answer being given"
-            )
+        counted = (
+            (CUT, self.truncated),
+            (TOO_LONG, self.dropped_too_long),
+            (NOTHING_TRAINED, self.dropped_unsupervised),
+            (ANSWERS_CUT, self.answers_cut),
+            (SPLIT, self.split_records),
+        )
+        notes = [notice.counted(count) for notice, count in counted if count]
         notes += sentences(self.notices)
         return notes
 

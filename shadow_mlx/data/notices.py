@@ -35,6 +35,28 @@ def total(many: Iterable[Notices]) -> Notices:
     return whole
 
 
+CUT = Notice(
+    "example is cut at --max-seq-length",
+    "examples are cut at --max-seq-length",
+)
+TOO_LONG = Notice(
+    "example is longer than --max-seq-length",
+    "examples are longer than --max-seq-length",
+)
+NOTHING_TRAINED = Notice(
+    "example is dropped: no trained token is left within --max-seq-length",
+    "examples are dropped: no trained token is left within --max-seq-length",
+)
+ANSWERS_CUT = Notice(
+    "answer lies wholly behind --max-seq-length and is not trained",
+    "answers lie wholly behind --max-seq-length and are not trained",
+)
+SPLIT = Notice(
+    "chat becomes several examples: the chat template shows earlier answers otherwise than the "
+    "answer being given",
+    "chats become several examples: the chat template shows earlier answers otherwise than the "
+    "answer being given",
+)
 UNSHOWN_REASONING = Notice(
     "answer has a reasoning that the chat template does not show: it is not trained",
     "answers have a reasoning that the chat template does not show: it is not trained",

@@ -14,6 +14,7 @@ from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.questions import Question
 from shadow_mlx.events import StopToken
 from shadow_mlx.generation.decode import Answer, decode
+from shadow_mlx.shadow.reach import positions_of
 
 OnProgress = Callable[[int], None]
 
@@ -41,6 +42,11 @@ def answer_all(
         on_progress: Called with the number of finished answers.
         stop: Looked at between tokens.
     """
+    limit = positions_of(model)
+    longest = [
+        max_tokens if limit is None else max(1, limit.room(len(question.prompt), max_tokens))
+        for question in questions
+    ]
     generator = BatchGenerator(
         model,
         max_tokens=max_tokens,
@@ -48,7 +54,7 @@ def answer_all(
         completion_batch_size=batch_size,
     )
     try:
-        numbers = generator.insert([list(question.prompt) for question in questions])
+        numbers = generator.insert([list(question.prompt) for question in questions], longest)
         tokens: dict[int, list[int]] = {number: [] for number in numbers}
         finished: dict[int, str] = {}
         while not (stop is not None and stop.stopping):

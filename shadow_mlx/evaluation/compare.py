@@ -22,13 +22,14 @@ from mlx_lm.utils import get_total_parameters
 from shadow_mlx.checkpoints.template_record import template_of
 from shadow_mlx.config import MODES, ColumnConfig, Mode, TemplateConfig
 from shadow_mlx.data.columns import AS_NAMED
+from shadow_mlx.data.reach import length_notes, longest_example
 from shadow_mlx.data.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
 from shadow_mlx.evaluation.contenders import Contender, contenders
 from shadow_mlx.evaluation.metrics import count_fields
-from shadow_mlx.evaluation.questions import Question, questions_of
+from shadow_mlx.evaluation.questions import Question, questions_of, within
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
 from shadow_mlx.evaluation.results import Comparison, Result
 from shadow_mlx.evaluation.scoring import mean_loss, perplexity
@@ -37,6 +38,8 @@ from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
+from shadow_mlx.positions import tightest
+from shadow_mlx.shadow.reach import positions_of
 
 OnStep = Callable[[str, int, int], None]
 """Called with what is measured now, how much of it is done, and how much there is."""
@@ -54,6 +57,7 @@ def compare(
     columns: ColumnConfig = AS_NAMED,
     batch_size: int = 32,
     template: TemplateConfig | None = None,
+    max_seq_length: int = 2048,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
 ) -> Comparison:
@@ -73,6 +77,7 @@ def compare(
         columns: Which columns of the file hold what.
         batch_size: Answers that are generated together.
         template: How the chat template is used, if not as each adapter was trained.
+        max_seq_length: Longest example of which the loss is measured; longer ones are cut there.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
 
@@ -88,6 +93,7 @@ def compare(
         max_tokens,
         batch_size,
         template,
+        max_seq_length,
         on_step,
         stop or StopToken(),
     )
@@ -121,6 +127,7 @@ class _Test:
     max_tokens: int
     batch_size: int
     template: TemplateConfig | None
+    max_seq_length: int
     on_step: OnStep
     stop: StopToken
 
@@ -149,12 +156,18 @@ def _measure_adapter(
     """The results of modes that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
     loaded, tokenizer = load(model, adapter, "base" if adapter is None else "attached")
-    template = template_of(adapter, test.template)
-    encoder = Encoder(tokenizer, template=template)
+    limit = tightest(positions_of(modes_of(loaded)[one.mode]) for one in group)
+    longest = longest_example(test.max_seq_length, limit)
+    encoder = Encoder(tokenizer, longest, template=template_of(adapter, test.template))
     dataset = encode_all(test.records, encoder)
-    notes = [*encoder.format.template.notes, *dataset.counts.notes()]
     asker = Asker(encoder.format)
-    questions = questions_of(test.records, asker)
+    questions, left_out = within(limit, questions_of(test.records, asker))
+    notes = [
+        *encoder.format.template.notes,
+        *dataset.counts.notes(),
+        *length_notes(dataset, test.max_seq_length, limit),
+        *left_out,
+    ]
     for contender in group:
         one = modes_of(loaded)[contender.mode]
         start = time.monotonic()

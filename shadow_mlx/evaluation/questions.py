@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from shadow_mlx.data.notices import Notice
 from shadow_mlx.data.records import Records
 from shadow_mlx.errors import DataError
 from shadow_mlx.generation.asking import Asker, Question
+from shadow_mlx.positions import PositionLimit
 
-__all__ = ["Question", "questions_of"]
+__all__ = ["Question", "questions_of", "within"]
+
+_LONGER = Notice("question is longer", "questions are longer")
 
 
 def questions_of(records: Records, asker: Asker) -> list[Question]:
@@ -27,3 +31,24 @@ def questions_of(records: Records, asker: Asker) -> list[Question]:
             "or prompts with completions"
         )
     return questions
+
+
+def within(
+    limit: PositionLimit | None, questions: list[Question]
+) -> tuple[list[Question], list[str]]:
+    """The questions that a model can be asked, and what is to be said of the others.
+
+    Raises:
+        DataError: There is none.
+    """
+    if limit is None:
+        return questions, []
+    long = [question for question in questions if len(question.prompt) >= limit.tokens]
+    if not long:
+        return questions, []
+    if not limit.hard:
+        return questions, [f"{limit}: {_LONGER.counted(len(long))}"]
+    asked = [question for question in questions if len(question.prompt) < limit.tokens]
+    if not asked:
+        raise DataError(f"{limit}: all {len(long):,} questions are longer; nothing can be asked")
+    return asked, [f"{limit}: {_LONGER.counted(len(long))}, and left out"]

@@ -16,8 +16,11 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
 from shadow_mlx.config import SamplingConfig
+from shadow_mlx.errors import InputError
+from shadow_mlx.positions import PositionLimit
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
+from shadow_mlx.shadow.reach import positions_of
 
 FinishReason = Literal["stop", "length", "interrupted"]
 OnText = Callable[[str], None]
@@ -36,6 +39,7 @@ class Answer:
         generation_tps: Generated tokens a second.
         memory_bytes: What this model needs by itself: its weights, its cache, and the most that
             computing took beside them.
+        limit: The model's positions, where its configuration tells of them.
         finish_reason: ``stop`` (the model ended its turn), ``length`` or ``interrupted``.
         reasoning: What the model thought before its answer.
     """
@@ -49,6 +53,17 @@ class Answer:
     memory_bytes: int
     finish_reason: FinishReason
     reasoning: str = ""
+    limit: PositionLimit | None = None
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens of prompt and answer together."""
+        return self.cached_tokens + self.prompt_tokens + len(self.tokens)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the conversation has come to the end of the model's positions."""
+        return self.limit is not None and self.context_tokens >= self.limit.tokens
 
 
 def decode(
@@ -71,7 +86,12 @@ def decode(
         cache: The caches to go on with; fresh ones by default.
         cached_tokens: How many prompt tokens ``cache`` holds.
         on_text: Called with each piece of text as it comes.
+
+    Raises:
+        InputError: The model has fewer positions than the prompt has tokens.
     """
+    limit = positions_of(model)
+    max_tokens = _room(limit, cached_tokens + len(prompt), sampling.max_tokens)
     cache = cache if cache is not None else new_cache(model, sampling.max_kv_size)
     own_bytes = weight_bytes(model) + sum(entry.nbytes for entry in cache)
     mx.reset_peak_memory()
@@ -85,7 +105,7 @@ def decode(
             model,
             tokenizer,
             list(prompt),
-            max_tokens=sampling.max_tokens,
+            max_tokens=max_tokens,
             sampler=_sampler(sampling, tokenizer),
             logits_processors=make_logits_processors(
                 repetition_penalty=sampling.repetition_penalty
@@ -110,7 +130,18 @@ def decode(
         generation_tps=generation_tps,
         memory_bytes=own_bytes + max(0, mx.get_peak_memory() - before),
         finish_reason=reason,
+        limit=limit,
     )
+
+
+def _room(limit: PositionLimit | None, context: int, wanted: int) -> int:
+    room = wanted if limit is None else limit.room(context, wanted)
+    if room < 1:
+        raise InputError(
+            f"the prompt has {context:,} tokens, and {limit}: begin a new conversation, or give "
+            "less text"
+        )
+    return room
 
 
 def answer_greedily(
@@ -131,7 +162,11 @@ def answer_greedily(
         prompt: Token ids, at least one.
         max_tokens: Longest answer.
         abandoned: Asked after each token whether to give up (``None`` is returned then).
+
+    Raises:
+        InputError: The model has fewer positions than the prompt has tokens.
     """
+    max_tokens = _room(positions_of(model), len(prompt), max_tokens)
     text = ""
     for response in stream_generate(
         model, tokenizer, list(prompt), max_tokens=max_tokens, prompt_cache=new_cache(model)

@@ -13,10 +13,12 @@ from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.data.reach import length_notes, longest_example
 from shadow_mlx.data.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.reach import positions_of
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
@@ -77,11 +79,13 @@ def assemble(
         config.model, trust_remote_code=config.trust_remote_code
     )
     tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
-    encoder = Encoder(
-        tokenizer, config.max_seq_length, config.mask_prompt, config.too_long, config.template
-    )
-    train, valid = _encode(config, splits, encoder, recorder)
     model = prepare_model(backbone, backbone_config, config, start_from)
+    limit = positions_of(model)
+    longest = longest_example(config.max_seq_length, limit)
+    encoder = Encoder(tokenizer, longest, config.mask_prompt, config.too_long, config.template)
+    train, valid = _encode(config, splits, encoder, recorder)
+    for note in length_notes(train, config.max_seq_length, limit):
+        recorder.note("warning", note)
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
     step = TrainingStep(
@@ -110,7 +114,7 @@ def _sampler(
 ) -> Sampler | None:
     assert splits.valid is not None
     asker = Asker(encoder.format)
-    questions = choose_questions(splits.valid, asker, config.samples, config.max_seq_length)
+    questions = choose_questions(splits.valid, asker, config.samples, encoder.max_seq_length)
     if not questions:
         recorder.note("info", "no validation example asks for an answer: no samples are shown")
         return None

@@ -233,10 +233,15 @@ class Loop:
         if scores is None:  # interrupted; a resumed run begins with this validation
             return False
         if not scores.finite:
+            advice = (
+                "A lower --learning-rate usually helps."
+                if progress.step
+                else "Nothing has been trained yet: the model itself, or the adapter that it "
+                "starts from, answers so to these data. Do its weights fit its config.json?"
+            )
             raise NonFiniteError(
                 f"step {progress.step}: the validation loss is not a finite number "
-                f"(attached {scores.loss:g}, detached {scores.shadow_loss:g}). "
-                "A lower --learning-rate usually helps."
+                f"(attached {scores.loss:g}, detached {scores.shadow_loss:g}). {advice}"
             )
         self._improved = progress.note_validation(scores, self.step.aux_weight)
         seconds = time.perf_counter() - began

@@ -124,4 +124,5 @@ class Chat:
             answer.finish_reason,
             first[0] if first else 0.0,
             read.reasoning,
+            answer.limit.tokens if answer.limit else 0,
         )

@@ -190,7 +190,8 @@ class Piece(Reply):
 class Answered(Reply):
     """An answer is complete; the fields are those of ``generation.decode.Answer``.
 
-    ``text`` is what was said, ``reasoning`` what was thought before it.
+    ``text`` is what was said, ``reasoning`` what was thought before it. ``positions`` are the
+    model's (0 where it tells of none).
     """
 
     final: ClassVar[bool] = True
@@ -206,6 +207,7 @@ class Answered(Reply):
     finish_reason: str
     first_token_seconds: float
     reasoning: str = ""
+    positions: int = 0
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longest answer (default: 256)",
     )
+    parser.add_argument(
+        "--max-seq-length",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="longest example of which the loss is measured, in tokens (default: 2048)",
+    )
     parser.add_argument("--json", action="store_true", help="all figures and answers on stdout")
     parser.add_argument(
         "--report",
@@ -106,6 +113,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
             max_tokens=args.max_tokens,
             columns=build_options(ColumnConfig, args),
             template=build_options(TemplateConfig, args),
+            max_seq_length=args.max_seq_length,
             on_step=on_step,
             stop=stop,
         )

@@ -7,12 +7,15 @@ import dataclasses
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from shadow_mlx.positions import PositionLimit
 
 USED = {
     *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
@@ -60,6 +63,7 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     from shadow_mlx.cli.data_facts import as_text, file_facts, problem_facts, token_facts
     from shadow_mlx.data.checking import check_file
     from shadow_mlx.data.problems import InvalidDataError
+    from shadow_mlx.data.reach import length_notes, longest_example
     from shadow_mlx.data.records import JsonLines
     from shadow_mlx.data.sources import locate
     from shadow_mlx.data.tokens import Encoder, encode_all
@@ -70,7 +74,7 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     files = [file_facts(report) for report in reports]
     model = None
     if not problems:
-        model, tokenizer = _tokenizer(config)
+        model, tokenizer, limit = _tokenizer(config)
         encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt, template=config.template)
         for report, facts in zip(reports, files, strict=True):
             try:
@@ -80,7 +84,9 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
                 total += error.total
                 facts.update(problem_facts(error.problems, error.total))
             else:
-                facts["tokens"] = token_facts(dataset, config.max_seq_length)
+                longest = longest_example(config.max_seq_length, limit)
+                facts["tokens"] = token_facts(dataset, longest)
+                facts["tokens"]["notes"] += length_notes(dataset, config.max_seq_length, limit)
     if as_json:
         print(json.dumps({"model": model, "files": files}, indent=2))
         return InputError.exit_code if problems else 0
@@ -94,6 +100,7 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
     from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text, stretches
     from shadow_mlx.data.dataset import EncodingCounts
     from shadow_mlx.data.problems import InvalidDataError
+    from shadow_mlx.data.reach import longest_example
     from shadow_mlx.data.records import JsonLines
     from shadow_mlx.data.sources import locate
     from shadow_mlx.data.tokens import Encoder, refused
@@ -105,10 +112,9 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
     if not chosen:
         last = source.line_number(len(source) - 1)
         raise InputError(f"--line {args.line}: the last example stands on line {last}")
-    _, tokenizer = _tokenizer(config)
-    encoder = Encoder(
-        tokenizer, config.max_seq_length, config.mask_prompt, template=config.template
-    )
+    _, tokenizer, limit = _tokenizer(config)
+    longest = longest_example(config.max_seq_length, limit)
+    encoder = Encoder(tokenizer, longest, config.mask_prompt, template=config.template)
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     counts = EncodingCounts()
     if not coloured:
@@ -130,20 +136,26 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
             if args.ids:
                 print("\n" + as_ids(tokenizer, example, parts))
             if example.truncated:
-                print(f"… cut at --max-seq-length {config.max_seq_length:,}")
+                print(f"… cut at {longest:,} tokens")
+                if limit is not None and longest < config.max_seq_length:
+                    print(f"  ({limit})")
             print()
     for note in [*encoder.format.template.notes, *counts.notes()]:
         print(f"note: {visible(note)}", file=sys.stderr)
     return 0
 
 
-def _tokenizer(config: TrainConfig) -> tuple[str, Any]:
-    """The model's name and its tokenizer; says on stderr which one was taken by default."""
+def _tokenizer(config: TrainConfig) -> tuple[str, Any, PositionLimit | None]:
+    """The model's name, tokenizer and positions; says on stderr which was taken by default."""
+    from mlx_lm.utils import load_config
+
     from shadow_mlx.hub import choose_model, resolve_tokenizer
     from shadow_mlx.loading import load_tokenizer
+    from shadow_mlx.positions import position_limit
 
     choice = choose_model(config.model)
     if choice.by_default:
         print(f"tokenizer: {visible(choice.name)} ({choice.reason})", file=sys.stderr)
     folder = resolve_tokenizer(choice.name, trust_remote_code=config.trust_remote_code)
-    return choice.name, load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
+    tokenizer = load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
+    return choice.name, tokenizer, position_limit(load_config(folder))
