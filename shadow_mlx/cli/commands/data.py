@@ -136,9 +136,9 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
             if args.ids:
                 print("\n" + as_ids(tokenizer, example, parts))
             if example.truncated:
-                print(f"… cut at {longest:,} tokens")
-                if limit is not None and longest < config.max_seq_length:
-                    print(f"  ({limit})")
+                by_model = f"{longest:,} tokens: {limit}"
+                asked = f"--max-seq-length {config.max_seq_length:,}"
+                print(f"… cut at {by_model if longest < config.max_seq_length else asked}")
             print()
     for note in [*encoder.format.template.notes, *counts.notes()]:
         print(f"note: {visible(note)}", file=sys.stderr)
