@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.columns import AS_NAMED, Kind, UnknownFormatError
-from shadow_mlx.data.problems import InvalidDataError, Problem
+from shadow_mlx.data.documents import whole_document
+from shadow_mlx.data.notices import Notice, Notices, sentences
+from shadow_mlx.data.prints import Prints
+from shadow_mlx.data.problems import InvalidDataError, Problem, quoted
 from shadow_mlx.data.records import JsonLines, Record
 
 KEPT_PROBLEMS = 1000
 """Problems of one file that are kept word by word; beyond that they are only counted."""
+
+KEPT_NAMES = 1000
+"""Names of columns and keys that are counted one by one; a file of more is no table."""
+
+SHOWN_NAMES = 10
+"""Unread columns that have a sentence each."""
 
 
 @dataclass
 class CheckReport:
     """What a look at every line of a file found.
 
-    ``problems`` keeps the first thousand of ``problem_count``; ``turns`` counts assistant turns;
-    ``done`` counts the lines that were looked at.
+    Attributes:
+        path: The file.
+        done: Lines that were looked at.
+        records: Lines that are in order.
+        file_bytes: Size of the file.
+        kinds: Formats, each with its lines.
+        turns: Assistant turns of chats.
+        tool_records: Records with tools.
+        problems: The first thousand of ``problem_count``.
+        problem_count: All of them.
+        notices: What is left out of records or stands out in them, counted.
+        unread: Columns that nothing reads, each with its lines.
+        message_keys: Keys of messages that only some chat templates read, each with its lines.
+        absent: Named columns, each with the lines that lack it.
+        prints: Tells same records from others.
     """
 
     path: Path
@@ -33,6 +55,11 @@ class CheckReport:
     tool_records: int = 0
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
+    notices: Notices = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    message_keys: Counter[str] = field(default_factory=Counter)
+    absent: Counter[str] = field(default_factory=Counter)
+    prints: Prints = field(default_factory=Prints)
 
     @property
     def kind(self) -> Kind | None:
@@ -49,8 +76,53 @@ class CheckReport:
         """Count one record that is in order."""
         self.records += 1
         self.kinds[record.kind] = self.kinds.get(record.kind, 0) + 1
-        self.turns += sum(m["role"] == "assistant" for m in record.messages)
+        if record.kind == "chat":
+            self.turns += sum(m["role"] == "assistant" for m in record.messages)
         self.tool_records += record.tools is not None
+        if record.notices:
+            self.notices.update(record.notices)
+        for names, counts in (
+            (record.unread, self.unread),
+            (record.message_keys, self.message_keys),
+            (record.absent, self.absent),
+        ):
+            if names:
+                counts.update(n for n in names if n in counts or len(counts) < KEPT_NAMES)
+        self.prints.add(record)
+
+    def notes(self) -> list[str]:
+        """What a person should know of the file besides its problems, one sentence each."""
+        found: Notices = Counter()
+        columns = self.unread.most_common()
+        for name, lines in columns[:SHOWN_NAMES]:
+            found[_unread_column(name)] = lines
+        if len(columns) > SHOWN_NAMES:
+            found[_MORE_COLUMNS] = len(columns) - SHOWN_NAMES
+        found.update(self.notices)
+        notes = sentences(found)
+        repeats = self.prints.repeats()
+        if repeats.count:
+            first = f"the first: line {repeats.line:,} is line {repeats.earlier:,} again"
+            many = "example repeats an earlier one"
+            several = "examples repeat earlier ones"
+            notes.append(f"{Notice(many, several).counted(repeats.count)} ({first})")
+        notes += [
+            f"no line has the column {quoted(name)}, which --prompt-feature names"
+            for name, lines in self.absent.items()
+            if lines == self.records
+        ]
+        return notes
+
+
+_MORE_COLUMNS = Notice(
+    "more column that nothing reads",
+    "more columns that nothing reads",
+)
+
+
+def _unread_column(name: str) -> Notice:
+    column = f"the column {quoted(name)}, which nothing reads"
+    return Notice(f"line has {column}", f"lines have {column}")
 
 
 def check_file(path: str | Path, columns: ColumnConfig = AS_NAMED) -> CheckReport:
@@ -72,9 +144,9 @@ def check_lines(source: JsonLines) -> Iterator[CheckReport]:
     A file of which no line has a known format is one problem, not one for each line.
     """
     report = CheckReport(source.path, file_bytes=source.path.stat().st_size)
-    if source.lines.length(0) <= 2 and source.lines.read(0) in (b"[", b"{"):
-        found = "one JSON document spread over lines"
-        report.add(Problem(source.path, source.line_number(0), found, "one JSON object a line"))
+    document = whole_document(source)
+    if document is not None:
+        report.add(document)
         yield report
         return
     unknown = CheckReport(source.path)  # lines of no known format, while there is nothing else
@@ -107,6 +179,8 @@ def check_lines(source: JsonLines) -> Iterator[CheckReport]:
 
 def _moved(held: CheckReport, report: CheckReport) -> CheckReport:
     """Put what was held back into the report; returns an empty one to hold more."""
+    if not held.problem_count:
+        return held
     for problem in held.problems:
         report.add(problem)
     report.problem_count += held.problem_count - len(held.problems)

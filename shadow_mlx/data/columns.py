@@ -7,21 +7,30 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from shadow_mlx.config import ColumnConfig
+from shadow_mlx.data.findings import empty
 from shadow_mlx.data.problems import quoted
-from shadow_mlx.data.strict_json import Finding, InvalidLineError
+from shadow_mlx.data.strict_json import InvalidLineError
 
 Kind = Literal["chat", "completion", "text"]
 
 AS_NAMED = ColumnConfig()
 """The columns have the formats' own names."""
 
-BLANK_LINE = "\n\n"
-"""Stands between the columns of a prompt that is made of several."""
-
 FORMATS = "'messages', or 'prompt' and 'completion', or 'text'"
 
-_PROMPTS = ("instruction", "question", "query", "input", "source", "user", "problem", "request")
-_COMPLETIONS = ("output", "response", "answer", "target", "solution", "assistant", "summary")
+BESIDE = ("system", "system_prompt", "history", "tools", "functions", "chat_template_kwargs")
+"""Columns that are read beside those of a chat or a completion."""
+
+_PROMPTS = (
+    *("prompt", "instruction", "question", "query", "input", "source", "user", "problem"),
+    "request",
+)
+_COMPLETIONS = (
+    *("completion", "output", "response", "answer", "target", "solution", "assistant"),
+    "summary",
+)
+_MORE = ("input", "context")
+"""Columns that belong to a prompt beside its question: Alpaca's, Dolly's and SQuAD's."""
 _TEXTS = ("content", "document", "body", "passage", "sentence")
 _CHATS = ("conversations", "conversation", "dialog", "dialogue", "chat", "turns")
 
@@ -40,18 +49,39 @@ def format_of(value: Mapping[str, Any], columns: ColumnConfig) -> Kind | None:
         return "text"
     if "messages" in value:
         return "chat"
+    if _preference(value):
+        return None
     if "prompt" in value or "completion" in value:
         return "completion"
     return "text" if "text" in value else None
 
 
+def prompt_columns(value: Mapping[str, Any], columns: ColumnConfig) -> list[str]:
+    """The names of the columns that make the prompt of a completion."""
+    name = columns.prompt_feature or "prompt"
+    return [name] if name in value else name.split(",")
+
+
 def unknown_format(value: Mapping[str, Any]) -> UnknownFormatError:
     """The error of an object in no known format: its columns, and the flags that would help."""
-    guess = suggest(value) or {"prompt_feature": "COLUMN", "completion_feature": "COLUMN"}
-    flags = " ".join(
-        f"--{option.replace('_', '-')} {shlex.quote(column)}" for option, column in guess.items()
-    )
+    if _preference(value):
+        found = f"'chosen' and 'rejected' ({quoted(dict(value))})"
+        alone = _flags(_chosen(value))
+        expected = f"one answer for each prompt: preferences are not trained here; {alone} trains "
+        return UnknownFormatError([(found, expected + "the chosen answers alone")])
+    flags = suggestion(value) or "--prompt-feature COLUMN --completion-feature COLUMN"
     return UnknownFormatError([(quoted(dict(value)), f"{FORMATS}; or name the columns: {flags}")])
+
+
+def suggestion(value: Mapping[str, Any]) -> str:
+    """The flags that would read an object, and what they leave out; empty without a guess."""
+    guess = suggest(value)
+    if not guess:
+        return ""
+    used = {*guess.values(), *guess.get("prompt_feature", "").split(","), *BESIDE}
+    left = [name for name, item in value.items() if name not in used and not empty(item)]
+    listed = ", ".join(quoted(name, 20) for name in left[:8])
+    return _flags(guess) + (f" (leaves out {listed})" if left else "")
 
 
 def suggest(columns: Collection[str]) -> dict[str, str]:
@@ -62,56 +92,35 @@ def suggest(columns: Collection[str]) -> dict[str, str]:
     completion = _first(_COMPLETIONS, columns)
     prompts = _matching(_PROMPTS, columns)
     if completion and prompts:
-        pair = _matching(("instruction", "input"), columns)  # Alpaca's two
-        prompt = ",".join(pair) if len(pair) == 2 else prompts[0]
-        return {"prompt_feature": prompt, "completion_feature": completion}
+        more = [name for name in _matching(_MORE, columns) if name != prompts[0]]
+        return {
+            "prompt_feature": ",".join([prompts[0], *more]),
+            "completion_feature": completion,
+        }
     text = _first(_TEXTS, columns)
     return {"text_feature": text} if text else {}
 
 
-def read_prompt(value: Mapping[str, Any], columns: ColumnConfig, findings: list[Finding]) -> str:
-    """The prompt of a completion, of one column or of several, the empty ones left out."""
-    name = columns.prompt_feature or "prompt"
-    names = [name] if name in value else name.split(",")
-    if len(names) == 1:
-        return read_text(value, name, findings)
-    texts = [value.get(one) for one in names]
-    for one, text in zip(names, texts, strict=True):
-        if one not in value:
-            findings.append(_missing(value, one))
-        elif text is not None and not isinstance(text, str):
-            findings.append((f"'{one}' is {quoted(text)}", "text"))
-    joined = BLANK_LINE.join(text for text in texts if isinstance(text, str) and text.strip())
-    if not joined and not findings:
-        findings.append((f"{' and '.join(map(repr, names))} are empty", "text"))
-    return joined
+def _preference(value: Mapping[str, Any]) -> bool:
+    """Whether an object has two answers, a good one and a bad one."""
+    return "chosen" in value and "rejected" in value and "completion" not in value
 
 
-def read_text(value: Mapping[str, Any], name: str, findings: list[Finding]) -> str:
-    """The text of one column; what is wrong with it is added to ``findings``."""
-    text = value.get(name)
-    if name not in value:
-        findings.append(_missing(value, name))
-    elif not isinstance(text, str):
-        findings.append((f"'{name}' is {quoted(text)}", "text"))
-    elif not text.strip():
-        findings.append((f"'{name}' is empty", "text"))
-    else:
-        return text
-    return ""
+def _chosen(value: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of the better answers of preferences."""
+    chosen = value["chosen"]
+    first = chosen[0] if isinstance(chosen, list) and chosen else None
+    whole = isinstance(first, dict) and first.get("role", first.get("from")) != "assistant"
+    prompt = _first(_PROMPTS, value)
+    if whole or not prompt:
+        return {"chat_feature" if isinstance(chosen, list) else "text_feature": "chosen"}
+    return {"prompt_feature": prompt, "completion_feature": "chosen"}
 
 
-def read_column(value: Mapping[str, Any], name: str, findings: list[Finding]) -> Any:
-    """What stands in a column that must be there."""
-    if name not in value:
-        findings.append(_missing(value, name))
-    return value.get(name)
-
-
-def _missing(value: Mapping[str, Any], name: str) -> Finding:
-    if name in ("prompt", "completion"):
-        return f"no '{name}'", "'prompt' and 'completion' together"
-    return f"no '{name}' ({quoted(dict(value))})", "the column that was named"
+def _flags(guess: Mapping[str, str]) -> str:
+    return " ".join(
+        f"--{option.replace('_', '-')} {shlex.quote(column)}" for option, column in guess.items()
+    )
 
 
 def _matching(known: Sequence[str], columns: Collection[str]) -> list[str]:

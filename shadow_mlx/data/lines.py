@@ -1,12 +1,14 @@
 """Random access to the lines of a file by byte offsets: 24 bytes a line, whatever the file's size.
 
-A line ends at ``\\n``. Blank lines are left out, a byte-order mark and the ``\\r`` of ``\\r\\n``
-are stripped, and the last line needs no newline.
+A line ends at ``\\n``. Blank lines are left out, byte-order marks at the beginning of a line (files
+put together have them inside) and the ``\\r`` of ``\\r\\n`` are stripped, and the last line needs no
+newline.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 from io import BufferedReader
 from pathlib import Path
@@ -22,6 +24,7 @@ MAX_LINE = 16 << 20
 
 _BLANK = b" \t\r\v\f"
 _MARK = b"\xef\xbb\xbf"
+_LEAD = re.compile(rb"(?:[ \t\r\v\f]|\xef\xbb\xbf)+")
 _MAGIC = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -30,6 +33,12 @@ _MAGIC = {
     b"PAR1": "a Parquet file",
     b"(\xb5/\xfd": "a zstd archive",
 }
+
+
+def bare(line: bytes) -> bytes:
+    """A line without the blanks around it and the byte-order marks in front of it."""
+    lead = _LEAD.match(line)
+    return line[lead.end() if lead else 0 :].rstrip(_BLANK)
 
 
 class LineIndex:
@@ -69,7 +78,7 @@ class LineIndex:
             if self._file is None or self._owner != os.getpid():
                 self._file, self._owner = self.path.open("rb"), os.getpid()
             self._file.seek(int(self.starts[i]))
-            return self._file.read(self.length(i)).strip(_BLANK)
+            return bare(self._file.read(self.length(i)))
 
     def close(self) -> None:
         """Let go of the file; a later read opens it again."""
@@ -92,20 +101,20 @@ def _index(path: Path) -> tuple[npt.NDArray[np.int64], ...]:
         ends = newlines if len(newlines) and newlines[-1] == size - 1 else np.append(newlines, size)
         starts = np.concatenate([[origin], ends[:-1] + 1]).astype(np.int64, copy=False)
         kept = ends > starts
-        # a line that begins with a blank may be all blanks: seldom, so these are read again
+        # a line that begins with a blank or a mark may be all blanks: seldom, so read again
         for i in np.searchsorted(starts, np.append(indented, origin)):
             if kept[i] and ends[i] - starts[i] <= MAX_LINE:
                 file.seek(int(starts[i]))
-                kept[i] = bool(file.read(int(ends[i] - starts[i])).strip(_BLANK))
+                kept[i] = bool(bare(file.read(int(ends[i] - starts[i]))))
     numbers = np.flatnonzero(kept).astype(np.int64, copy=False) + 1
     return starts[kept], ends[kept], numbers
 
 
 def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Offsets of all newlines, and of the lines (but the first) that begin with a blank."""
+    """Offsets of all newlines, and of the lines (but the first) that begin with a blank or mark."""
     newlines: list[npt.NDArray[np.int64]] = []
     indented: list[npt.NDArray[np.int64]] = []
-    blanks = np.frombuffer(_BLANK, np.uint8)
+    blanks = np.frombuffer(_BLANK + _MARK[:1], np.uint8)
     buffer = bytearray(CHUNK + 1)  # one byte of the chunk before, to see what follows its newline
     position = 0
     while count := file.readinto(memoryview(buffer)[1:]):
