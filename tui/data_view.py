@@ -10,6 +10,9 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.words import bar
 
+NOTES = 6
+"""Notes on a file that are shown above its records."""
+
 LONGEST_PART = 3000
 """Characters of one part of a record that are shown."""
 
@@ -70,7 +73,7 @@ def problem_line(problem: m.ProblemView) -> Text:
 
 
 def facts(name: str, checked: m.Checked | None, total: int | None) -> str:
-    """The state of the file in a line."""
+    """The state of the file in a line, and below it what is left out of it or stands out."""
     if checked is None:
         known = f"{total:,} records" if total else "looking …"
         return f"{visible(name)} · {known}"
@@ -85,7 +88,10 @@ def facts(name: str, checked: m.Checked | None, total: int | None) -> str:
     found = problems if count else ""
     fine = "✔ no problems" if checked.finished and not checked.problem_count else found
     turns = f"{checked.turns:,} assistant turns" if checked.turns else ""
-    return " · ".join(part for part in (visible(name), kinds, state, turns, fine) if part)
+    line = " · ".join(part for part in (visible(name), kinds, state, turns, fine) if part)
+    more = len(checked.notes) - NOTES
+    notes = [*map(visible, checked.notes[:NOTES]), *([f"{more} more notes"] if more > 0 else [])]
+    return "\n".join([line, *(f"! {note}" for note in notes)])
 
 
 def problems_hint(problems: Sequence[m.ProblemView], count: int) -> str:

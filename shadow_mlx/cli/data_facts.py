@@ -17,7 +17,11 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def file_facts(report: CheckReport) -> dict[str, Any]:
-    """What reading a file found. ``bytes`` are the file's, ``line`` is null for a whole file."""
+    """What reading a file found.
+
+    ``bytes`` are the file's; ``unread_columns`` and ``message_keys`` (those that only some chat
+    templates read) have the number of their lines; ``line`` is null for a whole file.
+    """
     return {
         "path": str(report.path),
         "format": report.kind,
@@ -25,6 +29,10 @@ def file_facts(report: CheckReport) -> dict[str, Any]:
         "bytes": report.file_bytes,
         "assistant_turns": report.turns,
         "with_tools": report.tool_records,
+        "unread_columns": dict(report.unread),
+        "message_keys": dict(report.message_keys),
+        "repeated_examples": report.prints.repeats().examples,
+        "notes": report.notes(),
         **problem_facts(report.problems, report.problem_count),
     }
 
@@ -72,6 +80,7 @@ def as_text(facts: dict[str, Any]) -> str:
     rows.append(("size", _size(facts["bytes"])))
     if facts["problem_count"]:
         rows.append(("problems", f"{facts['problem_count']:,}"))
+    rows += [("note", note) for note in facts["notes"]]
     tokens = facts.get("tokens")
     if tokens:
         rows += _token_rows(tokens)

@@ -115,9 +115,7 @@ def unpadded(
     )
 
 
-def _unpadded(
-    call: Call, arguments: Mapping[str, Mapping[str, Any]], findings: Findings
-) -> Call:
+def _unpadded(call: Call, arguments: Mapping[str, Mapping[str, Any]], findings: Findings) -> Call:
     function = call["function"]
     given = function["arguments"]
     if isinstance(given, _Meant):

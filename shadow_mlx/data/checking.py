@@ -101,11 +101,11 @@ class CheckReport:
         found.update(self.notices)
         notes = sentences(found)
         repeats = self.prints.repeats()
-        if repeats.count:
+        if repeats.examples:
             first = f"the first: line {repeats.line:,} is line {repeats.earlier:,} again"
             many = "example repeats an earlier one"
             several = "examples repeat earlier ones"
-            notes.append(f"{Notice(many, several).counted(repeats.count)} ({first})")
+            notes.append(f"{Notice(many, several).counted(repeats.examples)} ({first})")
         notes += [
             f"no line has the column {quoted(name)}, which --prompt-feature names"
             for name, lines in self.absent.items()

@@ -118,7 +118,11 @@ class Line:
             self.findings.refuse(f"turn {number} of 'history' answers {quoted(answer)}", expected)
         else:
             said = {"role": "assistant", "content": answer}
-            return [{"role": "user", "content": question}, said] if (question or "").strip() else [said]
+            return (
+                [{"role": "user", "content": question}, said]
+                if (question or "").strip()
+                else [said]
+            )
         return []
 
     def options(self) -> Mapping[str, Any]:

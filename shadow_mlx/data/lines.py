@@ -1,7 +1,7 @@
 """Random access to the lines of a file by byte offsets: 24 bytes a line, whatever the file's size.
 
-A line ends at ``\\n``. Blank lines are left out, byte-order marks at the beginning of a line (files
-put together have them inside) and the ``\\r`` of ``\\r\\n`` are stripped, and the last line needs no
+A line ends at ``\\n``. Blank lines are left out. Byte-order marks in front of a line (files put
+together have them inside) and the ``\\r`` of ``\\r\\n`` are stripped. The last line needs no
 newline.
 """
 

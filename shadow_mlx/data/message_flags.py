@@ -35,8 +35,8 @@ def take_weight(message: dict[str, Any], where: str, findings: Findings) -> int 
             expected = "0 or 1 (false or true): a whole message is trained, or not"
             findings.refuse(f"{where} has the {name} {quoted(value)}", expected)
             continue
-        weight = int(value) if name in TRAINED else 1 - int(value)
-        said.setdefault(weight, f"{name} {quoted(value)}")
+        trained = int(value) if name in TRAINED else 1 - int(value)
+        said.setdefault(trained, f"{name} {quoted(value)}")
     for name in SPANS:
         if not empty(message.pop(name, None)):
             expected = "whole messages, each trained or not"
@@ -44,7 +44,7 @@ def take_weight(message: dict[str, Any], where: str, findings: Findings) -> int 
     if len(said) > 1:
         findings.refuse(f"{where} has the {said[1]} and the {said[0]}", "flags that agree")
         return None
-    weight = next(iter(said), None)
+    weight: int | None = next(iter(said), None)
     if message["role"] == "assistant":
         findings.note(WEIGHT_0, weight == 0)
         return weight

@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from shadow_mlx.data.records import Record
 
-
 _ENCODER = json.JSONEncoder(sort_keys=True, check_circular=False)
 
 
 class Repeats(NamedTuple):
-    """Examples that repeat earlier ones: how many, and the first such line with its model."""
+    """Examples that repeat earlier ones: how many; the first one's line, and the earlier one's."""
 
-    count: int
+    examples: int
     line: int = 0
     earlier: int = 0
 

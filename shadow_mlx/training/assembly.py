@@ -129,6 +129,8 @@ def _encode(
         recorder.note("warning", note)
     train = encode_all(splits.train, encoder)
     recorder.note("info", splits.note)
+    for note in splits.notes:
+        recorder.note("warning", note)
     for note in train.counts.notes():
         recorder.note("warning", note)
     if splits.valid is None or not config.val_batches:

@@ -250,7 +250,10 @@ class ProblemView:
 
 @dataclass(frozen=True)
 class Checked(Reply):
-    """How far the check of a file is; ``problems`` are those found since the last such reply."""
+    """How far the check of a file is; ``problems`` are those found since the last such reply.
+
+    ``notes`` say, when it is finished, what is left out of the data or stands out in them.
+    """
 
     done: int
     total: int
@@ -260,6 +263,7 @@ class Checked(Reply):
     problem_count: int
     problems: list[ProblemView]
     finished: bool
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

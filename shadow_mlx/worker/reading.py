@@ -15,10 +15,10 @@ import numpy as np
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.checking import CheckReport, check_lines
 from shadow_mlx.data.columns import UnknownFormatError, suggest
-from shadow_mlx.data.lines import MAX_LINE, LineIndex
+from shadow_mlx.data.lines import MAX_LINE, LineIndex, bare
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.records import JsonLines
-from shadow_mlx.data.schema import InvalidLineError, Record, parse, read_object
+from shadow_mlx.data.schema import InvalidLineError, Message, Record, parse, read_object
 from shadow_mlx.errors import DataError
 from shadow_mlx.worker import messages as m
 
@@ -45,8 +45,8 @@ def serve(request: m.Request) -> Iterator[m.Reply]:
 
 def view(record: Record) -> m.RecordView:
     """A record as its parts by role."""
-    if record.kind == "chat":
-        parts = [(str(x["role"]), _content(x)) for x in record.messages]
+    if record.kind == "chat" or len(record.messages) > 2:  # with a system text, earlier turns
+        parts = [part for message in record.messages for part in _parts(message)]
     elif record.kind == "completion":
         parts = [("prompt", record.prompt), ("completion", record.completion)]
     else:
@@ -97,8 +97,8 @@ def _first_lines(path: Path, count: int) -> list[Line]:
     found: list[Line] = []
     with path.open("rb") as file:
         for number, line in enumerate(islice(_limited(file), 10 * count), 1):
-            if line.strip():
-                found.append((line.strip(b"\xef\xbb\xbf \t\r\n"), number, len(line)))
+            if stripped := bare(line.removesuffix(b"\n")):
+                found.append((stripped, number, len(line)))
             if len(found) == count:
                 break
     return found
@@ -164,7 +164,7 @@ def _checked(
     kinds: dict[str, int] = dict(report.kinds.items())
     return m.Checked(
         number, report.done, len(source), report.records, kinds, report.turns,
-        report.problem_count, problems, finished,
+        report.problem_count, problems, finished, report.notes() if finished else [],
     )  # fmt: skip
 
 
@@ -172,8 +172,11 @@ def _record_at(source: JsonLines, line: int | None) -> int:
     return -1 if line is None else int(np.searchsorted(source.lines.numbers, line))
 
 
-def _content(message: object) -> str:
-    assert isinstance(message, dict)
+def _parts(message: Message) -> Iterator[m.Pair]:
+    role = str(message["role"])
+    if "reasoning_content" in message:
+        yield f"{role} (reasoning)", str(message["reasoning_content"])
     text = str(message["content"])
     calls = message.get("tool_calls")
-    return f"{text}\n{calls}".strip() if calls else text
+    untrained = " (not trained)" if message.get("weight") == 0 else ""
+    yield role + untrained, f"{text}\n{calls}".strip() if calls else text

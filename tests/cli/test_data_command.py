@@ -200,7 +200,7 @@ def test_long_numbers_stay_aligned() -> None:
     }  # fmt: skip
     facts = {
         "path": "x", "format": "text", "examples": 2, "assistant_turns": 0, "bytes": 3_000_000,
-        "with_tools": 0, "problem_count": 0, "tokens": tokens,
+        "with_tools": 0, "problem_count": 0, "notes": [], "tokens": tokens,
     }  # fmt: skip
     lines = as_text(facts).splitlines()
     assert lines[-2].startswith("      0 –   999  ████")

@@ -113,7 +113,7 @@ def test_what_is_no_data_is_said(own_place: Path) -> None:
 
 def write_columns(path: Path, count: int = 12) -> Path:
     lines = [
-        {"id": i, "instruction": f"do {i}", "context": "", "answer": f"done {i}"}
+        {"id": i, "instruction": f"do {i}", "topic": "", "answer": f"done {i}"}
         for i in range(1, count + 1)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -138,16 +138,16 @@ def test_columns_are_chosen_by_hand(
             assert "[completion] answer" in words(pilot)  # a guess
             assert "do 1" in text(pilot)
             assert "Use this (enter)" in text(pilot)
-            await press(pilot, "down", "down", "p")  # the context joins the prompt
+            await press(pilot, "down", "down", "p")  # the topic joins the prompt
             assert "[prompt 1] instruction" in words(pilot)
-            assert "[prompt 2] context" in words(pilot)
+            assert "[prompt 2] topic" in words(pilot)
             await press(pilot, "enter")
             await until(pilot, lambda: "12 records checked" in words(pilot))
             assert "✔ no problems" in words(pilot)
             assert "prompt: do 1 completion: done 1" in words(pilot)
             await press(pilot, "k")
             await until(pilot, lambda: "⟦done 1<|im_end|>⟧" in words(pilot))
-            chosen = {"prompt_feature": "instruction,context", "completion_feature": "answer"}
+            chosen = {"prompt_feature": "instruction,topic", "completion_feature": "answer"}
             await press(pilot, "t")
             await until(pilot, lambda: isinstance(app.screen, TrainScreen))
             await until(pilot, lambda: chosen.items() <= app.state.form.items())

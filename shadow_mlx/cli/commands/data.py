@@ -66,12 +66,14 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     from shadow_mlx.data.reach import length_notes, longest_example
     from shadow_mlx.data.records import JsonLines
     from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.splits import overlaps
     from shadow_mlx.data.tokens import Encoder, encode_all
 
     reports = [check_file(path, config.columns) for path in locate(data)]
     problems = [problem for report in reports for problem in report.problems]
     total = sum(report.problem_count for report in reports)
     files = [file_facts(report) for report in reports]
+    common = overlaps(reports)
     model = None
     if not problems:
         model, tokenizer, limit = _tokenizer(config)
@@ -88,9 +90,11 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
                 facts["tokens"] = token_facts(dataset, longest)
                 facts["tokens"]["notes"] += length_notes(dataset, config.max_seq_length, limit)
     if as_json:
-        print(json.dumps({"model": model, "files": files}, indent=2))
+        shared = [overlap._asdict() for overlap in common]
+        print(json.dumps({"model": model, "files": files, "overlaps": shared}, indent=2))
         return InputError.exit_code if problems else 0
-    print("\n\n".join(visible(as_text(facts)) for facts in files))
+    shown = [*map(as_text, files), *(f"note: {overlap}" for overlap in common)]
+    print("\n\n".join(map(visible, shown)))
     if problems:
         raise InvalidDataError(problems, total)
     return 0
