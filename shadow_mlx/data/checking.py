@@ -9,7 +9,6 @@ from pathlib import Path
 
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.columns import AS_NAMED, Kind, UnknownFormatError
-from shadow_mlx.data.documents import whole_document
 from shadow_mlx.data.notices import Notice, Notices, sentences
 from shadow_mlx.data.prints import Prints
 from shadow_mlx.data.problems import InvalidDataError, Problem, quoted
@@ -132,6 +131,7 @@ def check_file(path: str | Path, columns: ColumnConfig = AS_NAMED) -> CheckRepor
         source = JsonLines(path, columns)
     except InvalidDataError as error:
         report.add(error.problems[0])
+        report.file_bytes = report.path.stat().st_size if report.path.is_file() else 0
         return report
     (report,) = deque(check_lines(source), maxlen=1)
     source.lines.close()
@@ -144,11 +144,6 @@ def check_lines(source: JsonLines) -> Iterator[CheckReport]:
     A file of which no line has a known format is one problem, not one for each line.
     """
     report = CheckReport(source.path, file_bytes=source.path.stat().st_size)
-    document = whole_document(source)
-    if document is not None:
-        report.add(document)
-        yield report
-        return
     unknown = CheckReport(source.path)  # lines of no known format, while there is nothing else
     first_line: dict[Kind, int] = {}
     for i in range(len(source)):

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import json
+import shlex
 
-from shadow_mlx.data.lines import MAX_LINE
-from shadow_mlx.data.problems import Problem
-from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.lines import MAX_LINE, LineIndex
+from shadow_mlx.data.problems import InvalidDataError, Problem
 
 
-def whole_document(source: JsonLines) -> Problem | None:
-    """The problem of a file that is one JSON array or object over several lines.
+def refuse_document(lines: LineIndex) -> None:
+    """Refuse a file that is one JSON array or object over several lines.
 
     An array is one when its first line begins it and does not end it: no record begins with
-    ``[``. An object is one when its first line breaks off and the next does not begin a new one.
+    ``[``. An object is one when its first line breaks off and the next is no object of its own.
+
+    Raises:
+        InvalidDataError: It is one; with how to write its records one a line.
     """
-    lines = source.lines
     if lines.length(0) > MAX_LINE:
-        return None
+        return
     first = lines.read(0)
     if not first.startswith((b"[", b"{")) or not _breaks_off(first):
-        return None
-    spread = "one JSON document spread over lines"
-    expected = "one JSON object a line"
+        return
+    found, command = "one JSON document spread over lines", "jq -c ."
     if first.startswith(b"["):
-        found = f"a JSON array: {spread}"
-        command = f"jq -c '.[]' {source.path.name} > {source.path.stem}.jsonl"
-        return Problem(source.path, source.line_number(0), found, f"{expected} ({command})")
-    if len(lines) == 1 or lines.length(1) > MAX_LINE or lines.read(1).startswith(b"{"):
-        return None
-    return Problem(source.path, source.line_number(0), spread, f"{expected} (jq -c . does it)")
+        found, command = f"a JSON array: {found}", "jq -c '.[]'"
+    elif len(lines) == 1 or lines.length(1) > MAX_LINE or _is_object(lines.read(1)):
+        return
+    name = shlex.quote(lines.path.name)
+    expected = f"one JSON object a line ({command} {name} writes them so)"
+    raise InvalidDataError([Problem(lines.path, int(lines.numbers[0]), found, expected)])
 
 
 def _breaks_off(line: bytes) -> bool:
@@ -44,3 +45,10 @@ def _breaks_off(line: bytes) -> bool:
     except (RecursionError, ValueError):
         return False
     return False
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (RecursionError, ValueError):
+        return False

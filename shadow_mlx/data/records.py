@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.columns import AS_NAMED
+from shadow_mlx.data.documents import refuse_document
 from shadow_mlx.data.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.problems import InvalidDataError, Problem
 from shadow_mlx.data.schema import InvalidLineError, Record, parse
@@ -43,8 +44,8 @@ class JsonLines:
         lines: Its lines, where they are indexed already.
 
     Raises:
-        InvalidDataError: When the path is no non-empty text file; on access, when a line is no
-            record.
+        InvalidDataError: When the path is no non-empty text file, or one JSON document; on
+            access, when a line is no record.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class JsonLines:
         self.path = Path(path)
         self.columns = columns
         self.lines = LineIndex(self.path) if lines is None else lines
+        refuse_document(self.lines)
 
     def __len__(self) -> int:
         return len(self.lines)
