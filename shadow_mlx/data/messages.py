@@ -89,6 +89,7 @@ def _read_message(value: Any, where: str, findings: Findings) -> tuple[dict[str,
         words = value["content"]
         if value["role"] in ROLES and isinstance(words, str) and words.strip():
             return value, False
+    before = len(findings.problems)
     message = without_nulls(value, but=("content", "role"))
     for key, other in (("role", "from"), ("content", "value")):
         if message.get(key) is None and other in message:
@@ -113,9 +114,8 @@ def _read_message(value: Any, where: str, findings: Findings) -> tuple[dict[str,
     message = {**message, "role": role, "content": ""}
     if calls:
         message["tool_calls"] = calls
-    if content is None and (calls or not has_content):
-        content = ""
-    before = len(findings.problems)
+    if content is None and (calls or not has_content or len(findings.problems) > before):
+        content = ""  # beside a call, even one that is broken
     message["content"], thoughts = read_content(content, where, findings)
     reasoning = take_reasoning(message, thoughts, where, findings)
     if reasoning is not None:

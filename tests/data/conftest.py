@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +81,17 @@ def write_lines(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def timed() -> Callable[[float], AbstractContextManager[None]]:
+    """``with timed(3):`` fails when the block takes more seconds of the processor."""
+
+    @contextmanager
+    def within(seconds: float) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        took = time.process_time() - start
+        assert took < seconds, f"{took:.1f} s"
+
+    return within
