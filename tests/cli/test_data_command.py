@@ -223,3 +223,30 @@ def test_columns_are_named_by_flags(tmp_path: Path, capsys: Any) -> None:
     assert "[[two<|im_end|>" in capsys.readouterr().out
     assert main(["data", "check", str(path), *flags, "--text-feature", "answer"]) == 2
     assert "columns of different formats" in capsys.readouterr().err
+
+
+def test_check_names_what_nothing_reads_and_what_is_there_twice(
+    tmp_path: Path, capsys: Any
+) -> None:
+    write(tmp_path / "set" / "train.jsonl", {**CHAT, "id": 1}, CHAT)
+    write(tmp_path / "set" / "valid.jsonl", CHAT)
+    assert main(["data", "check", str(tmp_path / "set")]) == 0
+    out = capsys.readouterr().out
+    assert "  note             1 line has the column 'id', which nothing reads\n" in out
+    assert "note             1 example repeats an earlier one (the first: line 2 is line 1" in out
+    assert out.endswith("note: 1 example of valid.jsonl is in train.jsonl, too\n")
+    assert main(["data", "check", str(tmp_path / "set"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    train, valid = figures["files"]
+    assert (train["unread_columns"], train["repeated_examples"]) == ({"id": 1}, 1)
+    assert (len(train["notes"]), valid["notes"]) == (2, [])
+    overlap = {"file": "valid.jsonl", "other": "train.jsonl", "examples": 1}
+    assert figures["overlaps"] == [overlap]
+
+
+def test_show_names_an_array_too(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "list.json"
+    path.write_text("[" + ",\n".join(json.dumps(one) for one in [CHAT, LONG]) + "]")
+    for action in ("check", "show"):
+        assert main(["data", action, str(path)]) == 2
+        assert f"{path}:1: found a JSON array" in capsys.readouterr().err

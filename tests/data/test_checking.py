@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.checking import check_file
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.splits import resolve
@@ -65,3 +66,65 @@ def test_one_json_document_over_many_lines_is_one_problem(tmp_path: Path, docume
     report = check_file(path)
     assert report.problem_count == 1
     assert "one JSON document spread over lines" in str(report.problems[0])
+
+
+def test_what_is_read_by_nothing_is_counted(write_lines: Any) -> None:
+    rows = [{**CHAT, "id": i, "source": "web" if i else None} for i in range(3)]
+    answer = {"role": "assistant", "content": "a", "loss": False, "score": 1, "thinking": "hm"}
+    odd = {"messages": [CHAT["messages"][0], answer, CHAT["messages"][0]]}
+    report = check_file(write_lines([*rows, odd]))
+    assert report.problem_count == 0
+    assert report.unread == {"id": 3, "source": 2}
+    assert report.message_keys == {"score": 1}
+    assert report.notes() == [
+        "3 lines have the column 'id', which nothing reads",
+        "2 lines have the column 'source', which nothing reads",
+        "1 answer has a reasoning beside its words",
+        "1 answer is marked as not to be trained: it is shown to the model only",
+        "1 message after the last answer of a conversation is neither trained nor shown",
+        "2 examples repeat earlier ones (the first: line 2 is line 1 again)",
+    ]
+
+
+def test_a_good_file_has_no_notes(write_lines: Any) -> None:
+    report = check_file(write_lines([CHAT, {"messages": [*CHAT["messages"], *CHAT["messages"]]}]))
+    assert report.notes() == []
+
+
+def test_many_unread_columns_are_told_in_few_words(write_lines: Any) -> None:
+    path = write_lines(
+        [{"text": str(i), **{f"column{i}{k}": 1 for k in range(300)}} for i in range(9)]
+    )
+    report = check_file(path)
+    assert len(report.unread) == 1000
+    notes = report.notes()
+    assert len(notes) == 11
+    assert notes[-1] == "990 more columns that nothing reads"
+
+
+def test_a_prompt_column_that_is_nowhere_is_named(write_lines: Any) -> None:
+    columns = ColumnConfig(prompt_feature="instruction,inptu", completion_feature="output")
+    rows = [{"instruction": str(i), "input": "x", "output": "y"} for i in range(3)]
+    assert check_file(write_lines(rows), columns).notes() == [
+        "3 lines have the column 'input', which nothing reads",
+        "no line has the column 'inptu', which --prompt-feature names",
+    ]
+    seldom = write_lines([*rows, {"instruction": "a", "inptu": "b", "output": "c"}])
+    assert len(check_file(seldom, columns).notes()) == 1
+
+
+def test_the_answer_to_preferences_is_one_problem(write_lines: Any) -> None:
+    path = write_lines([{"prompt": "a", "chosen": "b", "rejected": "c"}] * 30)
+    report = check_file(path)
+    assert report.problem_count == 1
+    assert "preferences are not trained here" in report.problems[0].expected
+    columns = ColumnConfig(prompt_feature="prompt", completion_feature="chosen")
+    assert check_file(path, columns).unread == {"rejected": 30}
+
+
+def test_marks_inside_a_file_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "joined.jsonl"
+    line = b"\xef\xbb\xbf" + json.dumps(CHAT).encode() + b"\n"
+    path.write_bytes(line + b"\xef\xbb\xbf\n" + line)
+    report = check_file(path)
+    assert (report.records, report.problem_count) == (2, 0)

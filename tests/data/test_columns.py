@@ -82,6 +82,14 @@ def test_a_column_that_is_not_there(columns: dict[str, str]) -> None:
         ({"Input": "", "Target": ""}, {"prompt_feature": "Input", "completion_feature": "Target"}),
         ({"id": 1, "content": ""}, {"text_feature": "content"}),
         ({"id": 1}, {}),
+        (
+            {"instruction": "", "context": "", "response": ""},
+            {"prompt_feature": "instruction,context", "completion_feature": "response"},
+        ),
+        (
+            {"prompt": "", "response": ""},
+            {"prompt_feature": "prompt", "completion_feature": "response"},
+        ),
     ],
 )
 def test_guesses(value: dict[str, Any], guess: dict[str, str]) -> None:
@@ -127,3 +135,43 @@ def test_the_columns_of_a_run_alone() -> None:
     assert config.columns == ColumnConfig(prompt_feature="question")
     assert config.named() == {"prompt_feature": "question"}
     assert TrainConfig.from_mapping(config.to_mapping()) == config
+
+
+def test_a_hint_names_what_its_flags_leave_out() -> None:
+    row = {**ALPACA, "system": "x", "history": [["a", "b"]], "id": 7, "tags": []}
+    with pytest.raises(UnknownFormatError) as caught:
+        read(row)
+    flags = "--prompt-feature instruction,input --completion-feature output"
+    assert f"{flags} (leaves out 'id')" in str(caught.value)
+    columns = {"prompt_feature": "instruction,input", "completion_feature": "output"}
+    assert read(row, **columns).unread == ("id",)
+
+
+def test_a_prompt_with_another_answer_gets_a_hint() -> None:
+    with pytest.raises(InvalidLineError, match=r"no 'completion'.*--completion-feature response"):
+        read({"prompt": "a", "response": "b"})
+
+
+@pytest.mark.parametrize(
+    ("row", "flags"),
+    [
+        ({"prompt": "a", "chosen": "b"}, "--prompt-feature prompt --completion-feature chosen"),
+        ({"question": "a", "chosen": "b"}, "--prompt-feature question --completion-feature chosen"),
+        ({"chosen": "a b"}, "--text-feature chosen"),
+        ({"chosen": SHARE_GPT["conversations"]}, "--chat-feature chosen"),
+        ({"prompt": "a", "chosen": SHARE_GPT["conversations"]}, "--chat-feature chosen"),
+        (
+            {"prompt": "a", "chosen": [{"role": "assistant", "content": "b"}]},
+            "--prompt-feature prompt --completion-feature chosen",
+        ),
+    ],
+)
+def test_preferences_get_a_clear_refusal(row: dict[str, Any], flags: str) -> None:
+    with pytest.raises(UnknownFormatError) as caught:
+        read({**row, "rejected": row["chosen"]})
+    said = str(caught.value)
+    assert "preferences are not trained here" in said
+    assert f"{flags} trains the chosen answers alone" in said
+    words = flags.replace("--", "").replace("-", "_").split()
+    record = read({**row, "rejected": "x"}, **dict(zip(words[::2], words[1::2], strict=True)))
+    assert "rejected" in record.unread

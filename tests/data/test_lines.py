@@ -17,13 +17,19 @@ from shadow_mlx.data.lines import LineIndex
 from shadow_mlx.data.problems import InvalidDataError
 
 pieces = st.sampled_from(
-    [b"{}", b"x", b" y ", b"\t", b" ", b"\r\n", b"\n", b"\n", b"\r", "é\u2028ü".encode(), b"a\x0bb"]
+    [
+        *(b"{}", b"x", b" y ", b"\t", b" ", b"\r\n", b"\n", b"\n", b"\r", b"a\x0bb"),
+        *("é\u2028ü".encode(), b"\xef\xbb\xbf", b"\n\xef\xbb\xbf", "ï".encode()),
+    ]
 )
 
 
 def expected(content: bytes) -> list[tuple[int, bytes]]:
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    stripped = [line.strip(b" \t\r\v\f") for line in content.split(b"\n")]
+    blank = " \t\r\v\f"
+    stripped = [
+        line.decode().lstrip(blank + "\ufeff").rstrip(blank).encode()
+        for line in content.split(b"\n")
+    ]
     return [(n, line) for n, line in enumerate(stripped, 1) if line]
 
 

@@ -75,3 +75,25 @@ def test_a_json_array_tells_what_to_write_instead(tmp_path: Path) -> None:
     path.write_text(json.dumps([{"text": "a"}]))
     with pytest.raises(DataError, match="write one object a line"):
         resolve(path)
+
+
+def test_what_stands_out_comes_with_the_data(write_lines: Any) -> None:
+    train = write_lines([{"text": "a"}, {"text": "b", "id": 1}, {"text": "a"}], "set/train.jsonl")
+    write_lines([{"text": "b"}, {"text": "c"}, {"text": "a"}], "set/valid.jsonl")
+    write_lines([{"text": "c"}], "set/test.jsonl")
+    assert resolve(train.parent).notes == (
+        "train.jsonl: 1 line has the column 'id', which nothing reads",
+        "train.jsonl: 1 example repeats an earlier one (the first: line 3 is line 1 again)",
+        "2 examples of valid.jsonl are in train.jsonl, too",
+        "1 example of test.jsonl is in valid.jsonl, too",
+    )
+    assert resolve(write_lines([{"text": "a"}, {"text": "b"}])).notes == ()
+
+
+def test_examples_on_both_sides_of_the_split_are_counted(write_lines: Any) -> None:
+    splits = resolve(write_lines([{"text": str(i % 25)} for i in range(50)]), 0.2, 1)
+    assert splits.valid is not None
+    train = {splits.train[i].text for i in range(len(splits.train))}
+    known = sum(splits.valid[i].text in train for i in range(len(splits.valid)))
+    assert known
+    assert f"{known} examples of the validation part are in the training part, too" in splits.notes

@@ -64,7 +64,11 @@ def test_what_is_unusual_and_sound_is_read(raw: bytes) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, width=32),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=20,
 )
@@ -81,8 +85,6 @@ def test_sound_json_is_what_it_was(value: Any, escaped: bool) -> None:
     except UnicodeEncodeError:
         with pytest.raises(InvalidLineError):
             read_json(text.encode("utf-8", "surrogatepass"))
-        return
-    except ValueError:  # infinite
         return
     assert read_text(text) == value
 
