@@ -227,3 +227,13 @@ def test_columns_named_by_hand_are_part_of_the_run(flags, tmp_path, capsys):
 
 def flags_of(options):
     return [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+
+
+def test_what_nothing_reads_is_named_before_the_first_step(flags, tmp_path, capsys):
+    data = write_chats(tmp_path / "noted.jsonl", 24)
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    data.write_text("".join(json.dumps({**row, "source": "web"}) + "\n" for row in rows))
+    assert main(flags(data=data)) == 0
+    said = capsys.readouterr().err
+    note = "24 lines have the column 'source', which nothing reads"
+    assert said.index(note) < said.index("step 1/4")

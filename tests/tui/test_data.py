@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
-from tui import finder
+from shadow_mlx.worker import messages as m
+from tui import data_view, finder
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -236,3 +237,27 @@ def test_typed_paths_are_completed(own_place: Path) -> None:
     (own_place / "data.txt").write_text("")
     assert finder.completions("./d") == ["./deep/", "./data.jsonl"]
     assert finder.completions("/no/such/place/x") == []
+
+
+def test_what_nothing_reads_stands_above_the_records(own_place: Path) -> None:
+    lines = [json.dumps({"text": "a", "id": i, "\x1b[31m": 1}) for i in range(9)]
+    (own_place / "notes.jsonl").write_text("\n".join(lines))
+
+    async def test() -> None:
+        async with shown(ShadowApp(), WIDE) as pilot:
+            await press(pilot, "3")
+            await until(pilot, lambda: "notes.jsonl" in text(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "✔ no problems" in words(pilot))
+            assert "! 9 lines have the column 'id', which nothing reads" in words(pilot)
+            assert "! 8 examples repeat earlier ones" in words(pilot)
+            assert "\x1b" not in text(pilot)
+
+    run(test())
+
+
+def test_a_few_notes_are_shown_and_the_others_counted() -> None:
+    notes = [f"note {i}" for i in range(data_view.NOTES + 2)]
+    checked = m.Checked(1, 9, 9, 9, {"text": 9}, 0, 0, [], finished=True, notes=notes)
+    lines = data_view.facts("x", checked, 9).splitlines()
+    assert lines[1:] == [*(f"! {note}" for note in notes[: data_view.NOTES]), "! 2 more notes"]
