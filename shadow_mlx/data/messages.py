@@ -59,10 +59,10 @@ def read_messages(
     for i, item in enumerate(value, 1):
         message, is_call = _read_message(item, f"message {i}", findings)
         if calling and is_call and message.get("weight") == messages[-1].get("weight"):
-            messages[-1]["tool_calls"] += message["tool_calls"]  # calls side by side
+            messages[-1]["tool_calls"] += message.get("tool_calls", [])  # calls side by side
         else:
             messages.append(message)
-        calling = is_call
+        calling = is_call and "tool_calls" in messages[-1]
     said = [i for i, one in enumerate(messages, 1) if one.get("role") == "assistant"]
     if answered and not said and len(findings.problems) == before:
         expected = "at least one message with the role 'assistant'"

@@ -59,6 +59,14 @@ def test_a_call_that_is_none_is_named() -> None:
     assert "message 2 (function_call) has the content 'look!', which holds broken JSON" in said
 
 
+@pytest.mark.parametrize("contents", [("{}", "look!"), ("look!", "{}"), ("look!", "look!")])
+def test_calls_one_after_the_other_may_be_broken(contents: tuple[str, str]) -> None:
+    good = '{"name": "f"}'
+    calls = [good if text == "{}" else text for text in contents]
+    said = chat_refusal(USER, *({"role": "tool_call", "content": text} for text in calls))
+    assert said.count("expected") == contents.count("look!")
+
+
 def test_nulls_of_tables_are_no_keys() -> None:
     padded = dict.fromkeys(["tool_calls", "name", "weight", "thinking", "function_call", "id"])
     record = chat({**USER, **padded}, {**ANSWER, **padded, "from": None, "value": None})

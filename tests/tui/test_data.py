@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
 from shadow_mlx.worker import messages as m
+from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
 from tui import data_view, finder
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
