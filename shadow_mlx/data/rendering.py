@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-from jinja2 import meta
+from transformers import PreTrainedTokenizerBase
 
 from shadow_mlx.config import TemplateConfig
+from shadow_mlx.data import sandbox
 from shadow_mlx.data.schema import Message
 
 AS_IT_IS = TemplateConfig()
@@ -121,22 +122,40 @@ class ChatTemplate:
         prompt: bool,
         variables: Mapping[str, Any],
     ) -> str:
-        return str(
-            self._tokenizer.apply_chat_template(
+        own = {**self._variables, **variables}
+        shown = [dict(tool) for tool in tools] if tools else None
+        if self._source is None:
+            text = self._tokenizer.apply_chat_template(
                 list(messages),
-                tools=[dict(tool) for tool in tools] if tools else None,
+                tools=shown,
                 add_generation_prompt=prompt,
                 tokenize=False,
-                **{**self._variables, **variables},
+                **own,
             )
+            return str(text)
+        if not messages:
+            raise TemplateError("there is no message")
+        tokenizer = self._tokenizer
+        return sandbox.render(
+            tokenizer._tokenizer.get_chat_template(tools=shown),
+            {
+                **tokenizer.special_tokens_map,
+                tokenizer._thinking_kwarg: tokenizer.has_thinking,
+                **own,
+                "messages": list(messages),
+                "tools": shown,
+                "documents": None,
+                "add_generation_prompt": prompt,
+            },
         )
 
     def _with_own_key(self, message: Message) -> Message:
-        """The reasoning under the name by which this template asks for it."""
-        key = self.reasoning_key
-        if key in (None, REASONING) or REASONING not in message:
+        """The reasoning under the names by which templates ask for it, as transformers has it."""
+        if not message.get(REASONING):
             return message
-        return {(key if name == REASONING else name): item for name, item in message.items()}
+        thoughts = message[REASONING]
+        key = self.reasoning_key or REASONING
+        return {"thinking": thoughts, **message, key: thoughts}
 
     def _thinking(self) -> dict[str, Any]:
         """The variables that turn thinking on or off; none where the template decides."""
@@ -150,28 +169,21 @@ class ChatTemplate:
     def _find_switch(self) -> str | None:
         if self._source is None:
             return str(self._tokenizer._thinking_kwarg) if self.exists else None
-        variables = _variables_of(self._source)
+        variables = sandbox.variables_of(self._source)
         return next((name for name in _SWITCHES if name in variables), None)
 
 
 def _source(tokenizer: Any) -> str | None:
     """The template's text; None where Python code stands in its place, or nothing."""
     template = tokenizer._tokenizer.chat_template
-    if tokenizer._chat_template is not None:
+    own = type(tokenizer._tokenizer).apply_chat_template
+    if tokenizer._chat_template is not None or (
+        own is not PreTrainedTokenizerBase.apply_chat_template
+    ):
         return None
     if isinstance(template, Mapping):  # one by default, one with tools
         return "\n".join(str(one) for one in template.values())
     return template if isinstance(template, str) else None
-
-
-def _variables_of(source: str) -> set[str]:
-    """The variables that a template takes from outside; none of one that cannot be read."""
-    plain = re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", source)
-    environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"], autoescape=True)
-    try:
-        return meta.find_undeclared_variables(environment.parse(plain))
-    except (jinja2.TemplateError, RecursionError):
-        return set()
 
 
 def _with_text_arguments(message: Message) -> Message:

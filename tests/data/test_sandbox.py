@@ -1,0 +1,172 @@
+"""Chat templates that would build gigabytes or run for ever are refused; ordinary ones are not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from shadow_mlx.data import sandbox
+from shadow_mlx.data.ending import turn_end
+from shadow_mlx.data.rendering import ChatTemplate, TemplateError
+from tests.data import chat_templates as templates
+from tests.data.talk import SYSTEM, TALK
+
+BIG = 10**10
+DOUBLED = "{% set ns = namespace(x='ab') %}{% for i in range(60) %}"
+LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}"
+
+HOSTILE = {
+    "concatenated": DOUBLED + "{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+    "added": DOUBLED + "{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+    "lists added": "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}"
+    "{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",
+    "repeated": f"{{{{ 'a' * {BIG} }}}}",
+    "repeated from the left": f"{{{{ {BIG} * 'a' }}}}",
+    "a list repeated": f"{{{{ [0] * {BIG} }}}}",
+    "a power": "{{ 9 ** 999999999 > 1 }}",
+    "squared again and again": "{% set ns = namespace(x=99999) %}{% for i in range(60) %}"
+    "{% set ns.x = ns.x * ns.x %}{% endfor %}{{ ns.x > 1 }}",
+    "centred": f"{{{{ 'a' | center({BIG}) }}}}",
+    "indented": "{{ 'a\\nb' | indent(9999999999) }}",
+    "indented often": "{{ ('\\n' * 900000) | indent(900000) }}",
+    "padded": f"{{{{ 'a'.ljust({BIG}) }}}}",
+    "padded by zeros": f"{{{{ 'a'.zfill({BIG}) }}}}",
+    "tabs": f"{{{{ '\\t'.expandtabs({BIG}) }}}}",
+    "percent": "{{ '%9999999999d' % 1 }}",
+    "percent by an argument": f"{{{{ '%*d' % ({BIG}, 1) }}}}",
+    "the filter format": "{{ '%9999999999d' | format(1) }}",
+    "format": "{{ '{:>9999999999}'.format(1) }}",
+    "format by an argument": f"{{{{ '{{:>{{}}}}'.format(1, {BIG}) }}}}",
+    "replaced": "{{ ('a' * 900000).replace('a', 'b' * 900000) }}",
+    "replaced by the filter": "{{ ('a' * 900000) | replace('a', 'b' * 900000) }}",
+    "replaced by nothing": "{{ ('a' * 900000).replace('', 'b' * 900000) }}",
+    "joined": "{{ range(90000) | list | join('b' * 900000) }}",
+    "joined by the method": "{{ ('b' * 900000).join(['a'] * 900000) }}",
+    "a batch": f"{{{{ [1] | batch({BIG}, 0) | list }}}}",
+    "json": f"{{{{ [[1]] | tojson(indent={BIG}) }}}}",
+    "a list of itself": "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}"
+    "{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | string }}",
+    "a tuple of itself": "{% set ns = namespace(x=1) %}{% for i in range(60) %}"
+    "{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ ns.x | tojson }}",
+    "an object of itself": "{% set ns = namespace(x=1) %}{% for i in range(60) %}"
+    "{% set ns.x = {'a': ns.x, 'b': ns.x} %}{% endfor %}{{ ns.x }}",
+    "a block": "{% set ns = namespace(x='ab') %}{% for i in range(60) %}"
+    "{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = y %}{% endfor %}{{ ns.x }}",
+    "a macro": "{% macro m(x) %}{{ x }}{{ x }}{% endmacro %}{% set ns = namespace(x='ab') %}"
+    "{% for i in range(60) %}{% set ns.x = m(ns.x) %}{% endfor %}{{ ns.x }}",
+    "a macro of itself": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "a loop": LOOP + "{% endfor %}{% endfor %}",
+    "a loop that writes": LOOP + "aaaaaaaaaa{% endfor %}{% endfor %}",
+    "a loop in a macro": "{% macro m() %}"
+    + LOOP
+    + "{% endfor %}{% endfor %}{% endmacro %}{{ m() }}",
+    "a loop in a filter": "{{ range(99999) | map('string') | map('length') | sum }}" * 40,
+    "text of its own": f"{{{{ lipsum(n={10**6}) }}}}",
+    "a date": "{{ strftime_now('%A' * 9999) }}",
+    "nothing divided": "{{ 1 / 0 }}",
+    "a number too large": "{{ 1e308 * 10 ** 400 }}",
+    "a number as text": "{{ 10 ** 9000 }}",
+    "deep brackets": "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+    "deep lists": "{{ " + "[" * 500 + "]" * 500 + " }}",
+    "deep blocks": "{% if 1 %}" * 500 + "{% endif %}" * 500,
+    "a source of megabytes": "{# " + "a" * 2_000_000 + " #}",
+    "no template": "{% for %}",
+    "a secret": "{{ messages.__class__.__mro__ }}",
+    "a hidden name": "{% set ns = namespace() %}{% set ns._x = 1 %}{{ ns._x }}",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_asks_for_too_much_is_refused_at_once(make_tokenizer: Any, name: str) -> None:
+    source = HOSTILE[name]
+    template = ChatTemplate(make_tokenizer(source))
+    before = time.monotonic()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sandbox, "SECONDS", 0.3)
+        with pytest.raises(TemplateError) as caught:
+            template.text(list(TALK[:2]), prompt=True)
+        assert turn_end(make_tokenizer(source), template) is None
+    assert str(caught.value)
+    assert time.monotonic() - before < 10
+
+
+ORDINARY = {
+    name: source
+    for name, source in vars(templates).items()
+    if isinstance(source, str) and name.isupper()
+} | {
+    "macros": "{% macro m(x) %}<{{ x }}>{% endmacro %}{% for a in messages %}{{ m(a.content) }}"
+    "{% endfor %}",
+    "breaks": "{% for a in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ a.role }}"
+    "{% endfor %}",
+    "values": "{{ messages | tojson(indent=2) }}{{ (1, 'a', none) }}{{ messages[0] }}"
+    "{{ 'a' ~ 1 ~ none ~ undefined }}{{ '%s-%d' % ('a', 2) }}{{ '{:>5}'.format('a') }}",
+    "texts": "{{ 'a b' | title | center(9) }}{{ 'a\\nb' | indent(2) }}{{ 'aXb'.split('X') }}"
+    "{{ ['a', 'b'] | join(', ') }}{{ 'ab'.replace('a', 'c') }}{{ 3 * 'ab' }}{{ 2 ** 10 }}",
+    "tools": "{% if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}",
+    "scopes": "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}",
+    "names": "{{ bos_token }}{{ eos_token }}{% set d = dict(a=1) %}{{ d.a }}{{ d.items() | list }}",
+    "undefined": "{{ messages[0].nothing }}{{ nothing is defined }}{{ tools is none }}",
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+@pytest.mark.parametrize("prompt", [False, True], ids=["whole", "prompt"])
+def test_ordinary_templates_are_rendered_as_transformers_does(
+    make_tokenizer: Any, name: str, prompt: bool
+) -> None:
+    tokenizer = make_tokenizer(ORDINARY[name], thinking=True)
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {"a": "é<b>"}}}]
+    thoughtful = {**TALK[3], "reasoning_content": "so"}
+    for talk in (list(TALK), [*TALK[:3], thoughtful], [*SYSTEM, *TALK]):
+        try:
+            expected = tokenizer.apply_chat_template(
+                talk, tools=tools, add_generation_prompt=prompt, tokenize=False
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, ours refuses, too
+            with pytest.raises(TemplateError, match=re_of(error)):
+                ChatTemplate(tokenizer).text(talk, tools, prompt=prompt)
+        else:
+            assert ChatTemplate(tokenizer).text(talk, tools, prompt=prompt) == expected
+
+
+def re_of(error: Exception) -> str:
+    import re
+
+    return re.escape(str(error))
+
+
+def test_long_conversations_are_not_refused(make_tokenizer: Any) -> None:
+    talk = [*TALK] * 1250
+    for name in ("CHATML", "QWEN3", "MISTRAL"):
+        template = ChatTemplate(make_tokenizer(getattr(templates, name)))
+        assert len(template.text(talk, prompt=True)) > 90_000
+    long = [{"role": "user", "content": "hello there " * 200_000}]
+    template = ChatTemplate(make_tokenizer(templates.CHATML))
+    assert len(template.text(long, prompt=True)) > 2_400_000
+
+
+def test_any_thread_is_watched_and_goes_on_afterwards() -> None:
+    found: list[str] = []
+
+    def work() -> None:
+        with pytest.raises(sandbox.TooMuchError, match="runs for more than"):
+            sandbox.render(HOSTILE["a loop"], {"messages": []}, seconds=0.1)
+        found.append(sandbox.render("{{ messages }}", {"messages": []}))
+        time.sleep(0.2)  # a late signal would come now
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["[]"] * 4
+
+
+def test_what_is_written_is_bounded_by_the_conversation() -> None:
+    loop = "{% for i in range(1000) %}{{ messages[0] }}{% endfor %}"
+    with pytest.raises(sandbox.TooMuchError, match="writes more than 500 characters"):
+        sandbox.render(loop, {"messages": ["hello"]}, characters=500)
