@@ -1,6 +1,6 @@
 """Names of models and datasets to folders on this machine.
 
-It and :mod:`shadow_mlx.snapshots`, which downloads for it, are the only network clients.
+It and :mod:`shadow_mlx.snapshots`, which downloads for it, are the only ones to use the network.
 
 A model's name is a local folder, a hub id (``mlx-community/Qwen3-0.6B-4bit``) or a bundled model
 (``sprout``). What the local hub cache already holds completely is used without asking the hub, so
@@ -9,7 +9,7 @@ that everything works offline after the first use.
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import re
 import threading
@@ -22,30 +22,21 @@ from typing import Any
 
 from shadow_mlx.bundled import bundled_model, bundled_models
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
-from shadow_mlx.errors import DataError, ModelError
+from shadow_mlx.errors import DataError, HubError, ModelError, ShadowMLXError
 from shadow_mlx.fetching import fetch
-from shadow_mlx.model_folder import check_model, has_all_weights, has_tokenizer, is_model
-from shadow_mlx.snapshots import first_line, http_error
+from shadow_mlx.hub_cache import CONFIG, MODEL, TOKENIZER, Wanted, usable_snapshot, whole_snapshot
+from shadow_mlx.hub_listing import listing
+from shadow_mlx.json_files import JsonFileError, read_object
+from shadow_mlx.model_folder import check_model, has_tokenizer
+from shadow_mlx.notes import note
 
-# No Python code, no duplicates of the weights in other formats.
-MODEL_FILES = [
-    "*.json",
-    "model*.safetensors",
-    "*adapter*.safetensors",
-    "tokenizer.model",
-    "*.tiktoken",
-    "merges.txt",
-    "vocab.txt",
-    "*.jinja",
-]
-TOKENIZER_FILES = [pattern for pattern in MODEL_FILES if not pattern.endswith(".safetensors")]
-CONFIG_FILES = ["config.json"]
-DATASET_FILES = [
+DATASET_FILES = tuple(
     f"{folder}{split}.{suffix}"
     for folder in ("", "data/")
     for split in ("train", "valid", "validation", "val", "dev", "test")
     for suffix in ("jsonl", "json")
-]
+)
+_DATASET = Wanted(DATASET_FILES, DATASET_FILES, lambda folder: True, in_part=False)
 ANSWER_SECONDS = 3.0  # how long the default model's choice waits for the hub
 
 OnDownload = Callable[[str, int, int], None]
@@ -81,7 +72,7 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
         return ModelChoice(own, f"the backbone of {adapter_path}", False)
     if named := os.environ.get(MODEL_VARIABLE):
         return ModelChoice(named, f"named by {MODEL_VARIABLE}", True)
-    if _cached(DEFAULT_HUB_MODEL, "model", MODEL_FILES, has_all_weights) is not None:
+    if whole_snapshot(DEFAULT_HUB_MODEL, "model", MODEL) is not None:
         return ModelChoice(DEFAULT_HUB_MODEL, "the default; in the local hub cache", True)
     refusal = _hub_refusal(DEFAULT_HUB_MODEL)
     if refusal is None:
@@ -106,10 +97,9 @@ def adapter_backbone(adapter_path: str | Path) -> str | None:
 def _json_object(path: Path) -> dict[str, Any]:
     """The object in a file; empty where there is none: the file's loader says what is wrong."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(path)
+    except (OSError, JsonFileError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
@@ -124,8 +114,7 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     """
     folder = _local_folder(name)
     if folder is None:
-        files = [*MODEL_FILES, "*.py"] if trust_remote_code else MODEL_FILES
-        folder = _download(name, "model", files, has_all_weights)
+        folder = _download(name, "model", _with_code(MODEL, trust_remote_code))
     check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
 
@@ -137,7 +126,7 @@ def resolve_config(name: str) -> Path:
         ModelError: There is no such folder or id.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    return _local_folder(name) or _download(name, "model", CONFIG_FILES, is_model)
+    return _local_folder(name) or _download(name, "model", CONFIG)
 
 
 def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:
@@ -149,8 +138,7 @@ def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:
     """
     folder = _local_folder(name)
     if folder is None:
-        files = [*TOKENIZER_FILES, "*.py"] if trust_remote_code else TOKENIZER_FILES
-        return _download(name, "model", files, has_tokenizer)
+        return _download(name, "model", _with_code(TOKENIZER, trust_remote_code))
     if not has_tokenizer(folder):
         check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
@@ -182,7 +170,7 @@ def resolve_dataset(name: str) -> Path:
     """
     if not _HUB_ID.fullmatch(name):
         raise DataError(f"--data {name}: no such file or folder, and not the id of a hub dataset")
-    folder = _download(name, "dataset", DATASET_FILES, lambda folder: True)
+    folder = _download(name, "dataset", _DATASET)
     for candidate in (folder, folder / "data"):
         if any((candidate / f"train.{suffix}").is_file() for suffix in ("jsonl", "json")):
             return candidate
@@ -202,41 +190,44 @@ def watching_downloads(listener: OnDownload) -> Iterator[None]:
         _listener.reset(before)
 
 
-def _cached(
-    name: str, kind: str, patterns: list[str], is_whole: Callable[[Path], bool]
-) -> Path | None:
-    """The folder of a complete snapshot in the local hub cache, without asking the hub."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = Path(
-            snapshot_download(
-                name, repo_type=kind, local_files_only=True, allow_patterns=list(patterns)
-            )
-        )
-    except LocalEntryNotFoundError:
-        return None
-    return folder if is_whole(folder) else None
+def _with_code(wanted: Wanted, trusted: bool) -> Wanted:
+    if not trusted:
+        return wanted
+    return dataclasses.replace(
+        wanted, patterns=(*wanted.patterns, "*.py"), needed=(*wanted.needed, "*.py")
+    )
 
 
-def _download(name: str, kind: str, patterns: list[str], is_whole: Callable[[Path], bool]) -> Path:
-    """A snapshot's folder, from the cache or the hub."""
-    cached = _cached(name, kind, patterns, is_whole)
-    if cached is not None:
-        return cached
+def _download(name: str, kind: str, wanted: Wanted) -> Path:
+    """A snapshot's folder, from the cache or the hub.
+
+    A cache that has what cannot be done without is used as it is where the hub cannot complete it.
+    """
+    from huggingface_hub import constants
+
+    if (folder := whole_snapshot(name, kind, wanted)) is not None:
+        return folder
+    usable = usable_snapshot(name, kind, wanted)
+    if usable is not None and constants.HF_HUB_OFFLINE:
+        return usable
     listener = _listener.get()
 
     def on_bytes(done: int, total: int) -> None:
         if listener is not None:
             listener(name, done, total)
 
-    return fetch(name, kind, patterns, on_bytes)
+    try:
+        return fetch(name, kind, wanted.patterns, on_bytes)
+    except (HubError, ModelError) as error:
+        if usable is None:
+            raise
+        note(f"{error}. What the local hub cache has is used: {usable}")
+        return usable
 
 
 def _hub_refusal(name: str) -> str | None:
     """None when the hub says within :data:`ANSWER_SECONDS` that it has the model; else why not."""
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
@@ -244,9 +235,9 @@ def _hub_refusal(name: str) -> str | None:
 
     def ask() -> None:
         try:
-            HfApi().model_info(name, timeout=ANSWER_SECONDS)
-        except (http_error(), OSError, ValueError) as error:
-            answers.append(f"the hub did not provide it ({first_line(error)})")
+            listing(name, "model", ANSWER_SECONDS)
+        except ShadowMLXError as error:
+            answers.append(f"the hub did not provide it ({error})")
         else:
             answers.append(None)
 

@@ -1,0 +1,21 @@
+"""What a person should know although nothing failed: a line on stderr.
+
+It goes through :mod:`logging`, whose way without any configuration is the bare text on stderr; a
+program that uses this package can send it elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from shadow_mlx.terminal import visible
+
+_logger = logging.getLogger("shadow_mlx")
+_last: list[str] = []
+
+
+def note(text: str) -> None:
+    """Say ``text`` once, however often it is found out in a row."""
+    if _last != [text]:
+        _last[:] = [text]
+        _logger.warning(visible(text))
