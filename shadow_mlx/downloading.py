@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from shadow_mlx.hub_errors import UnexpectedAnswerError
 from shadow_mlx.hub_listing import RemoteFile
@@ -63,12 +63,12 @@ def is_whole(blob: Path, wanted: RemoteFile) -> bool:
         return False
 
 
-def _filled(url: str, file: IO[bytes], wanted: RemoteFile) -> bool:
+def _filled(url: str, file: FileIO, wanted: RemoteFile) -> bool:
     """Fetch what is missing; False where what came cannot be the rest of the file."""
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils._headers import build_hf_headers
 
     here = file.seek(0, 2)
     if here == wanted.size:
@@ -87,7 +87,7 @@ def _filled(url: str, file: IO[bytes], wanted: RemoteFile) -> bool:
     return file.seek(0, 2) == wanted.size
 
 
-def _digest_is(file: IO[bytes], wanted: RemoteFile) -> bool:
+def _digest_is(file: FileIO, wanted: RemoteFile) -> bool:
     file.seek(0)
     if len(wanted.digest) == 64:
         return hashlib.file_digest(file, "sha256").hexdigest() == wanted.digest

@@ -27,8 +27,9 @@ from shadow_mlx.fetching import fetch
 from shadow_mlx.hub_cache import CONFIG, MODEL, TOKENIZER, Wanted, usable_snapshot, whole_snapshot
 from shadow_mlx.hub_listing import listing
 from shadow_mlx.json_files import JsonFileError, read_object
-from shadow_mlx.model_folder import check_model, has_tokenizer
+from shadow_mlx.model_folder import check_model, has_tokenizer, saved_adapters
 from shadow_mlx.notes import note
+from shadow_mlx.recorded import expanded, find_folder, hub_id_of_snapshot, is_file, is_folder
 
 DATASET_FILES = tuple(
     f"{folder}{split}.{suffix}"
@@ -51,12 +52,13 @@ class ModelChoice:
     """The backbone's name, and why it is this one.
 
     ``by_default`` is True when neither the user nor an adapter named it: then a person should be
-    told.
+    told. ``adapter`` is the folder of the adapter that records it, if one does.
     """
 
     name: str
     reason: str
     by_default: bool
+    adapter: str | None = None
 
 
 def choose_model(model: str | None = None, adapter_path: str | Path | None = None) -> ModelChoice:
@@ -65,11 +67,15 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
     In this order: ``model``; the backbone that the adapter in ``adapter_path`` records;
     ``SHADOW_MLX_MODEL``; the default hub model if it is in the local cache or the hub answers
     within three seconds; the bundled ``sprout``.
+
+    Raises:
+        ModelError: The adapter records a folder that is not there.
     """
     if model is not None:
         return ModelChoice(model, "named on the command line", False)
     if adapter_path is not None and (own := adapter_backbone(adapter_path)):
-        return ModelChoice(own, f"the backbone of {adapter_path}", False)
+        name = find_recorded(own, adapter_path)
+        return ModelChoice(name, f"the backbone of {adapter_path}", False, str(adapter_path))
     if named := os.environ.get(MODEL_VARIABLE):
         return ModelChoice(named, f"named by {MODEL_VARIABLE}", True)
     if whole_snapshot(DEFAULT_HUB_MODEL, "model", MODEL) is not None:
@@ -86,12 +92,61 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
 
 def adapter_backbone(adapter_path: str | Path) -> str | None:
     """The backbone that an adapter folder records, or None when it names none."""
-    config = _json_object(Path(adapter_path) / "adapter_config.json")
+    top = expanded(adapter_path)
+    folders = [] if top is None else [top, *saved_adapters(top)]
+    return next((name for folder in folders if (name := _backbone_in(folder))), None)
+
+
+def _backbone_in(folder: Path) -> str | None:
+    config = _json_object(folder / "adapter_config.json")
     name = config.get("base_model_name_or_path")
     if not config:  # the original package has no field for it; ours stands under our key
-        ours = _json_object(Path(adapter_path) / "shadow_config.json").get("shadow_mlx")
+        ours = _json_object(folder / "shadow_config.json").get("shadow_mlx")
         name = ours.get("backbone_name") if isinstance(ours, dict) else None
     return name if isinstance(name, str) and name else None
+
+
+def find_recorded(record: str, adapter_path: str | Path) -> str:
+    """The folder, hub id or bundled name that an adapter's record of its backbone means now.
+
+    Raises:
+        ModelError: It is a folder that is not there, nor where it would have been moved with the
+            adapter.
+    """
+    if record == BUNDLED_MODEL:
+        return record
+    if (folder := find_folder(record, adapter_path)) is not None:
+        return str(folder)
+    if hub_id := hub_id_of_snapshot(record):
+        return hub_id
+    if not _is_hub_id(record):
+        raise ModelError(_lost(record, adapter_path))
+    return record
+
+
+def resolve_recorded(
+    record: str, adapter_path: str | Path, *, trust_remote_code: bool = False
+) -> Path:
+    """:func:`resolve_model` of what an adapter records; errors say so, and what to do.
+
+    Raises:
+        ModelError: See :func:`resolve_model`.
+        HubError: See there.
+    """
+    name = find_recorded(record, adapter_path)
+    try:
+        folder = _model_folder(name, trust_remote_code=trust_remote_code)
+    except (ModelError, HubError) as error:
+        raise type(error)(f"{_lost(record, adapter_path)} ({error})") from error
+    check_model(folder, name, trust_remote_code=trust_remote_code)
+    return folder
+
+
+def _lost(record: str, adapter_path: str | Path) -> str:
+    return (
+        f"the adapter {adapter_path} records the backbone {record}, which is not there; name it "
+        "with --model"
+    )
 
 
 def _json_object(path: Path) -> dict[str, Any]:
@@ -102,31 +157,35 @@ def _json_object(path: Path) -> dict[str, Any]:
         return {}
 
 
-def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
+def resolve_model(name: str, *, flag: str = "--model", trust_remote_code: bool = False) -> Path:
     """The local folder of a model, downloaded first where necessary.
 
-    ``sprout`` always is the bundled model; a folder of that name is ``./sprout``.
+    ``sprout`` always is the bundled model; a folder of that name is ``./sprout``. ``flag`` is the
+    option that named it.
 
     Raises:
         ModelError: There is no such folder or id, it holds no usable weights, or it wants to run
             code of its own and ``trust_remote_code`` is False.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    folder = _local_folder(name)
-    if folder is None:
-        folder = _download(name, "model", _with_code(MODEL, trust_remote_code))
+    folder = _model_folder(name, flag=flag, trust_remote_code=trust_remote_code)
     check_model(folder, name, trust_remote_code=trust_remote_code)
     return folder
 
 
-def resolve_config(name: str) -> Path:
+def _model_folder(name: str, *, flag: str = "--model", trust_remote_code: bool = False) -> Path:
+    folder = _local_folder(name, flag)
+    return folder or _download(name, "model", _with_code(MODEL, trust_remote_code))
+
+
+def resolve_config(name: str, *, flag: str = "--model") -> Path:
     """The local folder of a model's ``config.json``; of the hub's models, that file is enough.
 
     Raises:
         ModelError: There is no such folder or id.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    return _local_folder(name) or _download(name, "model", CONFIG)
+    return _local_folder(name, flag) or _download(name, "model", CONFIG)
 
 
 def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:
@@ -144,21 +203,38 @@ def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:
     return folder
 
 
-def _local_folder(name: str) -> Path | None:
+def _local_folder(name: str, flag: str = "--model") -> Path | None:
     """The folder of a model that is here by its name; ``None`` for an id on the hub."""
-    path = Path(name).expanduser()
     if name == BUNDLED_MODEL:
         return bundled_model(name)
-    if path.is_dir():
+    path = expanded(name)
+    if path is not None and is_folder(path):
         return path
-    if path.exists():
-        raise ModelError(f"--model {name}: a file; expected a model's folder or a hub id")
-    if not _HUB_ID.fullmatch(name) or "/" not in name:
+    if path is not None and is_file(path):
+        raise ModelError(f"{flag} {name}: a file; expected a model's folder or a hub id")
+    if not _is_hub_id(name):
         raise ModelError(
-            f"--model {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
+            f"{flag} {name}: no such folder, and not a hub id such as {DEFAULT_HUB_MODEL} "
             f"(bundled: {', '.join(bundled_models()) or 'none'})"
         )
     return None
+
+
+def _is_hub_id(name: str) -> bool:
+    """Whether a name may be that of a model on the hub, with the owner's before it."""
+    return "/" in name and _is_repository(name)
+
+
+def _is_repository(name: str) -> bool:
+    """Whether the hub's client takes a name, which is stricter about some characters."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return _HUB_ID.fullmatch(name) is not None
 
 
 def resolve_dataset(name: str) -> Path:
@@ -168,7 +244,7 @@ def resolve_dataset(name: str) -> Path:
         DataError: There is no such dataset, or it has no ``train.jsonl``.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    if not _HUB_ID.fullmatch(name):
+    if not _is_repository(name):
         raise DataError(f"--data {name}: no such file or folder, and not the id of a hub dataset")
     folder = _download(name, "dataset", _DATASET)
     for candidate in (folder, folder / "data"):

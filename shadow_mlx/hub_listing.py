@@ -60,7 +60,8 @@ def listing(name: str, kind: str, timeout: float | None = None) -> Listing:
         HubError: The hub cannot be reached, refuses, or something else answers.
     """
     from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
     _check_endpoint(constants.ENDPOINT)
     with hub_errors(name, kind):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +44,12 @@ def parse_object(raw: bytes, *, strict: bool = False) -> dict[str, Any]:
     Raises:
         JsonFileError: See there.
     """
-    checks: dict[str, Callable[[Any], Any]] = {}
-    if strict:
-        checks = {"parse_constant": _refuse_constant, "object_pairs_hook": _without_doubles}
     try:
-        value = json.loads(raw.decode("utf-8"), **checks)
+        value = (_STRICT if strict else _LENIENT).decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         byte = raw[error.start]
         raise JsonFileError(
-            f"not valid UTF-8: the byte 0x{byte:02x} at position {error.start + 1}"
+            f"not valid JSON: not UTF-8: the byte 0x{byte:02x} at position {error.start + 1}"
         ) from None
     except JsonFileError:
         raise
@@ -107,3 +103,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise JsonFileError(f"{json.dumps(twice)} stands twice in one object")
     return found
+
+
+_LENIENT = json.JSONDecoder()
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)

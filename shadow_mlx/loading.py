@@ -17,7 +17,7 @@ from shadow_mlx.config import Mode
 from shadow_mlx.data.ending import turn_end
 from shadow_mlx.data.rendering import ChatTemplate
 from shadow_mlx.errors import InputError, ModelError, SurroundingsError
-from shadow_mlx.hub import choose_model, resolve_model
+from shadow_mlx.hub import choose_model, resolve_model, resolve_recorded
 from shadow_mlx.model_folder import TOKENIZER_FILES
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -140,13 +140,16 @@ def _load(
         raise InputError(
             f"mode {mode} needs an adapter: name its folder as adapter_path, or use mode base"
         )
+    record = None
     if adapter_path is not None and (name is None or mode != "base"):
-        recorded = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
-        name = name or recorded
-        if name is None:
+        record = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
+        if name is None and record is None:
             raise InputError(
                 f"{adapter_path}: this adapter does not record its backbone; name it (--model)"
             )
+    if name is None and record is not None:
+        assert adapter_path is not None
+        name = resolve_recorded(record, adapter_path, trust_remote_code=trust_remote_code)
     name = choose_model(None if name is None else str(name)).name
     backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
     if mode == "base":

@@ -22,8 +22,25 @@ ADAPTER_CONFIGS = ("adapter_config.json", "shadow_config.json")
 
 
 def holds_adapter(folder: str | Path) -> bool:
-    """Whether there is an adapter in ``folder``, of either format."""
-    return any((Path(folder) / name).is_file() for name in ADAPTER_CONFIGS)
+    """Whether there is an adapter in ``folder``, of either format.
+
+    One that a run was killed in writing counts when a checkpoint of the run has it whole.
+    """
+    return _is_adapter(Path(folder)) or bool(saved_adapters(Path(folder)))
+
+
+def saved_adapters(folder: Path) -> list[Path]:
+    """The folders of adapters that the run in ``folder`` keeps as checkpoints, newest first."""
+    try:
+        found = list((folder / "run" / "checkpoints").glob("step-*"))
+    except OSError:
+        return []
+    steps = {path: int(path.name[5:]) for path in found if path.name[5:].isdecimal()}
+    return sorted((path for path in steps if _is_adapter(path)), key=lambda p: -steps[p])
+
+
+def _is_adapter(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ADAPTER_CONFIGS)
 
 
 def has_tokenizer(folder: Path) -> bool:

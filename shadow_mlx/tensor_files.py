@@ -75,17 +75,17 @@ def _info(name: str, entry: Any) -> TensorInfo:
     shown = name if len(name) <= 100 else f"{name[:97]}…"
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         raise DamagedFileError(f"its header is damaged: {shown} is not described")
-    shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not _wholes(shape) or max(shape, default=0) > _LARGEST_AXIS:
+    shape, offsets = _wholes(entry.get("shape")), _wholes(entry.get("data_offsets"))
+    if shape is None or max(shape, default=0) > _LARGEST_AXIS:
         raise DamagedFileError(f"its header is damaged: {shown} has no possible shape")
-    if not _wholes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+    if offsets is None or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise DamagedFileError(f"its header is damaged: {shown} has no possible place in the file")
     bits = _BITS.get(entry["dtype"])
     if bits is not None and (offsets[1] - offsets[0]) * 8 != math.prod(shape) * bits:
         raise DamagedFileError(
-            f"its header is damaged: {shown} has more or less data than it needs"
+            f"its header is damaged: {shown} is longer or shorter than its shape"
         )
-    return TensorInfo(entry["dtype"], tuple(shape))
+    return TensorInfo(entry["dtype"], shape)
 
 
 def _end_of(header: Mapping[str, Any]) -> int:
@@ -100,7 +100,9 @@ def _end_of(header: Mapping[str, Any]) -> int:
     return end
 
 
-def _wholes(value: Any) -> bool:
-    return isinstance(value, list) and all(
+def _wholes(value: Any) -> tuple[int, ...] | None:
+    """A list of whole numbers from zero on; ``None`` for anything else."""
+    fits = isinstance(value, list) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in value
     )
+    return tuple(value) if fits else None

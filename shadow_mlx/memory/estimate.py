@@ -117,7 +117,7 @@ def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> Attach
     backbone = build_backbone(backbone_config, config.model)
     if config.shadow == "mirror":
         return attach_for_training(backbone, backbone_config, config)
-    own = read_config(hub.resolve_config(config.shadow), config.shadow)
+    own = read_config(hub.resolve_config(config.shadow, flag="--shadow"), config.shadow)
     projected = own["model_type"] == PROJECTED_MODEL_TYPE
     model = attach(
         backbone,

@@ -91,7 +91,7 @@ def _settle(
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
     name = config.model or (saved.model if saved else None)
     if name is None:
-        choice = hub.choose_model()
+        choice = hub.choose_model(None, config.init_adapter)
         recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
         name = choice.name
     config = starting.with_absolute_paths(config, name)
