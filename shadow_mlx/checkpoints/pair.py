@@ -20,9 +20,17 @@ import mlx.core as mx
 
 from shadow_mlx.card_seal import may_write_card, sealed
 from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
-from shadow_mlx.errors import CheckpointError
+from shadow_mlx.errors import (
+    CheckpointError,
+    ConfigError,
+    ModelError,
+    UnsupportedArchitectureError,
+)
 from shadow_mlx.files import atomic_file
 from shadow_mlx.json_files import JsonFileError, read_object
+
+LARGEST_WEIGHT = 1e5
+"""No trained network has larger numbers; with them its answers would be NaN."""
 
 _FLOATS = ("F32", "BF16", "F16")
 
@@ -154,6 +162,15 @@ class Pair:
             raise CheckpointError(
                 path, [f"{name}: expected finite numbers, found NaN or infinity" for name in broken]
             )
+        large = {n: mx.abs(w).max() for n, w in tensors.items() if w.size}
+        if broken := [name for name in sorted(large) if (large[name] > LARGEST_WEIGHT).item()]:
+            raise CheckpointError(
+                path,
+                [
+                    f"{n}: expected weights up to {LARGEST_WEIGHT:g}, found {large[n].item():.3g}"
+                    for n in broken
+                ],
+            )
         return tensors
 
 
@@ -166,9 +183,11 @@ def unbuildable(where: Path) -> Iterator[None]:
     """
     try:
         yield
+    except UnsupportedArchitectureError:
+        raise
     except (
-        ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError,
-        AssertionError, RuntimeError, ImportError,
+        ConfigError, ModelError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+        ArithmeticError, AssertionError, RuntimeError, ImportError,
     ) as error:  # fmt: skip
         text = str(error).strip().partition("\n")[0] or "no model has such settings"
         raise CheckpointError(

@@ -279,8 +279,8 @@ def own_part_of(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
 def _refusals(values: Mapping[str, Any]) -> list[str]:
     """Why this is no adapter that the method here can compute."""
     if "fine_tune_type" in values:
-        kind = kind_of(values["fine_tune_type"]).strip('"')
-        return [f"a {kind} adapter of mlx-lm, not a shadow: use it with mlx_lm"]
+        tuned = kind_of(values["fine_tune_type"]).strip('"')
+        return [f"a {tuned} adapter of mlx-lm, not a shadow: use it with mlx_lm"]
     kind = values.get("peft_type")
     if kind != "SHADOW":
         return [f'peft_type: expected "SHADOW", found {kind_of(kind)}']
