@@ -25,7 +25,7 @@ _SIZES = (
     "num_key_value_heads", "n_kv_heads", "num_kv_heads", "num_experts_per_tok", "sliding_window",
     "type_vocab_size", "block_size", "q_lora_rank", "kv_lora_rank",
 )  # fmt: skip
-_MOST_LAYERS = 1_000  # five times what any model in use has; every one takes time to build
+_MOST_LAYERS = 400  # three times what any model in use has; every one takes time to build
 _MOST_EXPERTS = 10_000
 _LARGEST_SIZE = 2**24
 _EPSILONS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon")
