@@ -142,6 +142,23 @@ def resolve_recorded(
     return folder
 
 
+def check_recorded(record: str, adapter_path: str | Path) -> str | None:
+    """Why a recorded backbone cannot be loaded now, told without the network; ``None`` if it can.
+
+    What only the hub can tell is no reason.
+    """
+    from huggingface_hub import constants
+
+    try:
+        name = find_recorded(record, adapter_path)
+    except ModelError as error:
+        return str(error)
+    elsewhere = name != BUNDLED_MODEL and _is_hub_id(name) and _local_folder(name) is None
+    if elsewhere and constants.HF_HUB_OFFLINE and usable_snapshot(name, "model", MODEL) is None:
+        return f"{_lost(record, adapter_path)} (HF_HUB_OFFLINE is set)"
+    return None
+
+
 def _lost(record: str, adapter_path: str | Path) -> str:
     return (
         f"the adapter {adapter_path} records the backbone {record}, which is not there; name it "
