@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from shadow_mlx.hub_errors import UnexpectedAnswerError
-from shadow_mlx.hub_listing import RemoteFile
+from shadow_mlx.hub_listing import RemoteFile, request_headers
 
 CHUNK = 1 << 20
 """Bytes that are written at once, and at most lost by a stop."""
@@ -68,14 +68,13 @@ def _filled(url: str, file: FileIO, wanted: RemoteFile) -> bool:
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils._headers import build_hf_headers
 
     here = file.seek(0, 2)
     if here == wanted.size:
         return True
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK
     try:
-        http_get(url, file, resume_size=here, headers=build_hf_headers(), expected_size=wanted.size)
+        http_get(url, file, resume_size=here, headers=request_headers(), expected_size=wanted.size)
     except HfHubHTTPError as error:
         if error.response.status_code != _RANGE_NOT_THERE:
             raise

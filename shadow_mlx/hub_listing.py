@@ -60,7 +60,6 @@ def listing(name: str, kind: str, timeout: float | None = None) -> Listing:
         HubError: The hub cannot be reached, refuses, or something else answers.
     """
     from huggingface_hub import constants
-    from huggingface_hub.utils._headers import build_hf_headers
     from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
     _check_endpoint(constants.ENDPOINT)
@@ -68,12 +67,20 @@ def listing(name: str, kind: str, timeout: float | None = None) -> Listing:
         response = get_session().get(
             f"{constants.ENDPOINT}/api/{kind}s/{name}",
             params={"blobs": "true"},
-            headers=build_hf_headers(),
+            headers=request_headers(),
             timeout=timeout or constants.HF_HUB_ETAG_TIMEOUT,
             follow_redirects=True,
         )
         hf_raise_for_status(response)
         return _read(_object(response))
+
+
+def request_headers() -> dict[str, str]:
+    """Headers of a request: who asks. The client's own way to make them asks the hub for more."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return {"user-agent": "shadow-mlx", **({"authorization": f"Bearer {token}"} if token else {})}
 
 
 def _check_endpoint(address: str) -> None:
