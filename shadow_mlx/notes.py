@@ -11,11 +11,12 @@ import logging
 from shadow_mlx.terminal import visible
 
 _logger = logging.getLogger("shadow_mlx")
-_last: list[str] = []
+_MOST = 1000
+_said: set[str] = set()
 
 
 def note(text: str) -> None:
-    """Say ``text`` once, however often it is found out in a row."""
-    if _last != [text]:
-        _last[:] = [text]
+    """Say ``text``, once in a process however often it is found out."""
+    if text not in _said and len(_said) < _MOST:
+        _said.add(text)
         _logger.warning(visible(text))

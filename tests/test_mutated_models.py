@@ -19,7 +19,7 @@ from shadow_mlx.memory.skeleton import build_backbone, read_config
 from tests.mutations import mutated_json, mutated_tensors, read
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=45,
     deadline=15_000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

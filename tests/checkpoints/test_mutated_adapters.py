@@ -24,7 +24,7 @@ from shadow_mlx.shadow.attached import attach
 from tests.mutations import mutated_json, mutated_tensors, read
 
 SETTINGS = settings(
-    max_examples=100,
+    max_examples=55,
     deadline=10_000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
