@@ -188,6 +188,7 @@ class AdapterRecord:
             self,
             backbone=BackboneIdentity(**{name: made_for[name] for name in _IDENTITY}),
             **{name: ours[name] for name in _OWN_FIELDS if name != "backbone"},
+            template=ours.get("template"),  # adapters of before have none
         )
 
 
