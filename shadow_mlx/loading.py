@@ -17,7 +17,7 @@ from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import CheckpointError, InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model, resolve_recorded
-from shadow_mlx.model_folder import TOKENIZER_FILES
+from shadow_mlx.model_folder import TOKENIZER_FILES, check_tensors
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.tokenizer_folder import read_tokenizer
 from shadow_mlx.trial import answers
@@ -88,6 +88,7 @@ def load_backbone(
         HubError: The hub cannot be reached.
     """
     folder = resolve_model(str(name), trust_remote_code=trust_remote_code)
+    check_tensors(folder, str(name))
     with _model_errors(name):
         model, config = mlx_lm.utils.load_model(
             folder, lazy=lazy, trust_remote_code=trust_remote_code

@@ -113,7 +113,15 @@ def _check_weights(folder: Path, name: str) -> None:
             f"{name}: some of the model's weights are not in its folder (those that "
             f"{INDEX} or the files' own numbers name); copy or download them again"
         )
-    for path in weights:
+
+
+def check_tensors(folder: Path, name: str) -> None:
+    """Refuse weights that are damaged or cut short; their headers are read.
+
+    Raises:
+        ModelError: Names the file.
+    """
+    for path in _weights(folder):
         try:
             read_tensor_infos(path)
         except OSError as error:
