@@ -30,7 +30,7 @@ def find_folder(record: str, adapter: str | Path) -> Path | None:
         adapter: The adapter's folder.
     """
     given = expanded(record)
-    if given is not None and is_folder(given):
+    if given is not None and is_folder(given) and is_model(given):
         return given
     for folder in _moved(record, expanded(adapter)):
         if is_folder(folder) and is_model(folder):

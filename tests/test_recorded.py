@@ -18,8 +18,12 @@ from shadow_mlx.loading import load_model
 
 
 @pytest.fixture
-def tree(tmp_path: Path, tiny_backbone: Path, tiny_adapter: Path) -> Path:
-    """``models/m`` and ``runs/a``, which records it; nothing is trained in them any more."""
+def tree(
+    tmp_path: Path, tiny_backbone: Path, tiny_adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """``models/m`` and ``runs/a``, which records it; the working folder is another, empty one."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     shutil.copytree(tiny_backbone, tmp_path / "tree" / "models" / "m")
     shutil.copytree(tiny_adapter, tmp_path / "tree" / "runs" / "a")
     return tmp_path / "tree"
