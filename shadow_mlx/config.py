@@ -20,6 +20,9 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 LengthPolicy = Literal["truncate", "drop"]
 Thinking = Literal["auto", "on", "off"]
 
+LARGEST_WIDTH = 2**20  # of any part of a shadow; of a model in use, a tenth
+LARGEST_COUNT = 2**31 - 1  # of anything that indexes an array of MLX
+
 MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 BUNDLED_MODEL = "sprout"
 DEFAULT_HUB_MODEL = "mlx-community/Qwen3-0.6B-4bit"
@@ -35,15 +38,29 @@ class ShadowConfig(Options):
         group="shadow",
         help="depth: one inject/update module reused at every block; layer: one for each block",
     )
-    rank: int = option(32, group="shadow", minimum=1, help="rank r of the injection down → up")
+    rank: int = option(
+        32,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="rank r of the injection down → up",
+    )
     alpha: float = option(
-        4.0, group="shadow", help="strength α of the injected correction (usually 0.1 to 4.0)"
+        4.0,
+        group="shadow",
+        minimum=-1e4,
+        maximum=1e4,
+        help="strength α of the injected correction (usually 0.1 to 4.0)",
     )
     dropout: float = option(
         0.0, group="shadow", minimum=0.0, maximum=0.99, help="dropout on the discrepancy h − s"
     )
     update_hidden_size: int | None = option(
-        None, group="shadow", minimum=1, help="hidden width of T and G (default: the rank)"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="hidden width of T and G (default: the rank)",
     )
     shadow: str = option(
         "mirror",
@@ -52,26 +69,41 @@ class ShadowConfig(Options):
         help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
         "a path or hub id takes a small model or a pretrained shadow",
     )
-    shadow_layers: int = option(2, group="shadow", minimum=1, help="layers of the mirror")
+    shadow_layers: int = option(
+        2, group="shadow", minimum=1, maximum=LARGEST_COUNT, help="layers of the mirror"
+    )
     shadow_hidden_size: int | None = option(
-        None, group="shadow", minimum=1, help="width of the mirror (default: the backbone's)"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="width of the mirror (default: the backbone's)",
     )
     shadow_intermediate_size: int | None = option(
-        None, group="shadow", minimum=1, help="MLP width of the mirror (default: the backbone's)"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="MLP width of the mirror (default: the backbone's)",
     )
     shadow_heads: int | None = option(
-        None, group="shadow", minimum=1, help="attention heads of the mirror"
+        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="attention heads of the mirror"
     )
     shadow_kv_heads: int | None = option(
-        None, group="shadow", minimum=1, help="key/value heads of the mirror"
+        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="key/value heads of the mirror"
     )
     shadow_head_dim: int | None = option(
-        None, group="shadow", minimum=1, help="width of one attention head of the mirror"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="width of one attention head of the mirror",
     )
     aux_weight: float = option(
         1.0,
         group="shadow",
         minimum=0.0,
+        maximum=1e6,
         help="λ: weight of the shadow's own loss; larger makes the detached shadow better",
     )
 
@@ -224,14 +256,21 @@ class TrainConfig(ColumnConfig, ShadowConfig, TemplateConfig):
     epochs: float | None = option(
         None, minimum=0.0, exclusive_minimum=True, help="passes over the data, instead of --iters"
     )
-    batch_size: int = option(8, minimum=1, unit="examples", help="examples in one step")
+    batch_size: int = option(
+        8, minimum=1, maximum=LARGEST_COUNT, unit="examples", help="examples in one step"
+    )
     learning_rate: float = option(
         1e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
     )
     seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")
 
     max_seq_length: int = option(
-        2048, group="data", minimum=8, unit="tokens", help="longest example; see --too-long"
+        2048,
+        group="data",
+        minimum=8,
+        maximum=LARGEST_COUNT,
+        unit="tokens",
+        help="longest example; see --too-long",
     )
     too_long: LengthPolicy = option(
         "truncate", group="data", help="what happens to longer examples: cut at the end, or dropped"
@@ -260,7 +299,11 @@ class TrainConfig(ColumnConfig, ShadowConfig, TemplateConfig):
     )
     weight_decay: float = option(0.01, group="optimizer", minimum=0.0, help="decay of matrices")
     grad_accumulation_steps: int = option(
-        1, group="optimizer", minimum=1, help="batches summed into one optimizer step"
+        1,
+        group="optimizer",
+        minimum=1,
+        maximum=LARGEST_COUNT,
+        help="batches summed into one optimizer step",
     )
     patience: int = option(
         0,

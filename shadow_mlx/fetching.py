@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from shadow_mlx import errors as ours
 from shadow_mlx.errors import HubError, ShadowMLXError
+from shadow_mlx.hub_errors import without_secrets
 
 OnBytes = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes that there will be."""
@@ -44,7 +47,8 @@ def fetch(name: str, kind: str, patterns: Sequence[str], on_bytes: OnBytes) -> P
         DataError: There is no such dataset.
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
-    command = [sys.executable, "-m", "shadow_mlx.snapshots", name, kind, *patterns]
+    asking = str(os.getpid())
+    command = [sys.executable, "-m", "shadow_mlx.snapshots", asking, name, kind, *patterns]
     environment = {**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -65,7 +69,7 @@ def fetch(name: str, kind: str, patterns: Sequence[str], on_bytes: OnBytes) -> P
         if "error" in answer:
             kind_of_error: type[ShadowMLXError] = getattr(ours, answer["error"])
             raise kind_of_error(answer["message"])
-        raise HubError(f"{name}: could not be downloaded: {_last_line(said, process.returncode)}")
+        raise HubError(_ended(name, process.returncode, said))
 
 
 def _watch(process: subprocess.Popen[bytes], on_bytes: OnBytes) -> dict[str, Any]:
@@ -100,10 +104,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _last_line(said: IO[bytes], code: int) -> str:
+def _ended(name: str, code: int, said: IO[bytes]) -> str:
+    """For a process that ended without an answer: killed, or by a fault of its own."""
+    if code < 0:
+        with suppress(ValueError):
+            return f"{name}: the download was ended by {signal.Signals(-code).name}; try again"
     said.seek(0)
     lines = said.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"the process that fetched it ended with code {code}"
+    # A faulthandler's last line names no error.
+    words = [line for line in lines if not line.lstrip().startswith("<")]
+    why = without_secrets(words[-1].strip()) if words else f"its process ended with code {code}"
+    return f"{name}: could not be downloaded: {why}"
 
 
 def bytes_here(blobs: Path, sizes: Mapping[str, int]) -> int:

@@ -12,14 +12,15 @@ import mlx.core as mx
 import mlx.nn as nn
 import mlx_lm.utils
 
+from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
-from shadow_mlx.data.ending import turn_end
-from shadow_mlx.data.rendering import ChatTemplate
-from shadow_mlx.errors import InputError, ModelError, SurroundingsError
-from shadow_mlx.hub import choose_model, resolve_model
-from shadow_mlx.model_folder import TOKENIZER_FILES
+from shadow_mlx.errors import CheckpointError, InputError, ModelError, SurroundingsError
+from shadow_mlx.hub import choose_model, resolve_model, resolve_recorded
+from shadow_mlx.model_folder import TOKENIZER_FILES, check_tensors
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.tokenizer_folder import read_tokenizer
+from shadow_mlx.trial import answers
 
 
 def load(
@@ -87,6 +88,7 @@ def load_backbone(
         HubError: The hub cannot be reached.
     """
     folder = resolve_model(str(name), trust_remote_code=trust_remote_code)
+    check_tensors(folder, str(name))
     with _model_errors(name):
         model, config = mlx_lm.utils.load_model(
             folder, lazy=lazy, trust_remote_code=trust_remote_code
@@ -108,22 +110,7 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
             f"{folder}: has no tokenizer (none of {', '.join(TOKENIZER_FILES)}); "
             "shadow_mlx.load_model gives the model alone"
         )
-    try:
-        config = mlx_lm.utils.load_config(folder)
-        tokenizer = mlx_lm.utils.load_tokenizer(
-            folder,
-            {"trust_remote_code": trust_remote_code},
-            eos_token_ids=config.get("eos_token_id"),
-        )
-        end = turn_end(tokenizer, ChatTemplate(tokenizer))
-        if end is not None:  # base models end a text otherwise than their template ends a turn
-            tokenizer.eos_token_ids = {*tokenizer.eos_token_ids, end}
-        return tokenizer
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ModelError(
-            f"{folder}: its tokenizer cannot be loaded ({_first_line(error)}); copy "
-            "the model's own tokenizer files there again"
-        ) from error
+    return read_tokenizer(folder, trust_remote_code=trust_remote_code)
 
 
 def _load(
@@ -140,24 +127,27 @@ def _load(
         raise InputError(
             f"mode {mode} needs an adapter: name its folder as adapter_path, or use mode base"
         )
+    record = None
     if adapter_path is not None and (name is None or mode != "base"):
-        recorded = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
-        name = name or recorded
-        if name is None:
+        record = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
+        if name is None and record is None:
             raise InputError(
                 f"{adapter_path}: this adapter does not record its backbone; name it (--model)"
             )
+    if name is None and record is not None:
+        assert adapter_path is not None
+        name = resolve_recorded(record, adapter_path, trust_remote_code=trust_remote_code)
     name = choose_model(None if name is None else str(name)).name
     backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
     if mode == "base":
-        return _ready(backbone, name), folder
+        return _answering(_ready(backbone, name), name), folder
     assert adapter_path is not None
     attached = load_adapter(adapter_path, backbone, config)
     if not for_training:
         attached.shadow.backbone.cast(attached.shadow.backbone.state_dtype)
     if mode == "attached":
-        return _ready(attached, name), folder
-    return _ready(_detach(attached), name), folder
+        return _tried(_ready(attached, name), name, adapter_path), folder
+    return _tried(_ready(_detach(attached), name), name, adapter_path), folder
 
 
 def _detach(attached: AttachedModel) -> nn.Module:
@@ -173,6 +163,35 @@ def _ready(model: nn.Module, name: str | Path) -> nn.Module:
     return model.eval()
 
 
+def _answering(model: nn.Module, name: str | Path) -> nn.Module:
+    """The backbone alone, once it has given an answer of finite numbers."""
+    with _model_errors(name):
+        finite = answers(model)
+    if not finite:
+        raise ModelError(
+            f"{name}: its answers are not finite numbers (NaN or infinity): its weights or its "
+            "config.json are damaged; copy or download them again"
+        )
+    return model
+
+
+def _tried(model: nn.Module, name: str | Path, adapter_path: str | Path) -> nn.Module:
+    """A model with a shadow, once it has given an answer of finite numbers."""
+    with unbuildable(Path(adapter_path)):
+        if answers(model):
+            return model
+    if isinstance(model, AttachedModel):
+        _answering(model.backbone, name)
+    raise CheckpointError(
+        adapter_path,
+        [
+            "expected answers of finite numbers, found NaN or infinity: a number in its "
+            "configuration or its weights is far too large or too small; take an earlier "
+            "checkpoint, or train it anew"
+        ],
+    )
+
+
 @contextmanager
 def _model_errors(name: str | Path) -> Iterator[None]:
     """Turn what mlx-lm says of a model that it cannot load into one error that names the model."""
@@ -184,7 +203,10 @@ def _model_errors(name: str | Path) -> Iterator[None]:
         full = isinstance(error, MemoryError) or error.errno == errno.ENOMEM
         reason = "does not fit into memory" if full else f"cannot be read: {_first_line(error)}"
         raise SurroundingsError(f"{name}: {reason}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
+    except (
+        ValueError, LookupError, TypeError, AttributeError, RuntimeError, ImportError,
+        ArithmeticError, AssertionError, NameError,
+    ) as error:  # fmt: skip
         if isinstance(error, RuntimeError) and "allocate" in str(error):
             raise SurroundingsError(f"{name}: does not fit into memory") from error
         raise ModelError(f"{name}: {_explained(error)}") from error
@@ -200,6 +222,8 @@ def _explained(error: Exception) -> str:
     if text.startswith(("Missing", "Received", "Expected shape")):
         listed = ", ".join(str(error).splitlines()[1:4])
         return f"its weights do not fit its config.json: {text} {listed}"
+    if isinstance(error, AssertionError | NameError | RecursionError):
+        return "its config.json cannot be used: its settings do not fit each other"
     if isinstance(error, RuntimeError):
         return f"its weights cannot be read, the file may be incomplete: {text}"
     if isinstance(error, KeyError):

@@ -96,7 +96,7 @@ class Options:
                 continue
             try:
                 converted[key] = _convert(value, hints[key])
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 expected = describe_type(hints[key])
                 problems.append(f"{where}: {raw_key}: expected {expected}, found {value!r}")
         if problems:
@@ -188,7 +188,16 @@ def _problem_of(declared: Field[Any], value: Any) -> str | None:
         low, high = info.minimum, info.maximum
         if low is not None and (value < low or (info.exclusive_minimum and value == low)):
             bound = "more than" if info.exclusive_minimum else "at least"
-            return f"{name}: must be {bound} {low:g}, found {value:g}"
+            return f"{name}: must be {bound} {low:,g}, found {_short(value)}"
         if high is not None and value > high:
-            return f"{name}: must be at most {high:g}, found {value:g}"
+            return f"{name}: must be at most {high:,.10g}, found {_short(value)}"
     return None
+
+
+def _short(value: int | float) -> str:
+    """A number of any size: a whole one may be too large for a float."""
+    if isinstance(value, float) or abs(value) < 10**6:
+        return f"{value:g}"
+    if abs(value) < 10**18:
+        return f"{value:,}"
+    return f"a number of some {int(value).bit_length() * 0.30103:.0f} digits"

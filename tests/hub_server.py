@@ -26,6 +26,9 @@ class FakeHub:
         ranges: The ``Range`` of each request for a part of a file, in order.
         stalls_after: Bytes of a file after which nothing more comes, while it is set.
         dies_after: Bytes of a file after which the connection ends and every answer is an error.
+        says: Answers in place of the hub's own: status, content, headers; by the path's beginning.
+        damages: How often a file's content arrives changed.
+        large: Whether files are named by their SHA-256, as those in git's large file storage.
     """
 
     repos: dict[str, Path] = field(default_factory=dict)
@@ -35,6 +38,9 @@ class FakeHub:
     ranges: list[str] = field(default_factory=list)
     stalls_after: int | None = None
     dies_after: int | None = None
+    says: dict[str, tuple[int, bytes, dict[str, str]]] = field(default_factory=dict)
+    damages: int = 0
+    large: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
@@ -76,6 +82,9 @@ def fake_hub() -> Iterator[FakeHub]:
 def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
     path = request.path.split("?")[0].strip("/")
     hub.asked.append(path)
+    for beginning, (code, content, headers) in hub.says.items():
+        if path.startswith(beginning):
+            return send(request, code, content, headers)
     if hub.broken:
         return send(request, 500, b"{}")
     parts = path.split("/")
@@ -92,7 +101,8 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
                     "type": "file",
                     "path": str(p.relative_to(hub.repos[key])),
                     "size": p.stat().st_size,
-                    "oid": hashlib.sha1(p.read_bytes()).hexdigest(),
+                    "oid": git_id(p.read_bytes()),
+                    **({"lfs": lfs(p)} if hub.large else {}),
                 }
                 for p in files
             ]
@@ -101,7 +111,8 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
             {
                 "rfilename": str(p.relative_to(hub.repos[key])),
                 "size": p.stat().st_size,
-                "blobId": hashlib.sha1(p.read_bytes()).hexdigest(),
+                "blobId": git_id(p.read_bytes()),
+                **({"lfs": lfs(p)} if hub.large else {}),
             }
             for p in files
         ]
@@ -111,14 +122,29 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
     parts = parts[1:] if kind == "datasets" else parts  # owner/name/resolve/COMMIT/file
     file = hub.repos[f"{kind}/{parts[0]}/{parts[1]}"] / "/".join(parts[4:])
     content = file.read_bytes()
-    etag = hashlib.sha1(content).hexdigest()
+    etag = hashlib.sha256(content).hexdigest() if hub.large else git_id(content)
+    if hub.damages and request.command == "GET":
+        hub.damages -= 1
+        content = b"!" + content[1:]
     headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
     if wanted := request.headers.get("Range"):
         hub.ranges.append(wanted)
         start = int(wanted.removeprefix("bytes=").split("-")[0])
+        if start >= len(content):
+            return send(request, 416, b"", {"Content-Range": f"bytes */{len(content)}"})
         headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         return send(request, 206, content[start:], headers, hub)
     send(request, 200, content, headers, hub)
+
+
+def git_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def lfs(path: Path) -> dict[str, object]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return {"sha256": digest, "oid": digest, "size": len(content), "pointerSize": 134}
 
 
 def send(

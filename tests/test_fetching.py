@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +16,7 @@ import pytest
 
 from shadow_mlx.errors import HubError, ModelError
 from shadow_mlx.fetching import bytes_here, fetch
-from tests.hub_server import FakeHub, fake_hub
+from tests.hub_server import FakeHub, fake_hub, git_id
 
 MB = 1 << 20
 PATTERNS = ["*.json", "*.safetensors"]
@@ -78,6 +84,75 @@ def test_a_hub_that_dies_midway_is_one_message_and_nothing_is_lost(server: FakeH
     server.ranges.clear()
     assert (fetch("owner/large", "model", PATTERNS, lambda *_: None) / "config.json").is_file()
     assert server.ranges == [f"bytes={12 * MB}-"]
+
+
+@pytest.mark.parametrize("large", [True, False])
+@pytest.mark.parametrize("extra", [-1, 0, 1, 10 * MB])
+def test_a_part_that_is_not_the_file_s_beginning_is_begun_anew(
+    server: FakeHub, tmp_path: Path, large: bool, extra: int
+) -> None:
+    server.large = large
+    content = (server.repos["models/owner/large"] / "model.safetensors").read_bytes()
+    digest = hashlib.sha256(content).hexdigest() if large else git_id(content)
+    blobs = tmp_path / "home" / "hub" / "models--owner--large" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{digest}.part").write_bytes(b"x" * (len(content) + extra))
+    folder = fetch("owner/large", "model", PATTERNS, lambda *_: None)
+    assert (folder / "model.safetensors").read_bytes() == content
+    assert not list(blobs.glob("*.part"))
+
+
+def test_what_arrives_damaged_is_fetched_again_once(server: FakeHub, tmp_path: Path) -> None:
+    server.damages = 1
+    folder = fetch("owner/large", "model", PATTERNS, lambda *_: None)
+    for name in ("config.json", "model.safetensors"):
+        remote = server.repos["models/owner/large"] / name
+        assert (folder / name).read_bytes() == remote.read_bytes()
+    shutil.rmtree(tmp_path / "home")
+    server.damages = 4
+    with pytest.raises(HubError, match="is not the file that the hub lists"):
+        fetch("owner/large", "model", PATTERNS, lambda *_: None)
+    server.damages = 0
+    assert fetch("owner/large", "model", PATTERNS, lambda *_: None).is_dir()
+
+
+ASKING = """
+import os, sys, threading
+from shadow_mlx import fetching
+real = fetching.subprocess.Popen
+def popen(*arguments, **options):
+    process = real(*arguments, **options)
+    if os.fork() == 0:  # somebody else who holds the pipe
+        os.set_blocking(0, True)
+        sys.stdin.read()
+        os._exit(0)
+    print(process.pid, flush=True)
+    return process
+fetching.subprocess.Popen = popen
+fetching.fetch("owner/large", "model", ["*"], lambda *_: None)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_the_fetching_process_ends_with_the_asking_one(server: FakeHub, number: int) -> None:
+    server.stalls_after = MB
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as asking:
+        assert asking.stdout is not None
+        child = int(asking.stdout.readline())
+        asking.send_signal(number)
+        asking.wait()
+        deadline = time.monotonic() + 30
+        while is_running(child) and time.monotonic() < deadline:
+            asking.stdout.read(0)
+        assert not is_running(child)
+
+
+def is_running(process: int) -> bool:
+    """Whether it is there and at work: one that nobody has waited for yet is neither."""
+    said = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True)
+    return said.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_what_the_hub_does_not_have(server: FakeHub) -> None:

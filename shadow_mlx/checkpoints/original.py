@@ -9,7 +9,6 @@ Shapes: ``L`` blocks, ``D`` backbone width, ``r`` rank, ``u`` update width, ``V`
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from mlx.utils import tree_flatten, tree_unflatten
 from shadow_mlx import hub
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
-from shadow_mlx.checkpoints.pair import Pair
+from shadow_mlx.checkpoints.pair import Pair, unbuildable
 from shadow_mlx.checkpoints.peft_mirror import original_mirror_config
 from shadow_mlx.checkpoints.record import OURS, AdapterRecord, identity_of, own_part_of
 from shadow_mlx.checkpoints.tensors import shares_embeddings
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.json_files import kind_of
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.decoder import find_decoder
 
@@ -142,7 +142,8 @@ def load_original(
                 "or hub id as `shadow`"
             ],
         )
-    model = _attach(record, backbone, backbone_config)
+    with unbuildable(folder / ORIGINAL_FILES.config):
+        model = _attach(record, backbone, backbone_config)
     family = family_of(str(model.shadow.backbone.model_config.get("model_type"))) or Family()
     passed_over = {_table_key(model)} if shares_embeddings(model) else set()
     tensors = ORIGINAL_FILES.read_tensors(folder, _tensors(model, family), passed_over)
@@ -162,9 +163,12 @@ def read_original_record(folder: Path) -> AdapterRecord:
     ours = own_part_of(values, where)
     problems = []
     if saved := values.get("modules_to_save"):
-        problems.append(f"modules_to_save: expected none, found {json.dumps(saved)}")
+        problems.append(f"modules_to_save: expected none, found {kind_of(saved)}")
     options = {name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values}
     options |= {"sharing": "layer", "aux_weight": ours.get("aux_weight", _AUX_WEIGHT)}
+    for name in ("backbone_name", "shadow"):
+        if not (ours.get(name) is None or isinstance(ours[name], str)):
+            problems.append(f"{OURS}.{name}: expected a name, found {kind_of(ours[name])}")
     if ours.get("shadow", "mirror") != "mirror":
         options = _without_mirror(options) | {"shadow": ours["shadow"]}
     try:
@@ -192,7 +196,7 @@ def _attach(
     if model_config is None and config.shadow == "mirror":
         model_config = original_mirror_config(find_decoder(backbone), backbone_config, config)
     elif model_config is None:
-        folder = hub.resolve_model(config.shadow)
+        folder = hub.resolve_model(config.shadow, flag="--shadow")
         config = dataclasses.replace(config, shadow=str(folder))
     return attach(
         backbone,

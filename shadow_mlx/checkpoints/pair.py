@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,17 @@ import mlx.core as mx
 
 from shadow_mlx.card_seal import may_write_card, sealed
 from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
-from shadow_mlx.errors import CheckpointError
+from shadow_mlx.errors import (
+    CheckpointError,
+    ConfigError,
+    ModelError,
+    UnsupportedArchitectureError,
+)
 from shadow_mlx.files import atomic_file
+from shadow_mlx.json_files import JsonFileError, read_object
+
+LARGEST_WEIGHT = 1e5
+"""No trained network has larger numbers; with them its answers would be NaN."""
 
 _FLOATS = ("F32", "BF16", "F16")
 
@@ -76,7 +86,14 @@ class Pair:
         Raises:
             CheckpointError: They are not.
         """
-        if recorded is not None and _digest(folder / self.weights) != recorded:
+        if recorded is None:
+            return
+        path = folder / self.weights
+        try:
+            found = _digest(path)
+        except OSError as error:
+            raise CheckpointError(path, [f"cannot be read: {error.strerror}"]) from error
+        if found != recorded:
             raise CheckpointError(
                 folder,
                 [
@@ -97,7 +114,7 @@ class Pair:
             found = "a file" if folder.exists() else "no such folder"
             raise CheckpointError(folder, [f"expected the folder of an adapter, found {found}"])
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            return read_object(path, strict=True)
         except FileNotFoundError:
             hint = ""
             if (folder / "config.json").is_file():
@@ -105,11 +122,8 @@ class Pair:
             raise CheckpointError(folder, [f"holds no adapter: no {self.config}{hint}"]) from None
         except OSError as error:
             raise CheckpointError(path, [f"cannot be read: {error.strerror}"]) from error
-        except ValueError as error:
-            raise CheckpointError(path, [f"not valid JSON: {error}"]) from error
-        if not isinstance(values, dict):
-            raise CheckpointError(path, ["expected an object"])
-        return values
+        except JsonFileError as error:
+            raise CheckpointError(path, [str(error)]) from error
 
     def read_header(self, folder: Path) -> dict[str, TensorInfo]:
         """Names, types and shapes of the weights.
@@ -136,19 +150,49 @@ class Pair:
         path = folder / self.weights
         if problems := _differences(self.read_header(folder), expected, set(passed_over)):
             raise CheckpointError(path, problems)
-        loaded = mx.load(str(path), format="safetensors")
-        assert isinstance(loaded, dict)
-        tensors = {name: loaded[name] for name in expected if name in loaded}
-        finite = {name: mx.isfinite(value).all() for name, value in tensors.items()}
         try:
+            loaded = mx.load(str(path), format="safetensors")
+            assert isinstance(loaded, dict)
+            tensors = {name: loaded[name] for name in expected if name in loaded}
+            finite = {name: mx.isfinite(value).all() for name, value in tensors.items()}
             mx.eval(tensors, finite)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise CheckpointError(path, [f"cannot be read: {error}"]) from error
         if broken := [name for name in sorted(tensors) if not finite[name].item()]:
             raise CheckpointError(
                 path, [f"{name}: expected finite numbers, found NaN or infinity" for name in broken]
             )
+        large = {n: mx.abs(w).max() for n, w in tensors.items() if w.size}
+        if broken := [name for name in sorted(large) if (large[name] > LARGEST_WEIGHT).item()]:
+            raise CheckpointError(
+                path,
+                [
+                    f"{n}: expected weights up to {LARGEST_WEIGHT:g}, found {large[n].item():.3g}"
+                    for n in broken
+                ],
+            )
         return tensors
+
+
+@contextmanager
+def unbuildable(where: Path) -> Iterator[None]:
+    """Turn what fails while a recorded network is built into one error that names its record.
+
+    Raises:
+        CheckpointError: The network cannot be built.
+    """
+    try:
+        yield
+    except UnsupportedArchitectureError:
+        raise
+    except (
+        ConfigError, ModelError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+        ArithmeticError, AssertionError, RuntimeError, ImportError,
+    ) as error:  # fmt: skip
+        text = str(error).strip().partition("\n")[0] or "no model has such settings"
+        raise CheckpointError(
+            where, [f"the shadow that it records cannot be built: {text}"]
+        ) from error
 
 
 def _differences(
@@ -173,5 +217,12 @@ def _differences(
 
 
 def _digest(path: Path) -> str:
+    stat = path.stat()
+    return _digest_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _digest_of(path: Path, *_state: int) -> str:
+    """Kept while the file stays the same: one load asks for it several times."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

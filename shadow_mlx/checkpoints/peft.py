@@ -20,6 +20,7 @@ from shadow_mlx.checkpoints.original import (
     read_original_record,
     save_original,
 )
+from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft_mirror import (
     has_own_table,
     peft_mirror_config,
@@ -42,6 +43,7 @@ from shadow_mlx.checkpoints.tensors import (
     shares_embeddings,
     table_key,
 )
+from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import BUNDLED_MODEL
 from shadow_mlx.errors import CheckpointError, ConfigError
 from shadow_mlx.shadow.attached import AttachedModel, attach
@@ -128,17 +130,18 @@ def load_adapter(
         ConfigError: Its options do not fit the backbone.
         UnsupportedArchitectureError: The backbone's architecture cannot carry a shadow.
     """
-    folder = Path(folder)
+    folder = whole_adapter(Path(folder))
     if is_original(folder):
         return load_original(folder, backbone, backbone_config)
     record = read_record(folder)
     header = PEFT_FILES.read_header(folder)
     _check_backbone(folder, record, header, identity_of(find_decoder(backbone), backbone_config))
     PEFT_FILES.check_digest(folder, record.weights_sha256)
-    model = _attach(record, backbone, backbone_config)
+    with unbuildable(folder / PEFT_FILES.config):
+        model = _attach(record, backbone, backbone_config)
     family = None
     if record.layout == "transformers":
-        family = family_of(model.shadow.backbone.model_config.get("model_type", ""))
+        family = family_of(str(model.shadow.backbone.model_config.get("model_type")))
     blocks = next(iter(blocks_in(header)))
     expected = adapter_tensors(model, blocks, family, table=False)
     passed_over = {table_key(model)} if shares_embeddings(model) else set()
@@ -156,7 +159,7 @@ def recorded_backbone(folder: str | Path) -> str | None:
     Raises:
         CheckpointError: There is no adapter, or its configuration cannot be used.
     """
-    folder = Path(folder)
+    folder = whole_adapter(Path(folder))
     record = read_original_record(folder) if is_original(folder) else read_record(folder)
     return record.backbone_name
 
@@ -176,7 +179,9 @@ def _attach(
             projected=record.projected,
         )
     if config.shadow != "mirror":
-        local = dataclasses.replace(config, shadow=str(hub.resolve_model(config.shadow)))
+        local = dataclasses.replace(
+            config, shadow=str(hub.resolve_model(config.shadow, flag="--shadow"))
+        )
         return attach(backbone, backbone_config, local)
     decoder = find_decoder(backbone)
     return attach(

@@ -6,8 +6,7 @@ A folder that PEFT wrote has the fields alone; it is read as ``sharing: layer``.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,8 @@ from typing import Any, Literal
 from shadow_mlx.checkpoints.pair import Pair
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.json_files import kind_of
+from shadow_mlx.model_config import config_problems
 from shadow_mlx.shadow.backbone import embedding_width
 from shadow_mlx.shadow.decoder import Decoder
 from shadow_mlx.shadow.original import Variant
@@ -169,23 +170,61 @@ class AdapterRecord:
         """This record, completed by :meth:`own_part` as it was read.
 
         Raises:
-            CheckpointError: Something is missing or damaged.
+            CheckpointError: Something is missing or of a wrong type; all of it together.
         """
-        try:
-            return dataclasses.replace(
-                self,
-                backbone=BackboneIdentity(**ours["backbone"]),
-                model_config=ours["model_config"],
-                own_table=bool(ours["own_table"]),
-                projected=bool(ours["projected"]),
-                layout=ours["layout"],
-                not_for_peft=ours["not_for_peft"],
-                training=ours["training"],
-                template=ours.get("template"),  # adapters of before have none
-                weights_sha256=ours["weights_sha256"],
-            )
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(where, [f"{OURS}: incomplete or damaged: {error}"]) from error
+        problems = [
+            f"{OURS}: incomplete or damaged: {name}: expected {expected}, found "
+            + (kind_of(ours[name]) if name in ours else "nothing")
+            for name, (fits, expected) in _OWN_FIELDS.items()
+            if name not in ours or not fits(ours[name])
+        ]
+        if isinstance(model_config := ours.get("model_config"), dict):
+            found = config_problems(model_config)
+            problems += [f"{OURS}.model_config.{problem}" for problem in found]
+        if problems:
+            raise CheckpointError(where, problems)
+        made_for = ours["backbone"]
+        return dataclasses.replace(
+            self,
+            backbone=BackboneIdentity(**{name: made_for[name] for name in _IDENTITY}),
+            **{name: ours[name] for name in _OWN_FIELDS if name != "backbone"},
+            template=ours.get("template"),  # adapters of before have none
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_IDENTITY: dict[str, Callable[[Any], bool]] = {
+    "model_type": lambda value: value is None or _is_text(value),
+    "hidden_size": _is_whole,
+    "layers": _is_whole,
+    "vocab_size": lambda value: value is None or _is_whole(value),
+}
+
+
+def _is_identity(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in value and fits(value[name]) for name, fits in _IDENTITY.items()
+    )
+
+
+# What stands under our key, with what it must be.
+_OWN_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "backbone": (_is_identity, f"an object with {', '.join(_IDENTITY)}"),
+    "model_config": (lambda v: isinstance(v, dict), "a configuration of the shadow's network"),
+    "own_table": (lambda v: isinstance(v, bool), "true or false"),
+    "projected": (lambda v: isinstance(v, bool), "true or false"),
+    "layout": (lambda v: v in ("transformers", "mlx-lm"), "transformers or mlx-lm"),
+    "not_for_peft": (lambda v: v is None or _is_text(v), "a reason or null"),
+    "training": (lambda v: v is None or isinstance(v, dict), "an object or null"),
+    "weights_sha256": (lambda v: v is None or _is_text(v), "a digest or null"),
+}
 
 
 def read_record(folder: Path) -> AdapterRecord:
@@ -200,12 +239,17 @@ def read_record(folder: Path) -> AdapterRecord:
     problems = _refusals(values)
     ours = own_part_of(values, where)
     options: dict[str, Any] = {
-        name: values[theirs] for name, theirs in _FIELDS.items() if theirs in values
+        option: values[theirs] for option, theirs in _FIELDS.items() if theirs in values
     }
     if options.get("shadow_layers", ...) is None:  # an explicit shadow, or a mirror of one layer
         del options["shadow_layers"]
         if options.get("shadow", "mirror") == "mirror":
             options["shadow_layers"] = 1
+    name, shares = values.get("base_model_name_or_path"), values.get("share_embeddings", True)
+    if not (name is None or isinstance(name, str)):
+        problems.append(f"base_model_name_or_path: expected a name, found {kind_of(name)}")
+    if not isinstance(shares, bool):
+        problems.append(f"share_embeddings: expected true or false, found {kind_of(shares)}")
     options["sharing"] = ours.get("sharing", "layer")
     options |= {key: ours.get(key) for key in ("shadow_kv_heads", "shadow_head_dim")}
     try:
@@ -214,11 +258,9 @@ def read_record(folder: Path) -> AdapterRecord:
         problems += str(error).splitlines()
     if problems:
         raise CheckpointError(where, problems)
-    named = values.get("base_model_name_or_path")
-    name = named if isinstance(named, str) and named else None
     if not ours:
-        return AdapterRecord(config, name, own_table=not values.get("share_embeddings", True))
-    return AdapterRecord(config, name).with_own_part(where, ours)
+        return AdapterRecord(config, name or None, own_table=not shares)
+    return AdapterRecord(config, name or None).with_own_part(where, ours)
 
 
 def own_part_of(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
@@ -227,10 +269,10 @@ def own_part_of(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: It is of a future version, or damaged.
     """
-    ours = values.get(OURS) or {}
+    ours = values.get(OURS, {})
     if not isinstance(ours, dict):
-        raise CheckpointError(where, [f"{OURS}: expected an object, found {ours!r}"])
-    if ours and ours.get("format") != FORMAT:
+        raise CheckpointError(where, [f"{OURS}: expected an object, found {kind_of(ours)}"])
+    if OURS in values and ours.get("format") is not FORMAT:
         raise CheckpointError(where, [_foreign_format(ours.get("format"))])
     return ours
 
@@ -238,23 +280,23 @@ def own_part_of(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
 def _refusals(values: Mapping[str, Any]) -> list[str]:
     """Why this is no adapter that the method here can compute."""
     if "fine_tune_type" in values:
-        kind = values["fine_tune_type"]
-        return [f"a {kind} adapter of mlx-lm, not a shadow: use it with mlx_lm"]
+        tuned = kind_of(values["fine_tune_type"]).strip('"')
+        return [f"a {tuned} adapter of mlx-lm, not a shadow: use it with mlx_lm"]
     kind = values.get("peft_type")
     if kind != "SHADOW":
-        return [f'peft_type: expected "SHADOW", found {json.dumps(kind)}']
+        return [f'peft_type: expected "SHADOW", found {kind_of(kind)}']
     problems = []
     if values.get("task_type") != "CAUSAL_LM":
-        task = json.dumps(values.get("task_type"))
+        task = kind_of(values.get("task_type"))
         problems.append(f'task_type: expected "CAUSAL_LM", found {task}')
     problems += [
-        f"{name}: expected null, found {json.dumps(values[name])}: {reason}, which is not supported"
+        f"{name}: expected null, found {kind_of(values[name])}: {reason}, which is not supported"
         for name, reason in _MUST_BE_EMPTY.items()
         if values.get(name)
     ]
     known = {*_FIELDS.values(), *_MUST_BE_EMPTY, *_HARMLESS, OURS}
     problems += [
-        f"{name}: an option of a newer PEFT, unknown here; found {json.dumps(value)}"
+        f"{name}: an option of a newer PEFT, unknown here; found {kind_of(value)}"
         for name, value in values.items()
         if name not in known and value
     ]
@@ -262,9 +304,9 @@ def _refusals(values: Mapping[str, Any]) -> list[str]:
 
 
 def _foreign_format(found: Any) -> str:
-    if isinstance(found, int) and found > FORMAT:
+    if isinstance(found, int) and FORMAT < found < 1000:
         return (
             f"written by a newer shadow-mlx: format {found}, and this version reads {FORMAT}; "
             "upgrade shadow-mlx"
         )
-    return f"{OURS}.format: expected {FORMAT}, found {json.dumps(found)}"
+    return f"{OURS}.format: expected {FORMAT}, found {kind_of(found)}"

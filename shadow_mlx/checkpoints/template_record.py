@@ -8,6 +8,7 @@ from typing import Any
 
 from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original
 from shadow_mlx.checkpoints.record import CONFIG_FILE, PEFT_FILES, own_part_of
+from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import TemplateConfig
 from shadow_mlx.errors import CheckpointError, ConfigError
 
@@ -35,7 +36,7 @@ def template_of(adapter: str | Path | None, given: TemplateConfig | None = None)
     given = given or AS_IT_IS
     if adapter is None:
         return given
-    folder = Path(adapter)
+    folder = whole_adapter(Path(adapter))
     files = ORIGINAL_FILES if is_original(folder) else PEFT_FILES
     where = folder / (CONFIG_FILE if files is PEFT_FILES else ORIGINAL_FILES.config)
     recorded = own_part_of(files.read_config(folder), where).get("template") or {}

@@ -6,7 +6,6 @@ number, and the order of the data from the seed and the epoch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.errors import CheckpointError
 from shadow_mlx.files import save_safetensors, write_json
+from shadow_mlx.json_files import JsonFileError, read_object
 
 FORMAT = 1
 TENSORS = "state.safetensors"
@@ -65,10 +65,10 @@ def load_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        record = read_object(path)
+    except (OSError, JsonFileError) as error:
         raise CheckpointError(path, [f"cannot be read: {error}"]) from error
-    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+    if record.pop("format", None) != FORMAT:
         raise CheckpointError(path, [f"expected a record of format {FORMAT}: another version's?"])
     return record
 

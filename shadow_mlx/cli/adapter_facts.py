@@ -10,6 +10,7 @@ from typing import Any
 
 from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original, read_original_record
 from shadow_mlx.checkpoints.record import PEFT_FILES, AdapterRecord, read_record
+from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import MODES
 
 _BLOCK = re.compile(r"\.(\d+)\.shadow_(?:down|up|update)")
@@ -23,7 +24,9 @@ def adapter_facts(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: A file is missing, or cannot be read.
     """
-    return _original_facts(folder) if is_original(folder) else _peft_facts(folder)
+    read = whole_adapter(folder)
+    facts = _original_facts(read) if is_original(read) else _peft_facts(read)
+    return {**facts, "path": str(folder)}
 
 
 def _peft_facts(folder: Path) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
         print(f"model: {choice.name} ({choice.reason})", file=sys.stderr)
     attach = has_adapter and (mode != "base" or (switchable and args.model is None))
     model, tokenizer = load(
-        choice.name,
-        args.adapter_path if attach else None,
+        None if choice.adapter else choice.name,  # errors tell then where the name comes from
+        args.adapter_path if attach or choice.adapter else None,
         "attached" if mode == "base" and attach else mode,
         trust_remote_code=args.trust_remote_code,
     )

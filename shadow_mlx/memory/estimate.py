@@ -26,6 +26,7 @@ from shadow_mlx.training.model import attach_for_training
 from shadow_mlx.training.optimizers import build_optimizer
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
+OF_THE_BATCH = ("activations",)  # what grows with it; logits are made a part at a time
 ANY_LENGTH = 1000  # steps of a run: no shape depends on them
 
 
@@ -97,14 +98,18 @@ def estimate(
     optimizer = build_optimizer(config, ANY_LENGTH)
     step = RecordedStep(model, optimizer, aux_weight=config.aux_weight)
     shape = batch or largest_batch(config)
-    player = _Player(step, shape, vocabulary_size(model))
+    played_shape, times = shape.reduced()
+    player = _Player(step, played_shape, vocabulary_size(model))
     played = player.play(config.grad_accumulation_steps)
-    transient = played.peak - _resident(step)
+    parts = {part: played.parts[part] for part in PARTS}
+    more = {part: int(parts[part] * (times - 1)) for part in OF_THE_BATCH}
+    peak = played.peak + sum(more.values())
+    transient = peak - _resident(step)
     machine = memory or memory_size()
     return MemoryEstimate(
-        **{part: played.parts[part] for part in PARTS},
+        **{part: parts[part] + more.get(part, 0) for part in PARTS},
         cache=min(cache_limit(machine), max(transient, 0)),
-        peak=played.peak,
+        peak=peak,
         machine=machine,
         usable=working_memory() if memory is None else int(WORKING_SHARE * memory),
         batch=shape,
@@ -117,7 +122,7 @@ def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> Attach
     backbone = build_backbone(backbone_config, config.model)
     if config.shadow == "mirror":
         return attach_for_training(backbone, backbone_config, config)
-    own = read_config(hub.resolve_config(config.shadow), config.shadow)
+    own = read_config(hub.resolve_config(config.shadow, flag="--shadow"), config.shadow)
     projected = own["model_type"] == PROJECTED_MODEL_TYPE
     model = attach(
         backbone,

@@ -51,7 +51,7 @@ def report(
     """
     notes = []
     if config.model is None:
-        choice = hub.choose_model()
+        choice = hub.choose_model(None, config.init_adapter)
         notes.append(f"backbone: {choice.name} ({choice.reason})")
         config = dataclasses.replace(config, model=choice.name)
     batch = largest(config)

@@ -16,6 +16,7 @@ from mlx.utils import tree_map_with_path
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 
 from shadow_mlx.errors import ModelError
+from shadow_mlx.model_folder import is_model, read_model_config
 
 # The names under which files keep weights in fewer bits, and what mlx-lm makes of them.
 _METHODS: dict[str, dict[str, Any]] = {
@@ -30,11 +31,10 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     Raises:
         ModelError: It is missing or not usable.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: its config.json cannot be read: {error}") from None
-    if not isinstance(config, dict) or "model_type" not in config:
+    if not is_model(folder):
+        raise ModelError(f"{name}: its config.json cannot be read: there is none in {folder}")
+    config = read_model_config(folder, name)
+    if "model_type" not in config:
         raise ModelError(f"{name}: its config.json names no model_type")
     return config
 
@@ -52,8 +52,12 @@ def build_backbone(config: Mapping[str, Any], name: str) -> nn.Module:
         model: nn.Module = model_class(args_class.from_dict(own))
         _set_dtype(model, own)
         _quantize(model, own)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise ModelError(f"{name}: its config.json cannot be used: {error}") from error
+    except (
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError,
+        RuntimeError, NameError, ImportError,
+    ) as error:  # fmt: skip
+        why = str(error) or "its settings do not fit each other"
+        raise ModelError(f"{name}: its config.json cannot be used: {why}") from error
     return model
 
 

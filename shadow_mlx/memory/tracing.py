@@ -20,6 +20,9 @@ from shadow_mlx.shadow.backbone import seeded
 from shadow_mlx.training.losses import Supervised, bucket_size, gather, head_gradient
 from shadow_mlx.training.step import TrainingStep
 
+MOST_TOKENS = 2**18
+"""Tokens of a batch that are recorded as they are; larger ones are reckoned from such a batch."""
+
 
 @dataclass(frozen=True)
 class BatchShape:
@@ -28,6 +31,20 @@ class BatchShape:
     rows: int
     width: int
     trained: int
+
+    def reduced(self) -> tuple[BatchShape, float]:
+        """A batch that MLX can describe, and how many times larger this one is.
+
+        MLX counts along an axis in 32 bits, and a batch's tokens lie along one. Rows are taken away
+        first: memory grows with them exactly in proportion, and with the width at least so.
+        """
+        rows, width = self.rows, self.width
+        rows = max(1, min(rows, MOST_TOKENS // width))
+        width = max(1, min(width, MOST_TOKENS // rows))
+        share = (rows * width) / (self.rows * self.width)
+        if share == 1.0:
+            return self, 1.0
+        return BatchShape(rows, width, max(1, int(self.trained * share))), 1 / share
 
     def zeros(self) -> Supervised:
         """A batch of this shape, never evaluated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from shadow_mlx.errors import (
     ConfigError,
     InputError,
     Interrupted,
+    ModelError,
     PeersLostError,
     SurroundingsError,
 )
@@ -91,13 +93,30 @@ def _settle(
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
     name = config.model or (saved.model if saved else None)
     if name is None:
-        choice = hub.choose_model()
+        choice = hub.choose_model(None, config.init_adapter)
         recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
         name = choice.name
+    if saved and saved.model:
+        now = _backbone_now(saved.model, name, folder)
+        name = now if name == saved.model else name
+        saved = dataclasses.replace(saved, model=now)
     config = starting.with_absolute_paths(config, name)
     if saved:
         starting.check_resumable(config, saved)
     return config
+
+
+def _backbone_now(record: str, name: str, folder: RunFolder) -> str:
+    """Where the backbone is that a run was begun with: folders are moved.
+
+    Where it is gone, what was named instead is taken for it; its shapes are checked later.
+    """
+    if name == record:
+        return hub.find_recorded(record, folder.path)
+    try:
+        return hub.find_recorded(record, folder.path)
+    except ModelError:
+        return str(starting.with_absolute_paths(TrainConfig(), name).model)
 
 
 def _resolve_data(config: TrainConfig, recorder: Recorder) -> Splits:

@@ -60,7 +60,7 @@ def attach_for_training(
     else:
         local = wanted
         if wanted.shadow != "mirror":
-            folder = hub.resolve_model(wanted.shadow)
+            folder = hub.resolve_model(wanted.shadow, flag="--shadow")
             local = dataclasses.replace(wanted, shadow=str(folder))
         model = attach(backbone, backbone_config, local, seed=config.seed)
     model.config = wanted

@@ -53,7 +53,7 @@ class Chat:
         self._models, self._caches = {}, {}  # two models at once may not fit
         choice = choose_model(request.model, adapter)
         model, self._tokenizer = load(
-            choice.name,
+            None if choice.adapter else choice.name,  # errors tell then where the name comes from
             adapter,
             "attached" if adapter else "base",
             trust_remote_code=request.trust_remote_code,

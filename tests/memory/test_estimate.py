@@ -11,7 +11,9 @@ import pytest
 
 from benchmarks.memory import Case, estimated, measured
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory import tracing
 from shadow_mlx.memory.estimate import PARTS, estimate, largest_batch
+from shadow_mlx.memory.verdict import fit_of
 from shadow_mlx.training.device import cache_limit
 
 SMALL = {
@@ -83,3 +85,22 @@ def test_the_cache_is_bounded_as_training_bounds_it(tiny_backbone: Path) -> None
     assert 0 < found.cache <= cache_limit(8 << 30)
     assert found.machine == 8 << 30
     assert found.usable < found.machine
+
+
+@pytest.mark.parametrize(
+    ("rows", "length"), [(100_000, 100_000), (2**31 - 1, 2**31 - 1), (1, 10**9), (10**9, 8)]
+)
+def test_a_batch_beyond_what_mlx_can_describe(tiny_backbone: Path, rows: int, length: int) -> None:
+    config = TrainConfig(model=str(tiny_backbone), batch_size=rows, max_seq_length=length)
+    found = estimate(config, memory=10**9)
+    assert found.peak > rows * length  # a byte a token at the very least
+    assert fit_of(found) == "too large"
+
+
+def test_a_larger_batch_is_reckoned_from_a_smaller_one(
+    tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(model=str(tiny_backbone), batch_size=64, max_seq_length=257)
+    exact = estimate(config)
+    monkeypatch.setattr(tracing, "MOST_TOKENS", 4096)
+    assert estimate(config).peak == pytest.approx(exact.peak, rel=0.1)

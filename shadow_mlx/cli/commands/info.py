@@ -44,12 +44,16 @@ def gather(adapter: str | None) -> dict[str, Any]:
     from shadow_mlx import blas
     from shadow_mlx.bundled import bundled_model, bundled_models
     from shadow_mlx.cli.adapter_facts import adapter_facts
-    from shadow_mlx.hub import choose_model
+    from shadow_mlx.hub import check_recorded, choose_model
+    from shadow_mlx.notes import note
 
     folder = Path(adapter or "adapters")
     present = holds_adapter(folder)
     if adapter is not None and not present:
         raise InputError(f"{adapter}: no adapter here (no {' or '.join(ADAPTER_CONFIGS)})")
+    facts = adapter_facts(folder) if present else None
+    if facts and facts["backbone"] and (trouble := check_recorded(facts["backbone"], folder)):
+        note(trouble)
     choice = choose_model()
     return {
         "versions": {
@@ -63,7 +67,7 @@ def gather(adapter: str | None) -> dict[str, Any]:
         "blas": {"library": blas.state().library, "reason": blas.state().reason},
         "default_model": {"name": choice.name, "reason": choice.reason},
         "bundled_models": {name: str(bundled_model(name)) for name in bundled_models()},
-        "adapter": adapter_facts(folder) if present else None,
+        "adapter": facts,
     }
 
 

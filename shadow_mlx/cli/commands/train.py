@@ -101,9 +101,10 @@ def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
 def _adapter_options(adapter: str) -> dict[str, Any]:
     """The shadow's shape, as the adapter to start from has it."""
     from shadow_mlx.checkpoints.record import read_record
+    from shadow_mlx.checkpoints.whole import whole_adapter
     from shadow_mlx.training.model import FREE_AT_START
 
-    config: ShadowConfig = read_record(Path(adapter)).config
+    config: ShadowConfig = read_record(whole_adapter(Path(adapter))).config
     own = {field.name: getattr(config, field.name) for field in dataclasses.fields(ShadowConfig)}
     return {name: value for name, value in own.items() if name not in FREE_AT_START}
 
