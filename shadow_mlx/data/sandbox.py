@@ -274,8 +274,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         given = [*args, *kwargs.values()]
         if isinstance(owner, str):
             name = getattr(called, "__name__", "")
-            if name == "join" and args and isinstance(args[0], list | tuple):
+            if name == "join" and args:
                 self._check_join(owner, args[0])
+            elif name == "translate":
+                self._check(len(owner) * weight(given, self.longest))
             elif name == "replace" and len(args) > 1:
                 self._check_replace(owner, args[0], args[1])
         if not isinstance(called, jinja2.runtime.Macro):
@@ -325,8 +327,11 @@ class _Environment(ImmutableSandboxedEnvironment):
         if bits > LARGEST:
             raise TooMuchError(f"the chat template makes a number of {bits:,} bits")
 
-    def _check_join(self, between: str, items: list[Any] | tuple[Any, ...]) -> None:
-        self._check(len(between) * len(items) + weight(items, self.longest))
+    def _check_join(self, between: str, items: Any) -> None:
+        if isinstance(items, str | list | tuple | range):
+            self._check(len(between) * len(items) + weight(items, self.longest))
+        elif len(between) > 1000:  # of what is made one by one, the number is not known
+            raise TooMuchError("the chat template joins with an enormous text")
 
     def _check_replace(self, text: Any, old: Any, new: Any) -> None:
         if all(isinstance(one, str) for one in (text, old, new)):
@@ -341,8 +346,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             widths += [abs(one) for one in given if isinstance(one, int)]
         if max(widths, default=0) > LARGEST:
             raise TooMuchError("the chat template formats with an enormous width")
-        for one in given:
-            self.shown(one)
+        placeholders = max(text.count("%"), text.count("{"), 1)
+        self._check(len(text) + placeholders * weight(values, self.longest))
 
 
 def _length(value: Any) -> int:
@@ -376,9 +381,11 @@ def _checked(environment: _Environment, name: str, made: Callable[..., Any]) -> 
             environment.shown(given[0])
         if name == "replace" and len(given) > 2:
             environment._check_replace(*given[:3])
-        elif name == "join" and given and isinstance(given[0], list | tuple):
+        elif name == "join" and given:
             between = given[1] if len(given) > 1 else kwargs.get("d", "")
             environment._check_join(str(between), given[0])
+        elif name == "sum" and isinstance(kwargs.get("start", 0), str | list | tuple):
+            raise TooMuchError("the chat template sums up lists")
         elif name == "format" and given and isinstance(given[0], str):
             environment._check_format(given[0], [*given[1:], *kwargs.values()])
         elif name == "indent" and given and isinstance(given[0], str):
@@ -404,6 +411,8 @@ def _to_json(
     sort_keys: bool = False,
 ) -> str:
     """JSON as it stands; jinja2's own filter escapes it for HTML."""
+    if len(str(separators)) + len(str(indent)) > 100:
+        raise TooMuchError("the chat template writes JSON with enormous separators")
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )

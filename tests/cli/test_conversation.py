@@ -113,7 +113,7 @@ def test_control_characters_of_a_model_are_made_visible(
 ) -> None:
     def reply(text: str, on_part: Any) -> Any:
         on_part("words", "\x1b]0;owned\x07")
-        return type("Answer", (), {"finish_reason": "stop", "reasoning": ""})()
+        return type("Answer", (), {"finish_reason": "stop", "reasoning": "", "beyond": False})()
 
     monkeypatch.setattr(talk.session, "reply", reply)
     out, _ = talk("hello")

@@ -16,6 +16,7 @@ from tests.data.talk import SYSTEM, TALK
 
 BIG = 10**10
 DOUBLED = "{% set ns = namespace(x='ab') %}{% for i in range(60) %}"
+MUCH = "{% set s = 'abcdefgh' * 100000 %}"
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}"
 
 HOSTILE = {
@@ -45,6 +46,12 @@ HOSTILE = {
     "replaced by nothing": "{{ ('a' * 900000).replace('', 'b' * 900000) }}",
     "joined": "{{ range(90000) | list | join('b' * 900000) }}",
     "joined by the method": "{{ ('b' * 900000).join(['a'] * 900000) }}",
+    "joined with itself": MUCH + "{{ s.join(s) | length }}",
+    "joined as it is made": MUCH + "{{ range(90000) | map('string') | join(s) }}",
+    "translated": MUCH + "{{ s.translate({97: s}) | length }}",
+    "percent by name": MUCH + "{{ ('%(a)s' * 100000) % {'a': s} }}",
+    "json separated": MUCH + "{{ range(90000) | list | tojson(separators=(s, s)) }}",
+    "lists summed": "{{ range(99999) | batch(1) | list | sum(start=[]) | length }}",
     "a batch": f"{{{{ [1] | batch({BIG}, 0) | list }}}}",
     "json": f"{{{{ [[1]] | tojson(indent={BIG}) }}}}",
     "a list of itself": "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}"
