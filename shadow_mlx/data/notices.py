@@ -57,6 +57,10 @@ SPLIT = Notice(
     "chats become several examples: the chat template shows earlier answers otherwise than the "
     "answer being given",
 )
+NO_TEMPLATE = Notice(
+    "example has tools or options of a chat template, and the model has no template",
+    "examples have tools or options of a chat template, and the model has no template",
+)
 UNSHOWN_REASONING = Notice(
     "answer has a reasoning that the chat template does not show: it is not trained",
     "answers have a reasoning that the chat template does not show: it is not trained",

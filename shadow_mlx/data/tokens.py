@@ -15,6 +15,7 @@ from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
 from shadow_mlx.data.ending import special_words
 from shadow_mlx.data.notices import (
+    NO_TEMPLATE,
     UNASKED,
     UNSHOWN_REASONING,
     Notices,
@@ -164,6 +165,7 @@ class Encoder:
             reading.whole.examples = [self._plain_text(record.text)]
         elif record.kind == "completion" and not self.format.template.exists:
             turn = Turn(record.prompt, record.completion, ended=False)
+            reading.whole.notices[NO_TEMPLATE] += bool(record.tools or record.options)
             reading.ids = self._tokenise([turn], bare=True)
         elif not self.format.template.exists:
             raise DataError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
+from shadow_mlx.data.notices import sentences
 from shadow_mlx.data.problems import InvalidDataError
 from shadow_mlx.data.records import JsonLines
 from shadow_mlx.data.rendering import TemplateError
@@ -37,6 +39,13 @@ def test_completion_without_template_is_joined_and_ended(make_tokenizer: Any) ->
     (example,) = Encoder(tokenizer).encode(record)
     assert text_of(tokenizer, example) == "1 + 1 = 2</s>"
     assert trained(tokenizer, example) == [" = 2</s>"]
+
+
+def test_what_only_a_template_could_show_is_counted(make_tokenizer: Any) -> None:
+    record = dataclasses.replace(completion("1 +", " 1"), tools=({"name": "look"},))
+    (whole,) = Encoder(make_tokenizer(None)).encode_many([record])
+    assert len(whole.examples) == 1
+    assert ["1 example has tools or options" in note for note in sentences(whole.notices)] == [True]
 
 
 def test_text_is_trained_to_its_end_with_one_bos(make_tokenizer: Any) -> None:
