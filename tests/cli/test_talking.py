@@ -122,6 +122,18 @@ def test_mistakes_get_one_message_and_exit_2(program: Program, args: list[str], 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", ""])
+def test_no_locale_lets_bytes_through_that_are_no_text(locale: str, tiny_backbone: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "shadow_mlx", "generate", "--base", "--model", str(tiny_backbone),
+         "-p", "-"],
+        input=b"Bring \xff cup.\n", capture_output=True,
+        env={**os.environ, "LC_ALL": locale, "LANG": locale},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"stdin is not UTF-8 text (the byte 0xff at position 7)" in done.stderr
+
+
 def test_bytes_that_are_no_text_are_refused(program: Program) -> None:
     argument = os.fsdecode(b"\xff\xfe")  # as Python hands over what is not UTF-8
     for prompt, stdin in ((argument, b""), ("-", b"\xff\xfe")):
