@@ -6,6 +6,7 @@ Answers go to stdout; which weights answer, figures, help and errors go to stder
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from shadow_mlx.cli.models import cost, describe
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
-from shadow_mlx.errors import InputError, ShadowMLXError
+from shadow_mlx.errors import InputError, ShadowMLXError, is_out_of_memory, out_of_memory
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.session import ChatSession, OnPart
@@ -82,6 +83,10 @@ class Conversation:
                     self._take(text)
             except ShadowMLXError as error:  # a mistake in one line does not end the conversation
                 _note(str(error))
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                _note(f"{out_of_memory(error)}; the conversation is as it was before that line")
         return 0
 
     def _take(self, text: str) -> None:
@@ -155,7 +160,9 @@ class Conversation:
 
     def _save(self, name: str) -> None:
         path = _path(name, "/save")
-        if path.exists() and path not in self._own_files:
+        if path.is_dir():
+            raise InputError(f"{path}: a folder; give the name of a file in it")
+        if os.path.lexists(path) and path not in self._own_files:
             raise InputError(f"{path} exists already; choose another name")
         save_transcript(path, self._session.messages)
         self._own_files.add(path)
@@ -179,9 +186,29 @@ def _no_command(name: str, commands: list[str]) -> str:
 
 
 def _path(name: str, command: str) -> Path:
+    """The file that a person named.
+
+    Raises:
+        InputError: No file can have that name here.
+    """
     if not name:
         raise InputError(f"{command} needs a file's name")
-    return Path(name).expanduser()
+    if "\0" in name:
+        raise InputError(f"{command}: no file's name holds a NUL character")
+    try:
+        path = Path(name).expanduser()
+        path.lstat()
+    except RuntimeError:
+        raise InputError(
+            f"{name}: there is no user with that name; ./{name} is a file in this folder"
+        ) from None
+    except UnicodeEncodeError:
+        raise InputError(f"{name}: this locale has no file names with such characters") from None
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    return path
 
 
 def _note(text: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shadow_mlx.cli.conversation import HELP, Conversation
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.errors import InputError
+from shadow_mlx.errors import InputError, SurroundingsError
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -109,6 +109,72 @@ def test_save_does_not_replace_other_files(talk: Talk, tmp_path: Path) -> None:
     _, err = talk("hello", f"/save {path}")
     assert "exists already" in err
     assert path.read_text() == "years of data"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("/save ~notes.jsonl", "./~notes.jsonl is a file in this folder"),
+        ("/load ~no-such-user/x", "no user with that name"),
+        ("/save {0}", "a folder; give the name of a file in it"),
+        ("/save {0}/file/x", "Not a directory"),
+        ("/load {0}/file/x", "Not a directory"),
+        ("/save {0}/" + "n" * 300, "File name too long"),
+        ("/load {0}/" + "n" * 300, "File name too long"),
+        ("/save {0}/" + "n" * 252, "File name too long"),
+        ("/save a\0b", "NUL"),
+        ("/load a\0b", "NUL"),
+        ("/load {0}", "cannot be read"),
+        ("/load {0}/none", "cannot be read"),
+        ("/load {0}/deep", "nested too deeply"),
+        ("/load {0}/binary", "not UTF-8"),
+        ("/save {0}/sealed", "exists already"),
+    ],
+)
+def test_no_file_ends_the_conversation(
+    talk: Talk, sent: list[str], tmp_path: Path, command: str, says: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "sealed").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "deep").write_text('{"messages": ' + "[" * 100_000)
+    (tmp_path / "binary").write_bytes(bytes(range(128, 256)))
+    kept = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+    talk.session.restore(kept)
+    _, err = talk(command.format(tmp_path), "next")
+    assert says in err
+    assert sent == ["next"]
+    assert talk.session.messages == kept
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InputError("refused"), SurroundingsError("full"), MemoryError(), RuntimeError("[malloc] no")],
+)
+def test_a_failed_answer_leaves_the_conversation(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    talk("hello")
+    before = talk.session.messages
+    with monkeypatch.context() as failing:
+        failing.setattr("shadow_mlx.generation.session.decode", fail)
+        _, err = talk("again", "/compare again")
+        assert err.count(str(error) or "out of memory") == 2
+    assert talk.session.messages == before
+    talk("and on")
+    assert talk.session.messages[: len(before)] == before
+    assert len(talk.session.messages) == len(before) + 2
+
+
+def test_a_bug_is_not_hidden(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("shadow_mlx.generation.session.decode", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        talk("hello")
 
 
 @pytest.fixture
