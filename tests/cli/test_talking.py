@@ -284,6 +284,30 @@ def test_info_of_a_broken_adapter(
     assert "Traceback" not in done.stderr
 
 
+def test_info_of_a_record_with_odd_figures(
+    program: Program, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd"
+    shutil.copytree(tiny_adapter, odd)
+    values = json.loads((odd / "adapter_config.json").read_text())
+    (ours,) = (
+        value for value in values.values() if isinstance(value, dict) and "training" in value
+    )
+    deep: dict[str, object] = {"a": 1}
+    for _ in range(200):
+        deep = {"a": deep}
+    ours["training"] = {"loss": float("nan"), "time": float("inf"), "name": "\x9b\u202e", "x": deep}
+    (odd / "adapter_config.json").write_text(json.dumps(values))
+    done = program("info", odd, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "NaN" not in done.stdout
+    assert "Infinity" not in done.stdout
+    assert "\x9b" not in done.stdout
+    facts = json.loads(done.stdout)["adapter"]["training"]
+    assert (facts["loss"], facts["time"], facts["name"]) == (None, None, "\x9b\u202e")
+    assert program("info", odd).returncode == 0
+
+
 def test_info_describes_the_original_format(program: Program, tmp_path: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.config import MODES, ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     comparison = _measure(args)
     figures = comparison.to_mapping()
     if args.json:
-        print(json.dumps(figures, ensure_ascii=False, indent=2))
+        print_json(figures)
     else:
         print(visible(_table(figures)))
     if args.report is not None:

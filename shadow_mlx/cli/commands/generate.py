@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             "memory_bytes": answer.memory_bytes,
             "finish_reason": answer.finish_reason,
         }
-        print(json.dumps(figures, indent=2))
+        print_json(figures)
     else:
         _show(stream.finish())
         print(flush=True)
