@@ -74,13 +74,16 @@ def run(args: argparse.Namespace) -> int:
         check_writable(args.report)  # before a long measurement, not after it
     comparison = _measure(args)
     figures = comparison.to_mapping()
-    if args.json:
-        print_json(figures)
-    else:
-        print(visible(_table(figures)))
-    if args.report is not None:
-        write_report(args.report, figures)
-        print(f"report: {args.report}", file=sys.stderr)
+    try:  # neither a full disk nor a reader that left takes what the other would have got
+        if args.report is not None:
+            write_report(args.report, figures)
+            print(f"report: {visible(args.report)}", file=sys.stderr)
+    finally:
+        if args.json:
+            print_json(figures)
+        else:
+            print(visible(_table(figures)))
+        sys.stdout.flush()
     if comparison.stopped:
         raise Interrupted("stopped; what was measured by then stands above")
     return 0
