@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, open_regular, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
-from tui.bridge.data import data_files
+from tui.bridge.data import data_files, place_of
 from tui.bridge.records import EventReader, without_waiting
 from tui.curves import RunView
 from tui.words import means
@@ -187,7 +187,8 @@ def holds_adapter(folder: str) -> bool:
     """Whether a folder that somebody named holds an adapter, of either format."""
     from shadow_mlx import model_folder
 
-    return model_folder.holds_adapter(Path(folder).expanduser())
+    place = place_of(folder)
+    return place is not None and model_folder.holds_adapter(place)
 
 
 def weights_named(name: str) -> tuple[str | None, str | None]:
