@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.data.rendering import REASONING
-from shadow_mlx.data.strict_json import Finding, InvalidLineError, check_surrogates, read_json
+from shadow_mlx.data.strict_json import InvalidLineError, read_json
 from shadow_mlx.errors import InputError
 from shadow_mlx.files import write_text
 from shadow_mlx.generation.prompts import Message
@@ -64,16 +64,11 @@ def _first_value(path: Path) -> Any:
     line, end, _ = start.removeprefix(_BOM).lstrip().partition(b"\n")
     if len(start) > LONGEST and not end:
         raise InputError(f"{path}: expected a conversation as a line, found more than 16 MB")
-    findings: list[Finding] = []
     try:
-        value = read_json(line)
-        check_surrogates(value, findings)
+        return read_json(line)
     except InvalidLineError as error:
-        findings += error.findings
-    if findings:
-        found, expected = findings[0]
-        raise InputError(f"{path}: expected a conversation as {expected}, found {found}")
-    return value
+        found, expected = error.findings[0]
+        raise InputError(f"{path}: expected a conversation as {expected}, found {found}") from None
 
 
 def _message(path: Path, number: int, value: Any) -> Message:

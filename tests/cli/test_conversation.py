@@ -13,8 +13,11 @@ from shadow_mlx.cli.conversation import HELP, Conversation
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.data.chat_format import ChatFormat
 from shadow_mlx.errors import InputError, SurroundingsError
+from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel
+
+SILENT = Answer("", (), 1, 0, 1.0, 1.0, 1, "stop")
 
 
 class Talk:
@@ -184,7 +187,7 @@ def sent(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def reply(text: str, _: Any) -> Any:
         messages.append(text)
-        return type("Answer", (), {"finish_reason": "stop", "reasoning": ""})()
+        return SILENT
 
     monkeypatch.setattr(talk.session, "reply", reply)
     return messages
@@ -306,7 +309,7 @@ def test_control_characters_of_a_model_are_made_visible(
 ) -> None:
     def reply(text: str, on_part: Any) -> Any:
         on_part("words", "\x1b]0;owned\x07")
-        return type("Answer", (), {"finish_reason": "stop", "reasoning": ""})()
+        return SILENT
 
     monkeypatch.setattr(talk.session, "reply", reply)
     out, _ = talk("hello")
