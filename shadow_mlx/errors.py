@@ -76,3 +76,19 @@ class Interrupted(ShadowMLXError):  # noqa: N818 - not an error of anybody's mak
     """The user or the system asked to stop; the state is saved."""
 
     exit_code = 130
+
+
+# How MLX's allocators begin the RuntimeError that they raise when memory is exhausted.
+_ALLOCATORS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says, in Python's words or in MLX's, that memory is exhausted."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and str(error).startswith(_ALLOCATORS)
+    )
+
+
+def out_of_memory(error: BaseException) -> SurroundingsError:
+    """The same, as an error of the surroundings."""
+    return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")

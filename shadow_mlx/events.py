@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shadow_mlx.declared import build
+
 _PAUSE_POLL = 0.05
 """Seconds between two looks of a paused job at its token."""
 
@@ -144,11 +146,6 @@ _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (RunStarted, PhaseChanged, Trained, Validated, Sampled, Saved, Noted, RunEnded)
 }
-_FLOATS: dict[type[Event], dict[str, bool]] = {
-    kind: {one.name: one.type == "float" for one in dataclasses.fields(kind)}
-    for kind in _KINDS.values()
-}
-"""The fields of each kind, and whether they are floats, for which null means nan."""
 
 
 def to_json(event: Event) -> str:
@@ -161,21 +158,20 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str) -> Event | None:
-    """The event of one line, or ``None`` for a kind or a shape that this version does not know."""
-    raw: Any = json.loads(line)
-    kind = _KINDS.get(raw.pop("event", "")) if isinstance(raw, dict) else None
-    if kind is None:
-        return None
-    known = _FLOATS[kind]
-    values = {
-        name: math.nan if value is None and known[name] else value
-        for name, value in raw.items()
-        if name in known
-    }
+    """The event of one line, or ``None`` for what this version does not know as one.
+
+    A line may be torn by a crash, damaged, or of a version that wrote other events: an event has
+    the fields that it declares, each with a value of the declared type, or it is none.
+    """
     try:
-        return kind(**values)
-    except TypeError:  # a field of this version that the writer did not know
+        raw: Any = json.loads(line)
+        name = raw.get("event") if isinstance(raw, dict) else None
+        if not isinstance(name, str) or name not in _KINDS:
+            return None
+        event = build(_KINDS[name], raw)
+    except (ValueError, RecursionError):
         return None
+    return event if math.isfinite(event.time) else None
 
 
 def is_event(line: str) -> bool:
@@ -184,7 +180,8 @@ def is_event(line: str) -> bool:
         raw = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(raw, dict) and raw.get("event") in _KINDS
+    name = raw.get("event") if isinstance(raw, dict) else None
+    return isinstance(name, str) and name in _KINDS
 
 
 @dataclass

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-# C0 controls but tab and newline, DEL and C1, direction overrides, line separators, lone
-# surrogates (which could not even be encoded).
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+"""C0 controls but tab and newline, DEL and C1, direction overrides, line separators, and lone
+surrogates (which could not even be encoded)."""
 
 
 def visible(text: str) -> str:
@@ -21,7 +21,7 @@ def visible(text: str) -> str:
     Tabs and newlines stay. ``ESC`` becomes ``␛`` (and so on for the other C0 controls), what has
     no picture becomes an escape such as ``\\x9b`` or ``\\u202e``.
     """
-    return _UNSAFE.sub(_picture, text)
+    return UNSAFE.sub(_picture, text)
 
 
 def _picture(match: re.Match[str]) -> str:

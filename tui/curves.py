@@ -51,6 +51,7 @@ EMPTY = array("d")
 class RunView:
     """Everything known of a run at one moment. ``version`` grows with each event.
 
+    ``skipped`` counts lines of the record that were no events of this version, damaged ones mostly.
     ``samples`` holds the answered examples of each step that has some, in the order of the steps.
     """
 
@@ -65,6 +66,7 @@ class RunView:
     saved_step: int | None = None
     ended: RunEnded | None = None
     notes: tuple[Noted, ...] = ()
+    skipped: int = 0
     samples: tuple[tuple[Sampled, ...], ...] = ()
     last_time: float = 0.0
     train: Series = field(default_factory=lambda: Series("train", EMPTY, EMPTY))
@@ -89,7 +91,8 @@ class RunView:
 class _Points:
     """Points that are only ever appended, in arrays with room to spare.
 
-    An array that a series looks at cannot be resized, and need not be: it is replaced.
+    An array that a series looks at cannot be resized, and need not be: it is replaced. Steps ascend
+    even where a record is damaged: the point that does not fit between its neighbours is left out.
     """
 
     def __init__(self, name: str) -> None:
@@ -99,6 +102,10 @@ class _Points:
         self._values = self._steps[:]
 
     def add(self, step: float, value: float) -> None:
+        if self._length and step < self._steps[self._length - 1]:
+            if self._length > 1 and step < self._steps[self._length - 2]:
+                return  # of the three, this one stands out
+            self._forget(self._length - 1)
         if self._length == len(self._steps):
             self._steps, self._values = self._steps * 2, self._values * 2
         self._steps[self._length] = step
@@ -107,7 +114,10 @@ class _Points:
 
     def cut_after(self, step: int) -> None:
         """Forget what came after ``step``: a resumed run does it again."""
-        self._length = bisect_right(self._steps, step, 0, self._length)
+        self._forget(bisect_right(self._steps, step, 0, self._length))
+
+    def _forget(self, length: int) -> None:
+        self._length = length
         self._steps, self._values = self._steps[:], self._values[:]  # a series may look at them
 
     def frozen(self) -> Series:
@@ -131,6 +141,7 @@ class RunFold:
         self._ended: RunEnded | None = None
         self._notes: list[Noted] = []
         self._samples: dict[int, tuple[Sampled, ...]] = {}
+        self._skipped = 0
         self._time = 0.0
         names = ("train", "shadow", "valid", "valid shadow", "tokens/s")
         self._points = {name: _Points(name) for name in names}
@@ -164,6 +175,11 @@ class RunFold:
             self._notes = [*self._notes[-KEPT_NOTES + 1 :], event]
         elif isinstance(event, RunEnded):
             self._ended = event
+
+    def skip(self) -> None:
+        """Count a line that is no event."""
+        self._version += 1
+        self._skipped += 1
 
     def _sample(self, event: Sampled) -> None:
         others = (s for s in self._samples.get(event.step, ()) if s.example != event.example)
@@ -199,6 +215,7 @@ class RunFold:
             saved_step=self._saved,
             ended=self._ended,
             notes=tuple(self._notes),
+            skipped=self._skipped,
             samples=tuple(self._samples.values()),
             last_time=self._time,
             train=self._points["train"].frozen(),

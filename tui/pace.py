@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui import bridge
+from tui.bridge.data import place_of
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -71,4 +72,5 @@ def checks_of(config: TrainConfig, steps: int) -> int:
 
 
 def _same(one: str, other: str) -> bool:
-    return one == other or Path(one).expanduser().absolute() == Path(other).expanduser().absolute()
+    place = place_of(one)
+    return one == other or (place is not None and place == place_of(other))

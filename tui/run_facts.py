@@ -49,6 +49,8 @@ def figures(view: RunView, *, running: bool, wide: bool) -> Text:
 def notes(view: RunView, differences: Mapping[str, Sequence[Difference]]) -> Text:
     """What the run remarked, and how its settings differ from those of other runs."""
     lines = [f"{'!' if note.level == 'warning' else '·'} {note.message}" for note in view.notes]
+    if view.skipped:
+        lines.append(f"! lines of the run's record that are no events: {view.skipped:,}, left out")
     for other, found in differences.items():
         parts = ", ".join(f"{name}: {mine} | {theirs}" for name, mine, theirs in found)
         lines.append(f"{other}: {parts or 'the same settings'}")

@@ -6,12 +6,21 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx.declared import COUNTED
 from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.files import write_json
+from tui.bridge.records import without_waiting
+
+LARGEST = 1 << 22
+"""Bytes of the file that are read; a larger one is damaged."""
+
+WIDEST = 10_000
+"""Cells of a pane."""
 
 KEPT = 20
 """How many recent files, folders and models are remembered."""
@@ -69,24 +78,79 @@ def state_file() -> Path:
 def load_state() -> UiState:
     """The remembered state; what is missing, damaged or unknown becomes the default."""
     try:
-        raw = json.loads(state_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with open(state_file(), "rb", opener=without_waiting) as file:
+            raw = json.loads(file.read(LARGEST))
+    except (OSError, ValueError, RecursionError):
         return UiState()
     return from_mapping(raw) if isinstance(raw, dict) else UiState()
 
 
 def from_mapping(raw: dict[str, Any]) -> UiState:
-    """A state from what a file holds, field by field."""
+    """A state from what a file holds, field by field, and in a field item by item."""
     defaults = UiState()
     values: dict[str, Any] = {}
     for one in dataclasses.fields(UiState):
         value, default = raw.get(one.name), getattr(defaults, one.name)
         if isinstance(default, tuple):
-            if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            if isinstance(value, list) and all(map(_is_text, value)):
                 values[one.name] = tuple(value[:KEPT])
-        elif isinstance(value, type(default)):
+        elif isinstance(default, dict):
+            if isinstance(value, dict):
+                fits = _ITEMS.get(one.name, _is_plain)
+                values[one.name] = {
+                    key: item for key, item in value.items() if _is_text(key) and fits(key, item)
+                }
+        elif _is_text(value):
             values[one.name] = value
     return UiState(**values)
+
+
+def _is_text(value: object) -> bool:
+    """Text that can be shown and be part of a path."""
+    return isinstance(value, str) and "\0" not in value and _encodes(value)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def _is_plain(_: str, value: object) -> bool:
+    return _is_text(value) or (isinstance(value, int | float) and abs(value) < COUNTED)
+
+
+def _is_look(name: str, value: Any) -> bool:
+    if name == "log":
+        return isinstance(value, bool)
+    return name == "smoothing" and type(value) in (int, float) and 0 <= value < 1
+
+
+def _is_sampling(name: str, value: object) -> bool:
+    if not _is_plain(name, value):
+        return False
+    from shadow_mlx.config import SamplingConfig
+    from shadow_mlx.errors import ConfigError
+
+    try:
+        SamplingConfig.from_mapping({name: value})
+    except ConfigError:
+        return False
+    return True
+
+
+_ITEMS: dict[str, Callable[[str, Any], bool]] = {
+    "sampling": _is_sampling,
+    "chart": _is_look,
+    "panes": lambda _, value: type(value) is int and 0 < value < WIDEST,
+    "keys": lambda _, value: _is_text(value),
+    "columns": lambda _, value: (
+        isinstance(value, dict) and all(_is_text(text) for pair in value.items() for text in pair)
+    ),
+}
+"""What an item of a field may be, where not any text or number will do."""
 
 
 def save_state(state: UiState) -> str | None:

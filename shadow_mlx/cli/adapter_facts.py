@@ -11,6 +11,7 @@ from typing import Any
 from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original, read_original_record
 from shadow_mlx.checkpoints.record import PEFT_FILES, AdapterRecord, read_record
 from shadow_mlx.checkpoints.whole import whole_adapter
+from shadow_mlx.cli.json_output import finite
 from shadow_mlx.config import MODES
 
 _BLOCK = re.compile(r"\.(\d+)\.shadow_(?:down|up|update)")
@@ -78,5 +79,5 @@ def _facts(
         "shadow": config.shadow,
         "parameters": {"total": sum(parameters.values()), **parameters},
         "opens in PEFT": in_peft,
-        "training": record.training,
+        "training": finite(record.training),
     }

@@ -5,13 +5,16 @@ Answers go to stdout; which weights answer, figures, help and errors go to stder
 
 from __future__ import annotations
 
+import difflib
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from shadow_mlx.cli.models import cost, describe
+from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
-from shadow_mlx.errors import InputError, ShadowMLXError
+from shadow_mlx.errors import InputError, ShadowMLXError, is_out_of_memory, out_of_memory
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.session import ChatSession, OnPart
@@ -30,7 +33,14 @@ HELP = """\
 /load FILE        go on with a conversation from a file
 /help             this list
 /exit             leave (Ctrl-D does too)
+//TEXT            send /TEXT, even where it is the name of a command
+A line that begins with / and no command (/think, /home/me/data.csv) is a message like any other.
 Ctrl-C stops an answer and keeps what there is of it."""
+
+LEAVING = ("/exit", "/quit")
+WITH_TEXT = ("/compare", "/system", "/save", "/load", "/help")
+NAMED = 60
+"""Characters of a line's first word that a note repeats."""
 
 
 class Conversation:
@@ -46,66 +56,53 @@ class Conversation:
         self._session = session
         self._backbone = backbone
         self._adapter = adapter
-        self._thought = ""  # of the last answer
         self._own_files: set[Path] = set()  # written here, so /save may replace them
         self._commands: dict[str, Callable[[str], None]] = {
-            "attached": lambda _: self._switch("attached"),
-            "detached": lambda _: self._switch("detached"),
-            "base": lambda _: self._switch("base"),
-            "compare": self._compare,
-            "system": self._system,
-            "reset": self._reset,
-            "save": self._save,
-            "load": self._load,
-            "thoughts": self._thoughts,
-            "help": lambda _: _note(HELP),
+            "/attached": lambda _: self._switch("attached"),
+            "/detached": lambda _: self._switch("detached"),
+            "/base": lambda _: self._switch("base"),
+            "/compare": self._compare,
+            "/system": self._system,
+            "/reset": self._reset,
+            "/save": self._save,
+            "/load": self._load,
+            "/thoughts": self._thoughts,
+            "/help": lambda _: _note(HELP),
         }
 
     def run(self) -> int:
         """Talk until the input ends or ``/exit``; returns the exit code."""
         self._say_who()
         _note("/help lists the commands")
-        for line in self._lines():
+        for line in lines(lambda: f"{self._session.mode}> ", _note):
             text = line.strip()
-            if text in ("/exit", "/quit"):
+            if text in LEAVING:
                 break
             try:
-                if text.startswith("/"):
-                    self._obey(text)
-                elif text:
-                    self._answer(text)
+                if text:
+                    self._take(text)
             except ShadowMLXError as error:  # a mistake in one line does not end the conversation
                 _note(str(error))
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                _note(f"{out_of_memory(error)}; the conversation is as it was before that line")
         return 0
 
-    def _lines(self) -> Iterator[str]:
-        interactive = sys.stdin.isatty()
-        if interactive:
-            import readline  # noqa: F401 - editing and history of input()
-        while True:
-            try:
-                if interactive:
-                    yield input(f"{self._session.mode}> ")
-                elif line := sys.stdin.readline():
-                    yield line
-                else:
-                    return
-            except EOFError:
-                print()
-                return
-            except UnicodeDecodeError:
-                _note("that line is not UTF-8 text")
-            except KeyboardInterrupt:
-                if not interactive:
-                    raise
-                print()
-                _note("Ctrl-D or /exit leaves")
-
-    def _obey(self, text: str) -> None:
-        name, _, rest = text[1:].partition(" ")
-        if name not in self._commands:
-            raise InputError(f"unknown command /{name}; /help lists them")
-        self._commands[name](rest.strip())
+    def _take(self, text: str) -> None:
+        """Obey a command; send everything else to the model."""
+        name, *rest = text.split(None, 1)
+        if not text.startswith("/"):
+            self._answer(text)
+        elif text.startswith("//"):
+            self._answer(text[1:])
+        elif name not in (*self._commands, *LEAVING):
+            _note(_no_command(name, [*self._commands, *LEAVING]))
+            self._answer(text)
+        elif rest and name not in WITH_TEXT:  # neither forget what was said nor this line
+            raise InputError(f"{name} stands alone; begin the line with // to send it as a message")
+        else:
+            self._commands[name]("".join(rest))
 
     def _answer(self, text: str) -> None:
         answer = self._session.reply(text, self._shown())
@@ -158,14 +155,16 @@ class Conversation:
 
     def _reset(self, _: str) -> None:
         self._session.reset()
+        self._thought = ""
         _note("the conversation is forgotten")
 
     def _save(self, name: str) -> None:
         path = _path(name, "/save")
-        if path.exists() and path not in self._own_files:
+        if path.is_dir():
+            raise InputError(f"{path}: a folder; give the name of a file in it")
+        if os.path.lexists(path) and path not in self._own_files:
             raise InputError(f"{path} exists already; choose another name")
         save_transcript(path, self._session.messages)
-        self._thought = ""  # of the last answer
         self._own_files.add(path)
         _note(f"{path}: {len(self._session.messages)} messages saved")
 
@@ -178,10 +177,38 @@ class Conversation:
         _note(describe(self._backbone, self._adapter, self._session.mode))
 
 
+def _no_command(name: str, commands: list[str]) -> str:
+    """What to say of a line that begins like a command and is none."""
+    name = name if len(name) <= NAMED else name[:NAMED] + "…"
+    close = difflib.get_close_matches(name, commands, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"{name} is no command{hint}: sent as a message; /help lists the commands"
+
+
 def _path(name: str, command: str) -> Path:
+    """The file that a person named.
+
+    Raises:
+        InputError: No file can have that name here.
+    """
     if not name:
         raise InputError(f"{command} needs a file's name")
-    return Path(name).expanduser()
+    if "\0" in name:
+        raise InputError(f"{command}: no file's name holds a NUL character")
+    try:
+        path = Path(name).expanduser()
+        path.lstat()
+    except RuntimeError:
+        raise InputError(
+            f"{name}: there is no user with that name; ./{name} is a file in this folder"
+        ) from None
+    except UnicodeEncodeError:
+        raise InputError(f"{name}: this locale has no file names with such characters") from None
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    return path
 
 
 def _note(text: str) -> None:

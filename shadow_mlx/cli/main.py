@@ -13,7 +13,13 @@ import sys
 from collections.abc import Sequence
 
 from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams
-from shadow_mlx.errors import InputError, ShadowMLXError, SurroundingsError
+from shadow_mlx.errors import (
+    InputError,
+    ShadowMLXError,
+    SurroundingsError,
+    is_out_of_memory,
+    out_of_memory,
+)
 from shadow_mlx.terminal import visible
 
 # name → summary. The module ``shadow_mlx.cli.commands.<name>`` is imported only when chosen; it
@@ -38,8 +44,6 @@ ELSEWHERE = {
 }
 
 DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
-# How MLX's allocators begin the RuntimeError that they raise when memory is exhausted.
-MEMORY_PROBLEMS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,16 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except ShadowMLXError as error:
         return _fail(error)
-    except MemoryError as error:
-        return _fail(_out_of_memory(error))
     except OSError as error:
         if error.errno not in DISK_PROBLEMS:
             raise
         return _fail(SurroundingsError(f"{error.filename or 'disk'}: {error.strerror}"))
-    except RuntimeError as error:
-        if not str(error).startswith(MEMORY_PROBLEMS):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
-        return _fail(_out_of_memory(error))
+        return _fail(out_of_memory(error))
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -129,10 +131,6 @@ def _overview() -> str:
             "shadow-mlx <command> --help says more; shadow-mlx --version.",
         ]
     )
-
-
-def _out_of_memory(error: BaseException) -> SurroundingsError:
-    return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")
 
 
 def _fail(error: ShadowMLXError) -> int:

@@ -125,15 +125,6 @@ def describe(backbone: str, adapter: str | None, mode: Mode) -> str:
     return visible(f"attached: {backbone} with the shadow of {adapter}")
 
 
-def utf8(text: str, what: str) -> str:
-    """``text``, once it is known to be valid Unicode (an argument may hold any bytes)."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{what}: not valid UTF-8 text") from None
-    return text
-
-
 def cost(answer: Answer) -> str:
     """One answer's cost, in a line for stderr."""
     return (

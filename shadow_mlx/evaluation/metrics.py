@@ -10,6 +10,9 @@ from typing import Any
 
 Field = tuple[str, str]
 
+DEEPEST = 100
+"""Levels of a JSON answer; one with more is no answer that anybody expects."""
+
 
 def exact_match(answer: str, expected: str) -> bool:
     """Whether both are the same text, white space at the ends aside."""
@@ -19,26 +22,36 @@ def exact_match(answer: str, expected: str) -> bool:
 def json_fields(text: str) -> Counter[Field] | None:
     """The leaves of a JSON object or array as ``(path, value)``, or ``None`` for other text.
 
-    Items of an array share one path, so their order does not matter.
+    Items of an array share one path, so their order does not matter. A model that repeats itself
+    may open thousands of brackets: that is no JSON either.
     """
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, (dict, list)):
         return None
-    return Counter(_leaves(value, ""))
+    try:
+        return Counter(_leaves(value, "", DEEPEST))
+    except _TooDeepError:
+        return None
 
 
-def _leaves(value: Any, path: str) -> Iterator[Field]:
+class _TooDeepError(Exception):
+    pass
+
+
+def _leaves(value: Any, path: str, levels: int) -> Iterator[Field]:
+    if not levels:
+        raise _TooDeepError
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}")
+            yield from _leaves(item, f"{path}.{key}", levels - 1)
         if not value:
             yield path, "{}"
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, f"{path}[]")
+            yield from _leaves(item, f"{path}[]", levels - 1)
         if not value:
             yield path, "[]"
     else:

@@ -5,46 +5,82 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from shadow_mlx.data.rendering import REASONING
+from shadow_mlx.data.strict_json import InvalidLineError, read_json
 from shadow_mlx.errors import InputError
 from shadow_mlx.files import write_text
 from shadow_mlx.generation.prompts import Message
 
 ROLES = ("system", "user", "assistant")
 
+LONGEST = 1 << 24
+"""Bytes of a conversation's line: no model reads as many."""
+
+_BOM = b"\xef\xbb\xbf"
+
 
 def save_transcript(path: Path, messages: Sequence[Message]) -> None:
     """Write ``messages`` as one JSON line, atomically.
 
     Raises:
+        InputError: No file can have that name.
         SurroundingsError: The disk refuses.
     """
-    write_text(path, json.dumps({"messages": list(messages)}, ensure_ascii=False) + "\n")
+    try:
+        write_text(path, json.dumps({"messages": list(messages)}, ensure_ascii=False) + "\n")
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be written: {error}") from None
 
 
 def load_transcript(path: Path) -> list[Message]:
     """Read what :func:`save_transcript` wrote, or the first conversation of a chat data file.
 
+    Answers keep the reasoning that stands beside them (``reasoning_content``). A conversation with
+    tool messages or tool calls is refused: a chat has no tools to go on with.
+
     Raises:
         InputError: The file is missing, or its first line is not a conversation.
     """
+    value = _first_value(path)
+    messages = value.get("messages") if isinstance(value, dict) else None
+    if not isinstance(messages, list):
+        raise InputError(f'{path}: expected a line {{"messages": [...]}} of JSON')
+    return [_message(path, number, message) for number, message in enumerate(messages, 1)]
+
+
+def _first_value(path: Path) -> Any:
+    """The JSON of the first line that is not blank."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            messages = json.loads(file.readline())["messages"]
+        if path.exists() and not path.is_file():  # a pipe would let us wait
+            raise InputError(f"{path}: cannot be read: not a file")
+        with path.open("rb") as file:
+            start = file.read(LONGEST + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f'{path}: expected a line {{"messages": [...]}} of JSON') from None
-    if not isinstance(messages, list) or not all(map(_is_message, messages)):
-        raise InputError(
-            f"{path}: expected messages of role {', '.join(ROLES)}, each with text as content"
-        )
-    return [{"role": m["role"], "content": m["content"]} for m in messages]
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # no file can have that name
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    line, end, _ = start.removeprefix(_BOM).lstrip().partition(b"\n")
+    if len(start) > LONGEST and not end:
+        raise InputError(f"{path}: expected a conversation as a line, found more than 16 MB")
+    try:
+        return read_json(line)
+    except InvalidLineError as error:
+        found, expected = error.findings[0]
+        raise InputError(f"{path}: expected a conversation as {expected}, found {found}") from None
 
 
-def _is_message(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.get("role") in ROLES
-        and isinstance(value.get("content"), str)
-    )
+def _message(path: Path, number: int, value: Any) -> Message:
+    where = f"{path}: message {number}"
+    if not isinstance(value, dict) or not isinstance(value.get("content"), str):
+        raise InputError(f"{where}: expected a role and a content that is text")
+    if value.get("role") not in ROLES:
+        raise InputError(f"{where}: expected one of the roles {', '.join(ROLES)}")
+    if value.get("tool_calls"):
+        raise InputError(f"{where}: expected text; a chat cannot go on with tool calls")
+    reasoning = value.get(REASONING)
+    if reasoning is not None and not isinstance(reasoning, str):
+        raise InputError(f"{where}: expected a {REASONING} that is text")
+    thought = {REASONING: reasoning} if reasoning else {}
+    return {"role": value["role"], "content": value["content"], **thought}

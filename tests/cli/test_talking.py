@@ -122,6 +122,18 @@ def test_mistakes_get_one_message_and_exit_2(program: Program, args: list[str], 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", ""])
+def test_no_locale_lets_bytes_through_that_are_no_text(locale: str, tiny_backbone: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "shadow_mlx", "generate", "--base", "--model", str(tiny_backbone),
+         "-p", "-"],
+        input=b"Bring \xff cup.\n", capture_output=True,
+        env={**os.environ, "LC_ALL": locale, "LANG": locale},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"stdin is not UTF-8 text (the byte 0xff at position 7)" in done.stderr
+
+
 def test_bytes_that_are_no_text_are_refused(program: Program) -> None:
     argument = os.fsdecode(b"\xff\xfe")  # as Python hands over what is not UTF-8
     for prompt, stdin in ((argument, b""), ("-", b"\xff\xfe")):
@@ -270,6 +282,29 @@ def test_info_of_a_broken_adapter(
     assert done.returncode == 2, done.stderr
     assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_info_of_a_record_with_odd_figures(
+    program: Program, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd"
+    shutil.copytree(tiny_adapter, odd)
+    values = json.loads((odd / "adapter_config.json").read_text())
+    (ours,) = (
+        value for value in values.values() if isinstance(value, dict) and "training" in value
+    )
+    deep: dict[str, object] = {"a": 1}
+    for _ in range(60):
+        deep = {"a": deep}
+    ours["training"] = {"name": "\x9b\u202e", "x": deep}
+    (odd / "adapter_config.json").write_text(json.dumps(values))
+    done = program("info", odd, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "\x9b" not in done.stdout
+    facts = json.loads(done.stdout)["adapter"]["training"]
+    assert facts["name"] == "\x9b\u202e"
+    assert "…" in done.stdout
+    assert program("info", odd).returncode == 0
 
 
 def test_info_describes_the_original_format(program: Program, tmp_path: Path) -> None:

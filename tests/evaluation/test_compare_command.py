@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.cli.main import main
+from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.evaluation import compare as engine
 from shadow_mlx.evaluation.answering import Speed
 
@@ -64,6 +67,47 @@ def test_the_report_is_written_beside_the_table(
     assert "1 question" in shown.out
     assert f"report: {report}" in shown.err
     assert "FIXED" in report.read_text(encoding="utf-8")
+
+
+class Gone(io.StringIO):
+    """A stdout whose reader went away."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+@pytest.mark.parametrize("flags", [["--json"], []])
+def test_the_report_is_there_when_nobody_reads_stdout(
+    adapter: Path, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    report = tmp_path / "report.html"
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--limit", "1"]
+    monkeypatch.setattr("sys.stdout", Gone())
+    args = [*command, "--modes", "base", "--max-tokens", "2", "--report", str(report), *flags]
+    assert main(args) == 141
+    assert "</html>" in report.read_text(encoding="utf-8")
+
+
+def test_the_figures_are_printed_when_the_report_cannot_be_written(
+    adapter: Path,
+    chats: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: Any) -> None:
+        raise SurroundingsError("the disk is full")
+
+    monkeypatch.setattr("shadow_mlx.evaluation.report.write_report", full)
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--limit", "1"]
+    args = [*command, "--modes", "base", "--max-tokens", "2", "--json"]
+    assert main([*args, "--report", str(tmp_path / "report.html")]) == 3
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["results"][0]["mode"] == "base"
+    assert "the disk is full" in shown.err
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_measuring(

@@ -37,3 +37,14 @@ def test_f1_is_micro_averaged_over_json_answers_only() -> None:
 
 def test_without_json_there_is_no_f1() -> None:
     assert count_fields([("a", "b")]).f1 is None
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
+@pytest.mark.parametrize("times", [101, 900, 3000, 100_000])
+def test_an_endless_answer_is_no_json(opening: str, times: int) -> None:
+    closing = "".join({"[": "]", "{": "}"}[c] for c in reversed(opening) if c in "[{")
+    deep = opening * times + "1" + closing * times
+    assert json_fields(deep) is None
+    assert count_fields([(deep, '{"a": 1}')]) == FieldCounts(0, 0, 1)
+    assert count_fields([("{}", deep)]) == FieldCounts()
+    assert json_fields(opening * 20 + "1" + closing * 20) is not None

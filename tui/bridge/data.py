@@ -22,15 +22,24 @@ def bundled_data() -> Path:
     return bundled_model("sprout") / "data" / "robot-intents"
 
 
+def place_of(name: str) -> Path | None:
+    """The file or folder of that name, where there is one (never where the system refuses it)."""
+    try:
+        path = Path(name).expanduser().absolute()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, NUL, ~nobody
+        return None
+
+
 def data_files(data: str) -> list[Path]:
     """The local files that a name of data stands for; ``[]`` for what is not here."""
     from shadow_mlx.data.sources import locate
 
-    if not Path(data).expanduser().exists():
+    if place_of(data) is None:
         return []
     try:
         return list(locate(data))
-    except ShadowMLXError:
+    except (ShadowMLXError, OSError):
         return []
 
 
@@ -39,7 +48,7 @@ def records_in(data: str) -> tuple[int, int] | None:
     from shadow_mlx.data.lines import LineIndex
     from shadow_mlx.data.sources import locate
 
-    if not data or not Path(data).expanduser().exists():
+    if not data or place_of(data) is None:
         return None
     try:
         files = locate(data)
@@ -52,7 +61,7 @@ def training_bytes(config: TrainConfig) -> float:
     """Bytes of the lines that a run trains on; 0 for data that are not here."""
     from shadow_mlx.data.sources import locate
 
-    if not config.data or not Path(config.data).expanduser().exists():
+    if not config.data or place_of(config.data) is None:
         return 0.0
     try:
         files = locate(config.data)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from stat import S_ISREG
 
 from shadow_mlx.events import from_json
 from shadow_mlx.run_folder import RunFolder
@@ -20,6 +21,9 @@ BLOCK = 1 << 16
 """Bytes of events that are parsed in one go, in about two milliseconds: Python runs one thread at a
 time, so the screen waits that long."""
 
+LONGEST_LINE = 1 << 20
+"""Bytes of a line that may be an event."""
+
 PAUSE_SECONDS = 0.001
 """What a thread leaves to the screen after each block of a long record."""
 
@@ -32,32 +36,41 @@ class EventReader:
         self._offset = 0
         self._rest = b""
         self._inode = 0
+        self._torn = False  # in the middle of a line that is too long
         self.fold = RunFold()
 
     def read(self) -> bool:
         """Fold in the next block; returns whether there was anything new."""
         try:
-            with self._path.open("rb") as file:
+            with open(self._path, "rb", opener=without_waiting) as file:
                 stat = os.fstat(file.fileno())
+                if not S_ISREG(stat.st_mode):
+                    return False
                 if stat.st_ino != self._inode or stat.st_size < self._offset:  # a new run
                     self._inode, self._offset, self._rest = stat.st_ino, 0, b""
+                    self._torn = False
                     self.fold = RunFold()
                 file.seek(self._offset)
                 block = file.read(BLOCK)
         except OSError:  # not there yet, or removed while we look
             return False
         self._offset += len(block)
-        *lines, self._rest = (self._rest + block).split(b"\n")
+        *lines, rest = (self._rest + block).split(b"\n")
         for line in lines:
             self._take(line)
+        if len(rest) > LONGEST_LINE:  # no event: only its end is waited for
+            self._torn, rest = True, b""
+        self._rest = rest
         return bool(block)
 
     def _take(self, line: bytes) -> None:
-        try:
-            event = from_json(line.decode(errors="replace")) if line.strip() else None
-        except ValueError:  # a line that a crash tore
+        torn, self._torn = self._torn, False
+        if not torn and not line.strip():
             return
-        if event is not None:
+        event = None if torn else from_json(line.decode(errors="replace"))
+        if event is None:
+            self.fold.skip()
+        else:
             self.fold.add(event)
 
     def read_all(self) -> RunView:
@@ -65,6 +78,11 @@ class EventReader:
         while self.read():
             time.sleep(PAUSE_SECONDS)
         return self.fold.snapshot()
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """An opener for what should be a file: a pipe in its place does not let us wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 async def follow(folder: Path, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[RunView]:

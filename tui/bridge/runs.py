@@ -15,13 +15,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, open_regular, write_text
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
-from tui.bridge.data import data_files
-from tui.bridge.records import EventReader
+from tui.bridge.data import data_files, place_of
+from tui.bridge.records import EventReader, without_waiting
 from tui.curves import RunView
 from tui.words import means
 
@@ -33,6 +33,9 @@ SPARK = 16
 
 DEPTH = 3
 """How deep below the working folder runs are looked for."""
+
+LONGEST_NUMBER = 20
+LARGEST_PROCESS = 2**31 - 1
 
 TRAIN_COMMAND = [sys.executable, "-m", "shadow_mlx", "train"]
 
@@ -71,9 +74,8 @@ class Launched:
 def is_live(folder: Path) -> bool:
     """Whether a process writes this run now: the process exists and holds the folder's lock."""
     try:
-        with (RunFolder(folder).run / ".lock").open() as file:
-            process = int(file.read().strip() or 0)
-            if not _exists(process):
+        with open(_lock(folder), opener=without_waiting) as file:
+            if not _exists(_number(file)):
                 return False
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,9 +115,17 @@ def summarise(folder: Path, reader: EventReader | None = None) -> RunSummary:
 
 def find_runs(known: Iterable[str], below: Path) -> list[Path]:
     """Folders of runs: those known, and those below a folder; most recently changed first."""
-    found = {Path(name).resolve() for name in known}
+    found = {path for name in known if (path := _place(name)) is not None}
     found |= {path.resolve() for path in _search(below, DEPTH)}
     return sorted((p for p in found if _is_run(p)), key=last_change, reverse=True)
+
+
+def _place(name: str) -> Path | None:
+    """Where a remembered name leads; ``None`` for one that no folder has."""
+    try:
+        return Path(name).resolve()
+    except (OSError, ValueError, RuntimeError):  # NUL, halves of characters, links in a circle
+        return None
 
 
 def read_config(folder: Path, *, requested: bool = False) -> TrainConfig | None:
@@ -177,7 +187,8 @@ def holds_adapter(folder: str) -> bool:
     """Whether a folder that somebody named holds an adapter, of either format."""
     from shadow_mlx import model_folder
 
-    return model_folder.holds_adapter(Path(folder).expanduser())
+    place = place_of(folder)
+    return place is not None and model_folder.holds_adapter(place)
 
 
 def weights_named(name: str) -> tuple[str | None, str | None]:
@@ -261,7 +272,7 @@ def send(folder: Path, command: Command) -> bool:
         return False
     try:
         os.kill(process, SIGNALS[command])
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     return True
 
@@ -285,9 +296,21 @@ def _process_of(folder: Path) -> int | None:
     if not is_live(folder):
         return None
     try:
-        return int((RunFolder(folder).run / ".lock").read_text().strip())
+        with open(_lock(folder), opener=without_waiting) as file:
+            return _number(file) or None
     except (OSError, ValueError):  # it ended while we looked
         return None
+
+
+def _lock(folder: Path) -> Path:
+    return RunFolder(folder).run / ".lock"
+
+
+def _number(file: TextIO) -> int:
+    """The process that a lock names; 0 for what cannot be one, and for a lock that was left."""
+    text = file.read(LONGEST_NUMBER + 1).strip()
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    return number if number <= LARGEST_PROCESS else 0
 
 
 def _exists(process: int) -> bool:

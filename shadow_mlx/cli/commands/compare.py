@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.config import MODES, ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
@@ -74,13 +74,16 @@ def run(args: argparse.Namespace) -> int:
         check_writable(args.report)  # before a long measurement, not after it
     comparison = _measure(args)
     figures = comparison.to_mapping()
-    if args.json:
-        print(json.dumps(figures, ensure_ascii=False, indent=2))
-    else:
-        print(visible(_table(figures)))
-    if args.report is not None:
-        write_report(args.report, figures)
-        print(f"report: {args.report}", file=sys.stderr)
+    try:  # neither a full disk nor a reader that left takes what the other would have got
+        if args.report is not None:
+            write_report(args.report, figures)
+            print(f"report: {visible(args.report)}", file=sys.stderr)
+    finally:
+        if args.json:
+            print_json(figures)
+        else:
+            print(visible(_table(figures)))
+        sys.stdout.flush()
     if comparison.stopped:
         raise Interrupted("stopped; what was measured by then stands above")
     return 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.errors import InputError
@@ -91,7 +91,7 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
                 facts["tokens"]["notes"] += length_notes(dataset, config.max_seq_length, limit)
     if as_json:
         shared = [overlap._asdict() for overlap in common]
-        print(json.dumps({"model": model, "files": files, "overlaps": shared}, indent=2))
+        print_json({"model": model, "files": files, "overlaps": shared})
         return InputError.exit_code if problems else 0
     shown = [*map(as_text, files), *(f"note: {overlap}" for overlap in common)]
     print("\n\n".join(map(visible, shown)))

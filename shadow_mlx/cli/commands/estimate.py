@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.commands.train import run_options
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options
 from shadow_mlx.config import TrainConfig
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for note in report.notes:
         print(note, file=sys.stderr)
     if args.json:
-        print(json.dumps(_figures(report), indent=2))
+        print_json(_figures(report))
         return 0
     print(_table(report.estimate))
     print(report.verdict.sentence, flush=True)  # the advice takes longer

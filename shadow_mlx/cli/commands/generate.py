@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING
 
-from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model, utf8
+from shadow_mlx.cli.json_output import print_json
+from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model
 from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import SamplingConfig, TemplateConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate; the text goes to stdout, everything else to stderr."""
     sampling = build_options(SamplingConfig, args)
-    text = _stdin_text() if args.prompt == "-" else utf8(args.prompt, "--prompt")
+    text = whole_text("--prompt -: stdin") if args.prompt == "-" else utf8(args.prompt, "--prompt")
     if args.ignore_chat_template and args.system_prompt is not None:
         raise InputError("--system-prompt needs the chat template; leave one of the two out")
     loaded = load_model(args)
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             "memory_bytes": answer.memory_bytes,
             "finish_reason": answer.finish_reason,
         }
-        print(json.dumps(figures, indent=2))
+        print_json(figures)
     else:
         _show(stream.finish())
         print(flush=True)
@@ -97,10 +98,3 @@ def _show(parts: Pieces) -> None:
     for part, text in parts:
         where = sys.stdout if part == "words" else sys.stderr
         print(visible(text), end="", flush=True, file=where)
-
-
-def _stdin_text() -> str:
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError:
-        raise InputError("--prompt -: stdin is not UTF-8 text") from None

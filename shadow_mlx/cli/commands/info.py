@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.errors import InputError
 from shadow_mlx.model_folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.terminal import visible
@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what there is to know; stdout."""
     facts = gather(args.adapter)
-    print(json.dumps(facts, indent=2) if args.json else visible(_text(facts)))
+    if args.json:
+        print_json(facts)
+    else:
+        print(visible(_text(facts)))
     return 0
 
 

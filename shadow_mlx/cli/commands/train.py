@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, read_yaml
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import Interrupted
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise Interrupted("interrupted before the first step; nothing was changed") from None
     if _first_process():
         if args.json:
-            print(json.dumps(_figures(summary), indent=2))
+            print_json(_figures(summary))
         _say_how_it_ended(summary)
     if summary.reason == "stopped":
         raise Interrupted(_how_to_resume(summary))

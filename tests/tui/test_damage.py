@@ -1,0 +1,248 @@
+"""Damaged records: whatever a line or a file of a run holds, each screen has something to show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shadow_mlx.declared import UnfitError, build
+from shadow_mlx.events import Event, Noted, RunEnded, Trained, from_json, to_json
+from shadow_mlx.run_folder import RunFolder
+from tests.tui.fake_run import started, story, trained, write_story
+from tui import bridge
+from tui.alerts import alerts
+from tui.curves import RunView
+from tui.pace import pace_of
+from tui.plot import Curve, Look, draw
+from tui.run_facts import figures, notes
+from tui.state import from_mapping, load_state, state_file
+from tui.words import ago, headline, sparkline, summary
+
+STORY = [*story(100), Noted(1.0, "info", "a remark")]
+KINDS = {type(event).__name__: at for at, event in enumerate(STORY)}  # the last one of each kind
+
+VALUES: list[Any] = [
+    None, True, False, "", "text", "\ud800", "\x00\x1b[2J", [], [1], {}, {"a": [1]}, [[[[]]]],
+    -1, 0, 3.5, -0.0, 10**15, 10**30, 10**400, -(10**400), 1e39, 1e308, -1e308,
+    float("nan"), float("inf"), float("-inf"),
+]  # fmt: skip
+WHOLE: list[bytes] = [
+    b"null", b"[]", b"3", b'"text"', b"NaN", b"{}", b"{", b"}", b"\x00" * 90, b"\xff\xfe\xed\xa0",
+    bytes(range(11, 256)), b"[" * 100_000, b'{"a":' * 100_000, b'{"event": "Nonsense"}',
+    b'{"event": ["Trained"]}', b'{"event": {}}', b'{"event": null}', b'{"event": "Trained"}',
+    b'{"event": "Event", "time": 1}', b"9" * 10_000, b"x" * 10_000_000, b"<<<<<<< HEAD",
+    b'{"event": "Noted", "time": 1, "level": "info", "message": "' + b"y" * 2_000_000 + b'"}',
+]  # fmt: skip
+
+
+def dumped(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def damages(kind: str) -> Iterator[bytes]:
+    """The line of an event: each field given each value, or left out."""
+    fields = json.loads(to_json(STORY[KINDS[kind]]))
+    for name in fields:
+        yield dumped({key: value for key, value in fields.items() if key != name})
+        for value in VALUES:
+            yield dumped({**fields, name: value})
+
+
+def shown(folder: Path) -> RunView:
+    """Everything that a list and a page show of a run."""
+    run = bridge.summarise(folder)
+    view = bridge.EventReader(folder).read_all()
+    assert ago(time.time() - run.changed) or run.changed
+    sparkline(run.losses, bridge.SPARK)
+    for running in (True, False):
+        str(figures(view, running=running, wide=running))
+        headline(view, run.status, folder, 100).plain.encode()
+        alerts(view, live=running, now=time.time(), memory_bytes=10**9, free_disk_bytes=-1)
+    summary(view, run.status)
+    notes(view, {}).plain.encode()
+    series = (view.train, view.shadow, view.valid, view.valid_shadow, view.speed)
+    for one in series:
+        assert list(one.steps) == sorted(one.steps)
+    curves = [(one.name, np.asarray(one.steps), np.asarray(one.values)) for one in series]
+    drawn = [Curve(*one) for one in curves if len(one[1])]
+    for look in (Look(), Look(log=True, smoothing=0.9), Look(window=(0.0, 50.0))):
+        draw(drawn, 40, 10, look)
+    return view
+
+
+def written(folder: Path, lines: list[bytes]) -> Path:
+    write_story(folder, [])
+    RunFolder(folder).events.write_bytes(b"".join(line + b"\n" for line in lines))
+    return folder
+
+
+GOOD = [to_json(event).encode() for event in STORY]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_damage_of_each_field_ends_nothing(kind: str, tmp_path: Path) -> None:
+    found = [(line, from_json(line.decode())) for line in damages(kind)]
+    refused = [line for line, event in found if event is None]
+    assert len(found) > 70
+    assert len(refused) > len(found) / 3
+    view = shown(written(tmp_path / "refused", [*GOOD[:5], *refused, *GOOD[5:]]))
+    assert view.skipped == len(refused)
+    whole = shown(written(tmp_path / "whole", GOOD))
+    assert view.trained == whole.trained
+    assert list(view.train.values) == list(whole.train.values)
+    taken = [line for line, event in found if event is not None]
+    place = KINDS[kind]
+    for number, line in enumerate(taken):  # a value of the right type, however odd
+        shown(written(tmp_path / f"taken-{number}", [*GOOD[:place], line, *GOOD[place:]]))
+    shown(written(tmp_path / "all", taken))
+
+
+def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
+    whole = shown(written(tmp_path / "whole", GOOD))
+    for number, line in enumerate(WHOLE):
+        count = 1 + line.count(b"\n")
+        view = shown(written(tmp_path / str(number), [*GOOD[:7], line, *GOOD[7:]]))
+        assert 0 < view.skipped <= count, line[:40]
+        assert view.trained == whole.trained
+        assert view.ended == whole.ended
+        assert list(view.train.values) == list(whole.train.values)
+        assert "no events: " in notes(view, {}).plain
+
+
+def test_a_record_of_nothing_but_damage(tmp_path: Path) -> None:
+    for number, line in enumerate(WHOLE):
+        view = shown(written(tmp_path / str(number), [line]))
+        assert view.started is None
+    shown(written(tmp_path / "all", WHOLE))
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_bytes_changed_at_random(tmp_path: Path, data: st.DataObject) -> None:
+    raw = bytearray(b"\n".join(GOOD) + b"\n")
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, len(raw)))
+        raw[place : place + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=20))
+    folder = written(tmp_path / "run", [])
+    RunFolder(folder).events.write_bytes(raw)
+    shown(folder)
+
+
+def test_a_step_that_stands_out_leaves_the_curve_as_it_was(tmp_path: Path) -> None:
+    whole = shown(written(tmp_path / "whole", GOOD))
+    for step in (1, 2**50):
+        odd = to_json(dataclasses.replace(trained(40, 100), step=step)).encode()
+        view = shown(written(tmp_path / str(step), [*GOOD[:9], odd, *GOOD[9:]]))
+        assert list(view.train.steps) == list(whole.train.steps)
+
+
+def test_an_event_is_built_of_the_declared_types_only() -> None:
+    event = trained(10)
+    assert build(Trained, dataclasses.asdict(event)) == event
+    ended = RunEnded(0.0, "done", 3, None, None, 1.0)
+    assert from_json(to_json(ended)) == ended
+    assert from_json(to_json(started(5))) == started(5)
+    with pytest.raises(UnfitError, match="missing"):
+        build(Noted, {"time": 1.0, "level": "info"})
+    newer = {**json.loads(to_json(event)), "new_in_the_next_version": [1]}
+    assert from_json(json.dumps(newer)) == event
+    unknown: Event | None = from_json(json.dumps({"event": "NewInTheNextVersion", "time": 1}))
+    assert unknown is None
+
+
+LOCKS: list[bytes] = [
+    b"", b"\n", b"0", b"-1", b"1e3", b"9" * 19, b"9" * 21, b"9" * 5000, b"4294967296",
+    b"\xff\xfe", b"\x00" * 64, "٣".encode(), b"1_0", b"pid: 7", b"x" * 10**6, b"+5", b"7 8",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", LOCKS)
+def test_a_lock_that_names_no_process_is_no_life(tmp_path: Path, content: bytes) -> None:
+    folder = written(tmp_path / "run", GOOD[:6])
+    (RunFolder(folder).run / ".lock").write_bytes(content)
+    assert not bridge.is_live(folder)
+    assert not bridge.send(folder, "stop")
+    assert bridge.summarise(folder).status == "interrupted"
+
+
+def test_what_is_no_file_is_not_waited_for(own_place: Path) -> None:
+    folder = written(own_place / "run", [])
+    run = RunFolder(folder)
+    run.events.unlink()
+    for path in (run.events, run.run / ".lock", state_file()):
+        os.mkfifo(path)
+    assert bridge.find_runs((), own_place) == [folder.resolve()]
+    assert bridge.summarise(folder).status == "empty"
+    assert not bridge.send(folder, "stop")
+    assert load_state() == from_mapping({})
+
+
+def odd_states() -> Iterator[dict[str, Any]]:
+    fields = [field.name for field in dataclasses.fields(from_mapping({}))]
+    odd: list[Any] = [*VALUES, ["a\0b"], ["\ud800"], "a\0b", [None], "~nobody/x"]
+    for name in fields:
+        for value in odd:
+            yield {name: value}
+            yield {name: {"log": value, "smoothing": value, "max_tokens": value, "run": value}}
+            yield {name: [value]}
+
+
+def test_a_damaged_state_gives_what_it_can(own_place: Path) -> None:
+    for raw in odd_states():
+        state_file().write_text(json.dumps(raw))
+        state = load_state()
+        json.dumps(dataclasses.asdict(state), allow_nan=False, ensure_ascii=False).encode()
+        bridge.find_runs(state.runs, own_place)
+        Look(**state.chart)
+        assert isinstance(state.chart.get("log", False), bool)
+        assert 0 <= state.chart.get("smoothing", 0.0) < 1
+        assert int(state.sampling.get("max_tokens", 1)) > 0
+        assert all(type(size) is int for size in state.panes.values())
+        assert all(isinstance(key, str) for key in state.keys.values())
+        assert isinstance(state.columns_of("run"), dict)
+        assert isinstance(state.theme + state.system_prompt + state.compare_limit, str)
+
+
+@pytest.mark.parametrize("raw", [*WHOLE, b"", b"\x80", b'{"runs": ' + b"[" * 100_000])
+def test_a_state_that_is_no_state_is_the_default(own_place: Path, raw: bytes) -> None:
+    state_file().write_bytes(raw)
+    assert load_state() == from_mapping({})
+
+
+CONFIGS: list[bytes] = [
+    b"", b"null", b"[]", b"- a", b"text", b"3", b"{", b"a: b: c", b"\xff\xfe", b"\x00", b"\t- x",
+    b"model: [1]", b"model: {a: 1}", b"model: 3", b"iters: many", b"iters: 1e400", b"iters: -1",
+    b"data: 5", b'data: "a\\0b"', b'data: "\\ud800"', b'model: "a\\0b"', b"data: ~no-such-user/x",
+    b"model: ~no-such-user/x", b"adapter_path: ~no-such-user/x",
+    b"learning_rate: .nan", b"unknown: 1", b"? [a]\n: b", b"!!python/object:os.system {}", b"a: *b",
+    b"data: " + b"n" * 5000, b"%YAML 9.9\n---\na: 1", b"batch_size: " + b"9" * 400,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", CONFIGS)
+def test_damaged_options_of_a_run_are_none_or_options(own_place: Path, content: bytes) -> None:
+    folder = written(own_place / "run", GOOD)
+    run = RunFolder(folder)
+    run.config.write_bytes(content)
+    run.requested.write_bytes(content)
+    assert bridge.find_runs((), own_place) == [folder.resolve()]
+    for requested in (False, True):
+        config = bridge.read_config(folder, requested=requested)
+        if config is not None and config.data:
+            bridge.training_bytes(config)
+    bridge.test_file(folder)
+    bridge.columns_of(str(folder), "some data")
+    pace_of("sprout", (), own_place)
+    shown(folder)
