@@ -382,7 +382,9 @@ class SamplingConfig(Options):
     repetition_penalty: float | None = option(
         None, group="sampling", minimum=0.0, exclusive_minimum=True, help="1.1 discourages loops"
     )
-    seed: int | None = option(None, group="sampling", minimum=0, help="seed of the sampling")
+    seed: int | None = option(
+        None, group="sampling", minimum=0, maximum=2**64 - 1, help="seed of the sampling"
+    )
     max_kv_size: int | None = option(
         None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
     )
