@@ -15,10 +15,10 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from shadow_mlx.errors import ConfigError
 from shadow_mlx.option_values import choices_of, from_text, misfit, nearest, plain_type
 from shadow_mlx.options import Options, flag_name, option_info
 from shadow_mlx.terminal import visible
+from shadow_mlx.yaml_file import read_yaml
 
 GROUP_TITLES = {
     "basic": "run",
@@ -107,35 +107,20 @@ def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> Some
     """
     path: Path | None = getattr(args, "config", None)
     # The file is checked by itself, so that what a flag replaces is not wrong unnoticed.
-    values = declared.checked(read_yaml(path), where=str(path)) if path is not None else {}
+    values = config_file_options(declared, path) if path is not None else {}
     for one in dataclasses.fields(declared):
         if hasattr(args, one.name):
             values[one.name] = getattr(args, one.name)
     return declared(**values)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping, dashes in its keys turned into underscores.
+def config_file_options(declared: type[Options], path: Path) -> dict[str, Any]:
+    """The options that the file given with ``-c`` names, each good by itself.
 
     Raises:
-        ConfigError: The file is missing, is not YAML, or is not a mapping.
+        ConfigError: The file cannot be read, or names what it should not.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"--config {path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config {path}: cannot be read as text: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path}: not valid YAML: {error}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise ConfigError(f"--config {path}: expected 'option: value' lines, found a {kind}")
-    return {str(key).replace("-", "_"): value for key, value in values.items()}
+    return declared.checked(read_yaml(path, flag="--config"), where=f"--config {path}")
 
 
 def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:

@@ -120,8 +120,8 @@ def find_runs(known: Iterable[str], below: Path) -> list[Path]:
 
 def read_config(folder: Path, *, requested: bool = False) -> TrainConfig | None:
     """The settings of a run (or those it was asked for), or ``None`` if they cannot be read."""
-    from shadow_mlx.cli.options import read_yaml
     from shadow_mlx.config import TrainConfig
+    from shadow_mlx.yaml_file import read_yaml
 
     run = RunFolder(folder)
     try:
