@@ -8,15 +8,21 @@ are all derived from such declarations (see :mod:`shadow_mlx.config` for them, a
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.option_values import from_text, hints_of, misfit, nearest, out_of_range, shown
+from shadow_mlx.paths import expanded
 
 _MOST_SHOWN = 20  # problems in one message
+
+
+Kind = Literal["", "path"]
+"""Of a text: ``path`` for one that names, or may name, a file or folder."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class OptionInfo:
     flag: str | None = None
     short: str | None = None
     metavar: str | None = None
+    kind: Kind = ""
 
 
 def option(
@@ -46,9 +53,12 @@ def option(
     flag: str | None = None,
     short: str | None = None,
     metavar: str | None = None,
+    kind: Kind = "",
 ) -> Any:
     """Declare one option as a dataclass field; see :class:`OptionInfo` for the arguments."""
-    info = OptionInfo(help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar)
+    info = OptionInfo(
+        help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar, kind
+    )
     if default is MISSING:
         return field(metadata={"option": info})
     return field(default=default, metadata={"option": info})
@@ -73,7 +83,12 @@ class Options:
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
         values = {f: getattr(self, f.name) for f in dataclasses.fields(self)}
-        misfits = {f: found for f in values if (found := misfit(values[f], hints[f.name]))}
+        misfits: dict[Field[Any], str] = {}
+        for f, given in values.items():
+            value, problem = _settled(f, hints, given)
+            object.__setattr__(self, f.name, value)
+            if problem:
+                misfits[f] = problem
         problems = [
             f"{flag_name(f)}: {problem}"
             for f, value in values.items()
@@ -126,7 +141,7 @@ class Options:
     def _fitting(cls, values: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
         """The values that have a name and a type of ours, and what is wrong with the others."""
         hints = hints_of(cls)
-        names = [f.name for f in dataclasses.fields(cls)]
+        names = {f.name: f for f in dataclasses.fields(cls)}
         problems: list[str] = []
         fitting: dict[str, Any] = {}
         seen: set[str] = set()
@@ -137,10 +152,10 @@ class Options:
                 hint = f" (did you mean {meant!r}?)" if meant else ""
                 problems.append(f"{where}: unknown option {shown(raw_key)}{hint}")
                 continue
-            value = from_text(raw_value, hints[key])
+            value, problem = _settled(names[key], hints, from_text(raw_value, hints[key]))
             if key in seen:
                 problems.append(f"{where}: {raw_key}: given twice")
-            elif problem := misfit(value, hints[key]):
+            elif problem:
                 problems.append(f"{where}: {raw_key}: {problem}")
             else:
                 fitting[key] = value
@@ -161,6 +176,13 @@ class Options:
             if declared.name not in ignoring
             and (mine := getattr(self, declared.name)) != (theirs := getattr(other, declared.name))
         ]
+
+
+def _settled(declared: Field[Any], hints: Mapping[str, Any], value: Any) -> tuple[Any, str | None]:
+    """The value that is kept, and in what it is not of the option's type."""
+    if option_info(declared).kind == "path" and isinstance(value, (str, os.PathLike)):
+        return expanded(value)
+    return value, misfit(value, hints[declared.name])
 
 
 def _out_of_range(declared: Field[Any], value: Any) -> str | None:

@@ -150,7 +150,7 @@ def test_numbers_of_thousands_of_digits_are_refused_by_their_option(path: Path) 
 )
 def test_what_is_written_is_read(path: Path, texts: list[str]) -> None:
     """As ``run/config.yaml`` is."""
-    names = ("project_name", "model", "report_to")
+    names = ("project_name", "text_feature", "report_to")
     config = TrainConfig(**dict(zip(names, texts, strict=False)))
     path.write_text(yaml.safe_dump(config.to_mapping(), allow_unicode=True), encoding="utf-8")
     assert TrainConfig.from_mapping(read_yaml(path)) == config

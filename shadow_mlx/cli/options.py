@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from shadow_mlx.option_values import choices_of, from_text, misfit, nearest, plain_type
 from shadow_mlx.options import Options, flag_name, option_info
+from shadow_mlx.paths import expanded
 from shadow_mlx.terminal import visible
 from shadow_mlx.yaml_file import read_yaml
 
@@ -91,10 +92,22 @@ def add_options(
         _add_flag(groups[name], one, hints[one.name])
 
 
+def path_text(text: str) -> str:
+    """The ``type`` of a flag that names a file or folder, where no option declares it."""
+    path, problem = expanded(text)
+    if problem:
+        raise argparse.ArgumentTypeError(problem)
+    return path
+
+
 def add_config_file(parser: argparse.ArgumentParser) -> None:
     """Add ``-c/--config FILE.yaml``; :func:`build_options` reads it from ``args.config``."""
     parser.add_argument(
-        "-c", "--config", type=Path, metavar="FILE.yaml", help="options from a file; flags win"
+        "-c",
+        "--config",
+        type=lambda text: Path(path_text(text)),
+        metavar="FILE.yaml",
+        help="options from a file; flags win",
     )
 
 

@@ -45,7 +45,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
         data=_absolute(config.data),
         shadow=_absolute(config.shadow) or config.shadow,
         init_adapter=_absolute(config.init_adapter),
-        adapter_path=str(Path(config.adapter_path).expanduser().absolute()),
+        adapter_path=str(Path(config.adapter_path).absolute()),
     )
 
 
@@ -53,7 +53,7 @@ def _absolute(name: str | None) -> str | None:
     """``name`` as an absolute path if it is one at all, and not a hub id."""
     if name is None or ("/" not in name and not Path(name).suffix and not Path(name).is_dir()):
         return name
-    path = Path(name).expanduser()
+    path = Path(name)
     return str(path.absolute()) if path.exists() else name
 
 

@@ -99,7 +99,7 @@ def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
     from shadow_mlx.run_folder import RunFolder
     from shadow_mlx.training.starting import load_config
 
-    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path).expanduser())
+    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path))
     return {**load_config(folder).to_mapping(), "adapter_path": str(folder.path)}
 
 
