@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shadow_mlx.paths import home_expanded
 from tui import bridge
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def checks_of(config: TrainConfig, steps: int) -> int:
 
 
 def _same(one: str, other: str) -> bool:
-    return one == other or Path(one).expanduser().absolute() == Path(other).expanduser().absolute()
+    return one == other or home_expanded(one).absolute() == home_expanded(other).absolute()

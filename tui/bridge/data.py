@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.paths import home_expanded
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -26,7 +27,7 @@ def data_files(data: str) -> list[Path]:
     """The local files that a name of data stands for; ``[]`` for what is not here."""
     from shadow_mlx.data.sources import locate
 
-    if not Path(data).expanduser().exists():
+    if not home_expanded(data).exists():
         return []
     try:
         return list(locate(data))
@@ -39,7 +40,7 @@ def records_in(data: str) -> tuple[int, int] | None:
     from shadow_mlx.data.lines import LineIndex
     from shadow_mlx.data.sources import locate
 
-    if not data or not Path(data).expanduser().exists():
+    if not data or not home_expanded(data).exists():
         return None
     try:
         files = locate(data)
@@ -52,7 +53,7 @@ def training_bytes(config: TrainConfig) -> float:
     """Bytes of the lines that a run trains on; 0 for data that are not here."""
     from shadow_mlx.data.sources import locate
 
-    if not config.data or not Path(config.data).expanduser().exists():
+    if not config.data or not home_expanded(config.data).exists():
         return 0.0
     try:
         files = locate(config.data)

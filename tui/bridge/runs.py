@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, open_regular, write_text
+from shadow_mlx.paths import home_expanded
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
 from tui.bridge.data import data_files
 from tui.bridge.records import EventReader
@@ -177,13 +178,13 @@ def holds_adapter(folder: str) -> bool:
     """Whether a folder that somebody named holds an adapter, of either format."""
     from shadow_mlx import model_folder
 
-    return model_folder.holds_adapter(Path(folder).expanduser())
+    return model_folder.holds_adapter(home_expanded(folder))
 
 
 def weights_named(name: str) -> tuple[str | None, str | None]:
     """The model and the adapter that a name stands for: one of the two."""
     if holds_adapter(name):
-        return None, str(Path(name).expanduser())
+        return None, str(home_expanded(name))
     return name, None
 
 
