@@ -60,10 +60,10 @@ def _problem_of(path: str) -> str | None:
     if "\0" in path:
         return f"{_shown(path)}: holds a NUL character, which no path can"
     try:
-        encoded = os.fsencode(path)
-    except UnicodeEncodeError:
-        return f"{_shown(path)}: cannot be written in the file system's encoding"
-    longest = max(map(len, encoded.split(os.fsencode(os.sep))))
+        encoded = path.encode()
+    except UnicodeEncodeError:  # no record of a run or an adapter could hold it
+        return f"{_shown(path)}: not UTF-8 text; rename it, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
+    longest = max(map(len, encoded.split(os.sep.encode())))
     if longest > LONGEST_NAME or len(encoded) > LONGEST_PATH:
         return f"{_shown(path)}: longer than a file system takes"
     return None

@@ -26,7 +26,7 @@ NONE_ON_ANY_DISK = {
     "x" * 300: "longer than",
     "x/" * 3000: "longer than",
     "~nobody-of-that-name/x": "there is no user 'nobody-of-that-name'",
-    "\ud800": "cannot be written",
+    "\ud800": "not UTF-8 text",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -133,10 +134,9 @@ def describe(backbone: str, adapter: str | None, mode: Mode) -> str:
 def utf8(text: str, what: str) -> str:
     """``text``, once it is known to be valid Unicode (an argument may hold any bytes)."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        return os.fsencode(text).decode()  # in a narrow locale, the bytes that were meant
+    except UnicodeError:
         raise InputError(f"{what}: not valid UTF-8 text") from None
-    return text
 
 
 def cost(answer: Answer) -> str:
