@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from shadow_mlx.card_seal import is_own_card
-from shadow_mlx.errors import InputError
+from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.events import is_event
 from shadow_mlx.files import disk_errors, is_leftover, remove_folder
 from shadow_mlx.run_folder import (
@@ -25,6 +23,7 @@ from shadow_mlx.run_folder import (
     STATE_FILES,
     RunFolder,
 )
+from shadow_mlx.yaml_file import read_yaml
 
 OWN_KEY = "shadow_mlx"
 """Under which a configuration of ours has what the format itself has no field for."""
@@ -243,12 +242,9 @@ def _is_own_log(path: Path) -> bool:
 
 def _is_own_options(path: Path) -> bool:
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > 1 << 20:
-            return False
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return not path.is_symlink() and read_yaml(path).keys() >= _OPTIONS
+    except ConfigError:
         return False
-    return isinstance(values, dict) and values.keys() >= _OPTIONS
 
 
 def _is_own_state(checkpoint: Path) -> bool:

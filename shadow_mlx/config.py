@@ -65,6 +65,7 @@ class ShadowConfig(Options):
     shadow: str = option(
         "mirror",
         group="shadow",
+        kind="path",
         metavar="mirror|PATH|HUB_ID",
         help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
         "a path or hub id takes a small model or a pretrained shadow",
@@ -239,16 +240,23 @@ class TrainConfig(ColumnConfig, ShadowConfig, TemplateConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     model: str | None = option(
-        None, metavar="PATH|HUB_ID|sprout", help="backbone (see 'shadow-mlx info' for the default)"
+        None,
+        kind="path",
+        metavar="PATH|HUB_ID|sprout",
+        help="backbone (see 'shadow-mlx info' for the default)",
     )
     data: str | None = option(
         None,
+        kind="path",
         metavar="FILE|FOLDER|HUB_ID",
         help="JSON Lines of chats, completions or texts; a folder of train/valid/test.jsonl; "
         "or a dataset on the hub",
     )
     adapter_path: str = option(
-        "adapters", metavar="DIR", help="where the adapter and the run's record are written"
+        "adapters",
+        kind="path",
+        metavar="DIR",
+        help="where the adapter and the run's record are written",
     )
     iters: int | None = option(
         None, minimum=1, unit="steps", help="optimizer steps (default: 3 epochs, at least 300)"
@@ -336,7 +344,11 @@ class TrainConfig(ColumnConfig, ShadowConfig, TemplateConfig):
     )
 
     init_adapter: str | None = option(
-        None, group="start", metavar="DIR", help="start from the weights of another adapter"
+        None,
+        group="start",
+        kind="path",
+        metavar="DIR",
+        help="start from the weights of another adapter",
     )
     trust_remote_code: bool = option(
         False, group="start", help="allow a model's own Python code to run (a risk: read it first)"
@@ -382,7 +394,9 @@ class SamplingConfig(Options):
     repetition_penalty: float | None = option(
         None, group="sampling", minimum=0.0, exclusive_minimum=True, help="1.1 discourages loops"
     )
-    seed: int | None = option(None, group="sampling", minimum=0, help="seed of the sampling")
+    seed: int | None = option(
+        None, group="sampling", minimum=0, maximum=2**64 - 1, help="seed of the sampling"
+    )
     max_kv_size: int | None = option(
         None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
     )

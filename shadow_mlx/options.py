@@ -8,13 +8,21 @@ are all derived from such declarations (see :mod:`shadow_mlx.config` for them, a
 from __future__ import annotations
 
 import dataclasses
-import types
+import os
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field
 from typing import Any, Literal
 
 from shadow_mlx.errors import ConfigError
+from shadow_mlx.option_values import from_text, hints_of, misfit, nearest, out_of_range, shown
+from shadow_mlx.paths import expanded
+
+_MOST_SHOWN = 20  # problems in one message
+
+
+Kind = Literal["", "path"]
+"""Of a text: ``path`` for one that names, or may name, a file or folder."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class OptionInfo:
     flag: str | None = None
     short: str | None = None
     metavar: str | None = None
+    kind: Kind = ""
 
 
 def option(
@@ -44,9 +53,12 @@ def option(
     flag: str | None = None,
     short: str | None = None,
     metavar: str | None = None,
+    kind: Kind = "",
 ) -> Any:
     """Declare one option as a dataclass field; see :class:`OptionInfo` for the arguments."""
-    info = OptionInfo(help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar)
+    info = OptionInfo(
+        help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar, kind
+    )
     if default is MISSING:
         return field(metadata={"option": info})
     return field(default=default, metadata={"option": info})
@@ -66,15 +78,24 @@ def flag_name(declared: Field[Any]) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of the option groups: range checks at construction, strict mappings in and out."""
+    """Base of the option groups: values checked at construction, strict mappings in and out."""
 
     def __post_init__(self) -> None:
+        hints = hints_of(type(self))
+        values = {f: getattr(self, f.name) for f in dataclasses.fields(self)}
+        misfits: dict[Field[Any], str] = {}
+        for f, given in values.items():
+            value, problem = _settled(f, hints, given)
+            object.__setattr__(self, f.name, value)
+            if problem:
+                misfits[f] = problem
         problems = [
-            problem
-            for declared in dataclasses.fields(self)
-            if (problem := _problem_of(declared, getattr(self, declared.name)))
+            f"{flag_name(f)}: {problem}"
+            for f, value in values.items()
+            if (problem := misfits.get(f) or _out_of_range(f, value))
         ]
-        problems += self.cross_checks()
+        if not misfits:  # they rely on every value's type
+            problems += self.cross_checks()
         if problems:
             raise ConfigError("\n".join(problems))
 
@@ -84,24 +105,62 @@ class Options:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str = "config") -> typing.Self:
-        """Build from a mapping (a YAML file). Unknown keys and wrong types are errors."""
-        declared = {f.name: f for f in dataclasses.fields(cls)}
-        hints = typing.get_type_hints(cls)
-        problems: list[str] = []
-        converted: dict[str, Any] = {}
-        for raw_key, value in values.items():
-            key = str(raw_key).replace("-", "_")
-            if key not in declared:
-                problems.append(f"{where}: unknown option {raw_key!r}{_suggestion(key, declared)}")
-                continue
-            try:
-                converted[key] = _convert(value, hints[key])
-            except (TypeError, ValueError, OverflowError):
-                expected = describe_type(hints[key])
-                problems.append(f"{where}: {raw_key}: expected {expected}, found {value!r}")
+        """Build from a mapping (a YAML file).
+
+        Raises:
+            ConfigError: All that is wrong, in one message: unknown and repeated names, wrong
+                types, no such choice, out of range, options that contradict each other.
+        """
+        fitting, problems = cls._fitting(values, where)
+        try:
+            built = cls(**fitting)
+        except ConfigError as error:
+            problems += [f"{where}: {line}" for line in str(error).splitlines()]
         if problems:
-            raise ConfigError("\n".join(problems))
-        return cls(**converted)
+            raise _all_in_one(problems)
+        return built
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+        """The values of a mapping, by field and of the right types, each good by itself.
+
+        Raises:
+            ConfigError: As :meth:`from_mapping`, but for contradictions.
+        """
+        fitting, problems = cls._fitting(values, where)
+        problems += [
+            f"{where}: {flag_name(f)}: {problem}"
+            for f in dataclasses.fields(cls)
+            if f.name in fitting and (problem := _out_of_range(f, fitting[f.name]))
+        ]
+        if problems:
+            raise _all_in_one(problems)
+        return fitting
+
+    @classmethod
+    def _fitting(cls, values: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+        """The values that have a name and a type of ours, and what is wrong with the others."""
+        hints = hints_of(cls)
+        names = {f.name: f for f in dataclasses.fields(cls)}
+        problems: list[str] = []
+        fitting: dict[str, Any] = {}
+        seen: set[str] = set()
+        for raw_key, raw_value in values.items():
+            key = str(raw_key).replace("-", "_")
+            if key not in names:
+                meant = nearest(key, names) if len(problems) < _MOST_SHOWN else None
+                hint = f" (did you mean {meant!r}?)" if meant else ""
+                problems.append(f"{where}: unknown option {shown(raw_key)}{hint}")
+                continue
+            value, problem = _settled(names[key], hints, from_text(raw_value, hints[key]))
+            if key in seen:
+                problems.append(f"{where}: {raw_key}: given twice")
+            elif problem:
+                problems.append(f"{where}: {raw_key}: {problem}")
+            else:
+                fitting[key] = value
+            seen.add(key)
+        return fitting, problems
 
     def to_mapping(self) -> dict[str, Any]:
         """A plain mapping that :meth:`from_mapping` reads back to an equal object."""
@@ -119,85 +178,21 @@ class Options:
         ]
 
 
-def _suggestion(key: str, known: Mapping[str, Any]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(key, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def choices_of(hint: Any) -> tuple[str, ...] | None:
-    """The values of a ``Literal`` (also inside ``| None``), or ``None``."""
-    for part in typing.get_args(hint) if _is_union(hint) else (hint,):
-        if typing.get_origin(part) is Literal:
-            return typing.get_args(part)
-    return None
+def _settled(declared: Field[Any], hints: Mapping[str, Any], value: Any) -> tuple[Any, str | None]:
+    """The value that is kept, and in what it is not of the option's type."""
+    if option_info(declared).kind == "path" and isinstance(value, (str, os.PathLike)):
+        return expanded(value)
+    return value, misfit(value, hints[declared.name])
 
 
-def plain_type(hint: Any) -> type:
-    """``int`` for ``int | None``, ``str`` for a ``Literal`` of strings, and so on."""
-    parts = [p for p in typing.get_args(hint) if p is not type(None)] if _is_union(hint) else [hint]
-    if typing.get_origin(parts[0]) is Literal:
-        return str
-    assert isinstance(parts[0], type), hint
-    return parts[0]
-
-
-def describe_type(hint: Any) -> str:
-    """A reader's name of a type: ``a whole number``, ``one of depth, layer`` …"""
-    chosen = choices_of(hint)
-    if chosen:
-        return "one of " + ", ".join(chosen)
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return names[plain_type(hint)]
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (types.UnionType, typing.Union)
-
-
-def _convert(value: Any, hint: Any) -> Any:
-    if value is None:
-        if _is_union(hint) and type(None) in typing.get_args(hint):
-            return None
-        raise TypeError
-    target = plain_type(hint)
-    if target is bool or isinstance(value, bool):
-        if target is bool and isinstance(value, bool):
-            return value
-        raise TypeError
-    if target is float and isinstance(value, (int, float, str)):
-        return float(value)  # YAML reads 1e-3 as text
-    if target is int and isinstance(value, (int, float, str)):
-        if isinstance(value, float) and not value.is_integer():
-            raise ValueError
-        return int(value)
-    if target is str and isinstance(value, str):
-        return value
-    raise TypeError
-
-
-def _problem_of(declared: Field[Any], value: Any) -> str | None:
-    info = declared.metadata.get("option")
-    if info is None or value is None:
+def _out_of_range(declared: Field[Any], value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    name = flag_name(declared)
-    if isinstance(value, float) and value != value:
-        return f"{name}: expected a number, found nan"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = info.minimum, info.maximum
-        if low is not None and (value < low or (info.exclusive_minimum and value == low)):
-            bound = "more than" if info.exclusive_minimum else "at least"
-            return f"{name}: must be {bound} {low:,g}, found {_short(value)}"
-        if high is not None and value > high:
-            return f"{name}: must be at most {high:,.10g}, found {_short(value)}"
-    return None
+    info = option_info(declared)
+    return out_of_range(value, info.minimum, info.maximum, exclusive_low=info.exclusive_minimum)
 
 
-def _short(value: int | float) -> str:
-    """A number of any size: a whole one may be too large for a float."""
-    if isinstance(value, float) or abs(value) < 10**6:
-        return f"{value:g}"
-    if abs(value) < 10**18:
-        return f"{value:,}"
-    return f"a number of some {int(value).bit_length() * 0.30103:.0f} digits"
+def _all_in_one(problems: list[str]) -> ConfigError:
+    more = len(problems) - _MOST_SHOWN
+    rest = [f"… and {more} more problems"] if more > 0 else []
+    return ConfigError("\n".join([*problems[:_MOST_SHOWN], *rest]))

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from shadow_mlx.paths import home_expanded
+
 SUFFIXES = (".jsonl", ".json")
 LIMIT = 3000
 DEPTH = 5
@@ -37,7 +39,7 @@ def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -
 
 def completions(typed: str, limit: int = 50) -> list[str]:
     """What a path that somebody types may become: folders, and files of data."""
-    base = Path(typed).expanduser()
+    base = home_expanded(typed)
     folder, start = (base, "") if typed.endswith("/") else (base.parent, base.name)
     head = typed[: len(typed) - len(start)]
     try:

@@ -14,14 +14,8 @@ from typing import Any
 from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import SamplingConfig, TrainConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.options import (
-    Options,
-    choices_of,
-    describe_type,
-    flag_name,
-    option_info,
-    plain_type,
-)
+from shadow_mlx.option_values import choices_of, describe_type, plain_type
+from shadow_mlx.options import Options, flag_name, option_info
 
 SIMPLE = (
     "model", "data", "adapter_path", "iters", "epochs", "batch_size", "learning_rate",

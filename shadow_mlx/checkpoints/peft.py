@@ -246,6 +246,6 @@ def _check_copies(folder: Path, tensors: Mapping[str, mx.array], blocks: int) ->
 
 def _lasting_name(name: str) -> str:
     """A name that means the same from every working directory."""
-    path = Path(name).expanduser()
+    path = Path(name)
     local = name not in ("mirror", BUNDLED_MODEL) and path.is_dir()
     return str(path.resolve()) if local else name

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams
+from shadow_mlx.cli.surroundings import check_surroundings
 from shadow_mlx.errors import (
     InputError,
     ShadowMLXError,
@@ -43,7 +44,11 @@ ELSEWHERE = {
     "lora": "shadow-mlx trains a shadow instead of LoRA: shadow-mlx train --data FILE",
 }
 
-DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+DISK_PROBLEMS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ESTALE),
+}
+NAME_PROBLEMS = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}  # of a path that somebody gave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a narrow encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdin, "reconfigure"):  # whatever the locale: what is no UTF-8 is told
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
     try:
         code = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -69,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ShadowMLXError as error:
         return _fail(error)
     except OSError as error:
+        if error.errno in NAME_PROBLEMS and error.filename is not None:
+            return _fail(InputError(f"{str(error.filename)[:200]}: {error.strerror}"))
         if error.errno not in DISK_PROBLEMS:
             raise
         return _fail(SurroundingsError(f"{error.filename or 'disk'}: {error.strerror}"))
@@ -110,6 +119,7 @@ def _run(name: str, argv: list[str]) -> int:
     except SystemExit as leaving:  # argparse printed the help or the error
         return int(leaving.code or 0)
 
+    check_surroundings()
     from shadow_mlx.cli.downloads import DownloadDisplay
     from shadow_mlx.hub import watching_downloads
 

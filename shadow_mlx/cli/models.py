@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.cli.options import build_options, path_text
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
 from shadow_mlx.model_folder import holds_adapter
@@ -38,11 +39,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
+        type=path_text,
         metavar=f"PATH|HUB_ID|{BUNDLED_MODEL}",
         help="backbone (default: the one that the adapter records)",
     )
     group.add_argument(
-        "--adapter-path", default="adapters", metavar="DIR", help="adapter (default: adapters)"
+        "--adapter-path",
+        type=path_text,
+        default="adapters",
+        metavar="DIR",
+        help="adapter (default: adapters)",
     )
     mode = group.add_mutually_exclusive_group()
     mode.add_argument(
@@ -105,7 +111,6 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
 def chat_format(loaded: Loaded, args: argparse.Namespace) -> ChatFormat:
     """The tokenizer with its chat template: as the options say, else as in training."""
     from shadow_mlx.checkpoints.template_record import template_of
-    from shadow_mlx.cli.options import build_options
     from shadow_mlx.config import TemplateConfig
     from shadow_mlx.data.chat_format import ChatFormat
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import sys
 import typing
 from collections.abc import Callable, Collection
@@ -16,16 +15,11 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from shadow_mlx.errors import ConfigError
-from shadow_mlx.options import (
-    Options,
-    choices_of,
-    describe_type,
-    flag_name,
-    option_info,
-    plain_type,
-)
+from shadow_mlx.option_values import choices_of, from_text, misfit, nearest, plain_type
+from shadow_mlx.options import Options, flag_name, option_info
+from shadow_mlx.paths import expanded
 from shadow_mlx.terminal import visible
+from shadow_mlx.yaml_file import read_yaml
 
 GROUP_TITLES = {
     "basic": "run",
@@ -60,8 +54,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             known = self._flags_for(parsed)
             wrong = unknown[0].split("=")[0]
-            close = difflib.get_close_matches(wrong, known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            meant = nearest(wrong, known)
+            hint = f" (did you mean {meant}?)" if meant else ""
             self.error(f"unknown argument {unknown[0]!r}{hint}")
         return parsed
 
@@ -98,10 +92,22 @@ def add_options(
         _add_flag(groups[name], one, hints[one.name])
 
 
+def path_text(text: str) -> str:
+    """The ``type`` of a flag that names a file or folder, where no option declares it."""
+    path, problem = expanded(text)
+    if problem:
+        raise argparse.ArgumentTypeError(problem)
+    return path
+
+
 def add_config_file(parser: argparse.ArgumentParser) -> None:
     """Add ``-c/--config FILE.yaml``; :func:`build_options` reads it from ``args.config``."""
     parser.add_argument(
-        "-c", "--config", type=Path, metavar="FILE.yaml", help="options from a file; flags win"
+        "-c",
+        "--config",
+        type=lambda text: Path(path_text(text)),
+        metavar="FILE.yaml",
+        help="options from a file; flags win",
     )
 
 
@@ -113,35 +119,21 @@ def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> Some
             out of range, or two options contradict each other; all findings in one message.
     """
     path: Path | None = getattr(args, "config", None)
-    values = read_yaml(path) if path is not None else {}
+    # The file is checked by itself, so that what a flag replaces is not wrong unnoticed.
+    values = config_file_options(declared, path) if path is not None else {}
     for one in dataclasses.fields(declared):
         if hasattr(args, one.name):
             values[one.name] = getattr(args, one.name)
-    return declared.from_mapping(values, where=str(path) if path else "flags")
+    return declared(**values)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping, dashes in its keys turned into underscores.
+def config_file_options(declared: type[Options], path: Path) -> dict[str, Any]:
+    """The options that the file given with ``-c`` names, each good by itself.
 
     Raises:
-        ConfigError: The file is missing, is not YAML, or is not a mapping.
+        ConfigError: The file cannot be read, or names what it should not.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"--config {path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config {path}: cannot be read as text: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path}: not valid YAML: {error}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise ConfigError(f"--config {path}: expected 'option: value' lines, found a {kind}")
-    return {str(key).replace("-", "_"): value for key, value in values.items()}
+    return declared.checked(read_yaml(path, flag="--config"), where=f"--config {path}")
 
 
 def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:
@@ -154,11 +146,12 @@ def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:
     }
     if plain_type(hint) is bool:
         group.add_argument(*names, action=argparse.BooleanOptionalAction, **shared)
-    elif chosen := choices_of(hint):
-        group.add_argument(*names, choices=chosen, **shared)
+        return
+    if chosen := choices_of(hint):
+        metavar = "{" + ",".join(chosen) + "}"
     else:
         metavar = info.metavar or {int: "N", float: "X", str: "TEXT"}[plain_type(hint)]
-        group.add_argument(*names, type=_converter(hint), metavar=metavar, **shared)
+    group.add_argument(*names, type=_converter(hint), metavar=metavar, **shared)
 
 
 def _help(one: Field[Any]) -> str:
@@ -173,13 +166,12 @@ def _help(one: Field[Any]) -> str:
 
 
 def _converter(hint: Any) -> Callable[[str], Any]:
-    target = plain_type(hint)
-
     def convert(text: str) -> Any:
-        try:
-            return target(text)
-        except ValueError:
-            expected = describe_type(hint)
-            raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}") from None
+        value = from_text(text, hint)
+        # A number that is none (nan), or out of range, is told with all else that is wrong.
+        told_now = choices_of(hint) or not isinstance(value, plain_type(hint))
+        if told_now and (problem := misfit(value, hint)):
+            raise argparse.ArgumentTypeError(problem)
+        return value
 
     return convert

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shadow_mlx.errors import DataError
+from shadow_mlx.paths import home_expanded
 
 NAMES = {
     "train": ("train",),
@@ -35,7 +36,7 @@ def locate(data: str | Path) -> DataFiles:
     Raises:
         DataError: When there is no such file, folder or id, or a folder holds no training file.
     """
-    path = Path(data).expanduser()
+    path = home_expanded(data)
     try:
         path.exists()
     except OSError as error:  # a name too long, a folder that may not be entered

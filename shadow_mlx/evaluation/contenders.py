@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shadow_mlx.config import Mode
 from shadow_mlx.hub import adapter_backbone
+from shadow_mlx.paths import home_expanded
 
 ORDER: tuple[Mode, ...] = ("base", "attached", "detached")
 
@@ -37,7 +38,7 @@ def contenders(
         modes: Which of base, attached and detached.
         model: The backbone of all of them, if it is not the one that each records.
     """
-    folders = list({Path(name).expanduser().resolve(): name for name in adapters}.values())
+    folders = list({home_expanded(name).resolve(): name for name in adapters}.values())
     backbones = [model or adapter_backbone(name) or "unknown" for name in folders]
     short, short_backbones = short_names(folders), short_names(sorted(set(backbones)))
     found = [] if folders or "base" not in modes else [Contender("base", "base", None)]

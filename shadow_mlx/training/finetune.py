@@ -69,7 +69,7 @@ def finetune(
     recorder = Recorder(listener if first else None, stop)
     alarm = recorder if first else Recorder(listener)  # who is left alone says so
     peers = Peers(group.size(), lambda words: alarm.note("warning", words))
-    folder = RunFolder(Path(config.adapter_path).expanduser().absolute())
+    folder = RunFolder(Path(config.adapter_path).absolute())
     with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
         config = _settle(config, folder, recorder, resume=resume)
         splits = _resolve_data(config, recorder)

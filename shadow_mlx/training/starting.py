@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import yaml
@@ -13,6 +14,7 @@ from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files import write_text
 from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.yaml_file import read_yaml
 
 MAY_CHANGE = frozenset(
     {
@@ -43,7 +45,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
         data=_absolute(config.data),
         shadow=_absolute(config.shadow) or config.shadow,
         init_adapter=_absolute(config.init_adapter),
-        adapter_path=str(Path(config.adapter_path).expanduser().absolute()),
+        adapter_path=str(Path(config.adapter_path).absolute()),
     )
 
 
@@ -51,7 +53,7 @@ def _absolute(name: str | None) -> str | None:
     """``name`` as an absolute path if it is one at all, and not a hub id."""
     if name is None or ("/" not in name and not Path(name).suffix and not Path(name).is_dir()):
         return name
-    path = Path(name).expanduser()
+    path = Path(name)
     return str(path.absolute()) if path.exists() else name
 
 
@@ -67,18 +69,12 @@ def load_config(folder: RunFolder) -> TrainConfig:
     Raises:
         ConfigError: There is no run, or its file cannot be read.
     """
-    try:
-        values = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(folder.config):
         raise ConfigError(
             f"--resume: there is no run in {folder.path} (no {folder.config.name} in "
             f"{folder.run}). Leave --resume out to start one, or name another --adapter-path."
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder.config}: cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{folder.config}: expected 'option: value' lines")
-    return TrainConfig.from_mapping(values, where=str(folder.config))
+        )
+    return TrainConfig.from_mapping(read_yaml(folder.config), where=str(folder.config))
 
 
 def check_resumable(config: TrainConfig, saved: TrainConfig) -> None:

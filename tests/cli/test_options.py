@@ -61,6 +61,20 @@ def test_a_flag_that_repeats_the_default_still_beats_the_file(tmp_path: Path) ->
     assert (built.rank, built.mask_prompt) == (16, True)
 
 
+def test_a_flag_does_not_hide_what_is_wrong_in_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "rank: many\nalpha: .nan\nbatch_size: 0\n")
+    with pytest.raises(ConfigError) as caught:
+        build_options(TrainConfig, parse("-c", path, "--rank", "2", "--batch-size", "2"))
+    assert {line.split(": ")[1] for line in str(caught.value).splitlines()} == {
+        "rank", "alpha", "--batch-size",
+    }  # fmt: skip
+
+
+def test_a_flag_may_settle_a_contradiction(tmp_path: Path) -> None:
+    path = written(tmp_path, "shadow: folder\nshadow_layers: 3\n")
+    assert build_options(TrainConfig, parse("-c", path, "--shadow", "mirror")).shadow_layers == 3
+
+
 def test_the_effective_configuration_reproduces_itself(tmp_path: Path) -> None:
     import yaml
 

@@ -33,7 +33,7 @@ def test_problems_stand_at_their_fields() -> None:
     texts = {"data": "x", "rank": "0", "epochs": "many", "iters": "3", "learning_rate": "1e-3"}
     config, problems = form.problems_of(texts)
     assert config is None
-    assert set(problems) == {"epochs"}  # types first, as the declarations check them
+    assert set(problems) == {"epochs", "rank"}
     _, problems = form.problems_of({**texts, "epochs": "2"})
     assert problems["rank"] == "--rank: must be at least 1, found 0"
     assert "--iters and --epochs" in problems["iters"]

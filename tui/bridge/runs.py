@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, open_regular, write_text
+from shadow_mlx.paths import home_expanded
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
 from tui.bridge.data import data_files, place_of
 from tui.bridge.records import EventReader, without_waiting
@@ -130,8 +131,8 @@ def _place(name: str) -> Path | None:
 
 def read_config(folder: Path, *, requested: bool = False) -> TrainConfig | None:
     """The settings of a run (or those it was asked for), or ``None`` if they cannot be read."""
-    from shadow_mlx.cli.options import read_yaml
     from shadow_mlx.config import TrainConfig
+    from shadow_mlx.yaml_file import read_yaml
 
     run = RunFolder(folder)
     try:
@@ -194,7 +195,7 @@ def holds_adapter(folder: str) -> bool:
 def weights_named(name: str) -> tuple[str | None, str | None]:
     """The model and the adapter that a name stands for: one of the two."""
     if holds_adapter(name):
-        return None, str(Path(name).expanduser())
+        return None, str(home_expanded(name))
     return name, None
 
 

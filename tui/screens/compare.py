@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge
@@ -302,7 +303,7 @@ differs from **attached** is underlined.
         name = await self.app.push_screen_wait(Ask(question, free))
         if name is None:
             return
-        path = Path(name).expanduser()
+        path = home_expanded(name)
         if path.is_file():
             replace = Choice(f"{path} is there already.", [("yes", "y", "Replace it")])
             if await self.app.push_screen_wait(replace) is None:

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from tui import bridge
 
@@ -84,7 +85,7 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         if not event.value.strip():
             self.action_take()
             return
-        folder = str(Path(event.value.strip()).expanduser())
+        folder = str(home_expanded(event.value.strip()))
         if not bridge.has_adapter(Path(folder)):
             self._complain(f"{folder}: no adapter here")
             return

@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.paths import home_expanded
 from tui import bridge
 from tui.conversation import Conversation, from_messages
 from tui.screens.base import Page
@@ -54,7 +55,7 @@ class ConversationPage(Page):
     def _save(self, name: str | None) -> None:
         if name is None:
             return
-        path = Path(name).expanduser()
+        path = home_expanded(name)
         if path.exists():
             question = f"{path} exists. Replace it?"
             answers = [("replace", "y", "Replace it")]
@@ -85,7 +86,7 @@ class ConversationPage(Page):
         if name is None:
             return
         try:
-            messages = bridge.load_conversation(Path(name).expanduser())
+            messages = bridge.load_conversation(home_expanded(name))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return

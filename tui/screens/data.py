@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge, data_view, finder
@@ -133,7 +134,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         """Open what is marked in the list, or the path as typed."""
         matches = self.query_one("#matches", OptionList)
         typed = event.value.strip()
-        if typed and Path(typed).expanduser().is_file():
+        if typed and home_expanded(typed).is_file():
             self.open(typed)
         elif matches.highlighted is not None and matches.option_count:
             self._pick(str(matches.get_option_at_index(matches.highlighted).id))

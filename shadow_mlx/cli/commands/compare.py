@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.cli.options import add_options, build_options, path_text
 from shadow_mlx.config import MODES, ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.terminal import visible
@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument("--data", required=True, metavar="FILE", help="chats or completions")
+    parser.add_argument(
+        "--data", type=path_text, required=True, metavar="FILE", help="chats or completions"
+    )
     parser.add_argument(
         "--adapter-path",
+        type=path_text,
         action="append",
         metavar="DIR",
         help="an adapter folder; give it again to compare several (default: adapters)",
     )
-    parser.add_argument("--model", metavar="PATH|HUB_ID", help="backbone, if not the adapter's own")
+    parser.add_argument(
+        "--model", type=path_text, metavar="PATH|HUB_ID", help="backbone, if not the adapter's own"
+    )
     parser.add_argument(
         "--modes", nargs="+", choices=MODES, default=list(MODES), help="what to measure"
     )
@@ -54,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="all figures and answers on stdout")
     parser.add_argument(
         "--report",
+        type=path_text,
         metavar="FILE.html",
         help="write figures, plots and every example as one HTML file that needs no network",
     )

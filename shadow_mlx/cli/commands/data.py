@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.cli.options import add_options, build_options, path_text
 from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
@@ -47,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     unused = {field.name for field in dataclasses.fields(TrainConfig)} - USED
     for action in (check, show):
         action.add_argument(
-            "data", metavar="FILE", help="JSON Lines; or a folder or hub id, as for train --data"
+            "data",
+            type=path_text,
+            metavar="FILE",
+            help="JSON Lines; or a folder or hub id, as for train --data",
         )
         add_options(action, TrainConfig, skip=unused)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.cli.json_output import print_json
+from shadow_mlx.cli.options import path_text
 from shadow_mlx.errors import InputError
 from shadow_mlx.model_folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.terminal import visible
@@ -20,7 +21,11 @@ PACKAGES = ("mlx", "mlx-lm", "transformers", "numpy", "huggingface-hub")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument(
-        "adapter", nargs="?", metavar="ADAPTER", help="adapter folder (default: adapters, if there)"
+        "adapter",
+        nargs="?",
+        type=path_text,
+        metavar="ADAPTER",
+        help="adapter folder (default: adapters, if there)",
     )
     parser.add_argument("--json", action="store_true", help="the same as JSON on stdout")
 

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import add_config_file, add_options, build_options, read_yaml
+from shadow_mlx.cli.options import (
+    add_config_file,
+    add_options,
+    build_options,
+    config_file_options,
+)
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import Interrupted
 
@@ -80,7 +85,7 @@ def run_options(args: argparse.Namespace) -> TrainConfig:
 
 def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
     """Give ``args`` the values that neither a flag nor the ``-c`` file gives."""
-    given = read_yaml(args.config) if args.config else {}
+    given = config_file_options(TrainConfig, args.config) if args.config else {}
     given.update(vars(args))
     for pair in ({"iters", "epochs"},):  # one of them given replaces the other
         if pair & given.keys():
@@ -94,7 +99,7 @@ def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
     from shadow_mlx.run_folder import RunFolder
     from shadow_mlx.training.starting import load_config
 
-    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path).expanduser())
+    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path))
     return {**load_config(folder).to_mapping(), "adapter_path": str(folder.path)}
 
 
