@@ -120,7 +120,7 @@ def misfit(value: Any, hint: Any) -> str | None:
 
 
 def out_of_range(
-    value: float, low: float | None, high: float | None, *, exclusive_low: bool
+    value: int | float, low: float | None, high: float | None, *, exclusive_low: bool
 ) -> str | None:
     """What is wrong with a number's size, or ``None``."""
     if low is not None and (value < low or (exclusive_low and value == low)):

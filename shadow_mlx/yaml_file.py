@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _FLOAT = re.compile(
 )
 _NOT_FINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OTHER_BREAKS = re.compile("[\x85\u2028\u2029]")
 _MOST_SHOWN = 20  # problems in one message
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
@@ -56,6 +57,15 @@ def read_yaml(path: Path, *, flag: str = "") -> dict[str, Any]:
     """
     where = f"{flag} {path}".lstrip()
     return _options_in(_text_of(path, where), where)
+
+
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """What :func:`read_yaml` reads back to the same values."""
+    import yaml
+
+    # PyYAML writes these line breaks as they are, and reads them as spaces.
+    breaks = any(isinstance(one, str) and _OTHER_BREAKS.search(one) for one in values.values())
+    return str(yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=not breaks))
 
 
 def _text_of(path: Path, where: str) -> str:

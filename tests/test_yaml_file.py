@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shadow_mlx.cli.options import config_file_options
 from shadow_mlx.config import ColumnConfig, TrainConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.yaml_file import LARGEST, read_yaml
+from shadow_mlx.yaml_file import LARGEST, read_yaml, to_yaml
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +145,15 @@ def test_numbers_of_thousands_of_digits_are_refused_by_their_option(path: Path) 
 @settings(max_examples=150, deadline=None)
 @given(
     texts=st.lists(
-        st.text() | st.sampled_from(["1e3", "~", "on", "1:30", "0b1", ".inf"]), max_size=3
+        st.text() | st.sampled_from(["1e3", "~", "on", "1:30", "0b1", ".inf", "\x85", "\u2028"]),
+        max_size=3,
     )
 )
 def test_what_is_written_is_read(path: Path, texts: list[str]) -> None:
     """As ``run/config.yaml`` is."""
     names = ("project_name", "text_feature", "report_to")
     config = TrainConfig(**dict(zip(names, texts, strict=False)))
-    path.write_text(yaml.safe_dump(config.to_mapping(), allow_unicode=True), encoding="utf-8")
+    path.write_bytes(to_yaml(config.to_mapping()).encode())
     assert TrainConfig.from_mapping(read_yaml(path)) == config
 
 

@@ -6,15 +6,13 @@ import dataclasses
 import os
 from pathlib import Path
 
-import yaml
-
 from shadow_mlx.belongings import check_free_of_others, check_may_be_cleared
 from shadow_mlx.bundled import bundled_models
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files import write_text
 from shadow_mlx.run_folder import RunFolder
-from shadow_mlx.yaml_file import read_yaml
+from shadow_mlx.yaml_file import read_yaml, to_yaml
 
 MAY_CHANGE = frozenset(
     {
@@ -59,8 +57,7 @@ def _absolute(name: str | None) -> str | None:
 
 def save_config(folder: RunFolder, config: TrainConfig) -> None:
     """Write ``run/config.yaml``, which ``--config`` reads back to the same run."""
-    text = yaml.safe_dump(config.to_mapping(), sort_keys=False, allow_unicode=True)
-    write_text(folder.config, text)
+    write_text(folder.config, to_yaml(config.to_mapping()))
 
 
 def load_config(folder: RunFolder) -> TrainConfig:
