@@ -31,7 +31,7 @@ ENTRY = 16
 MOST_BITS = 100_000
 """Bits of the largest whole number."""
 
-MOST_MEMORY = 1 << 30
+MOST_MEMORY = 1 << 29
 """Bytes that the process may grow by while a template makes one text after the other."""
 
 LOOK_EVERY = 1 << 26
@@ -116,6 +116,7 @@ class Budget:
         without end as text, or when they are compared.
         """
         if isinstance(value, _HOLDING):
+            self.look()  # to weigh a long list again and again takes its time, too
             self._measure()
         size = self._size(value, {})
         self.afford(size)

@@ -32,7 +32,7 @@ from shadow_mlx.data.watching import Watching, weighed
 
 __all__ = ["TooMuchError", "TooSlowError", "render", "variables_of"]
 
-LONGEST_SOURCE = 1 << 19
+LONGEST_SOURCE = 1 << 17
 """Characters of a template's own text; those in use have some 30,000 at most."""
 
 _METHODS = frozenset((BuiltinMethodType, MethodType))
@@ -62,18 +62,24 @@ def render(
         jinja2.TemplateError: It cannot be read, or refuses.
         ValueError, TypeError, …: What its own operations raise.
     """
+    template = _template(source)  # which takes long where it is long, but only once
     with _within(Budget(variables, seconds, characters)):
-        return _compiled(source).render(variables)
+        return template.render(variables)
 
 
 def variables_of(source: str) -> set[str]:
     """The variables that a template takes from outside; none of one that cannot be read."""
     try:
-        with _within(Budget({})):  # jinja2 computes what is constant when it reads a template
-            environment = _compiled(source).environment
+        environment = _template(source).environment
+        with _within(Budget({})):
             return meta.find_undeclared_variables(environment.parse(source))
     except (jinja2.TemplateError, TooMuchError):
         return set()
+
+
+def _template(source: str) -> jinja2.Template:
+    with _within(Budget({})):  # jinja2 computes what is constant when it reads a template
+        return _compiled(source)
 
 
 @contextmanager

@@ -43,6 +43,11 @@ HOSTILE = {
     "very many slices": "{{ range(9)|slice(1000000000)|list|length }}",
     "wordwrap": _MUCH + "{{ s|wordwrap(1)|length }}",
     "sums of lists": "{{ (range(99999)|batch(1)|list)|sum(start=[])|length }}",
+    "a long list looked for in itself": ("{{ range(99999)|select('eq', range(99999)|list)|list }}"),
+    "a long list sorted by nothing found": (
+        "{% for a in range(99999) %}{{ range(99999)|map(attribute='b')|select('eq', [a])|list }}"
+        "{% endfor %}"
+    ),
     # size
     "doubling with a tilde": (
         "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}"

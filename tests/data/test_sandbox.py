@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from shadow_mlx.data import budget, sandbox
+from shadow_mlx.data import budget, rendering, sandbox
 from shadow_mlx.data.ending import turn_end
 from shadow_mlx.data.rendering import ChatTemplate, TemplateError
 from tests.data import chat_templates as templates
 from tests.data import hostile
+from tests.data.random_templates import random_template
 from tests.data.talk import SYSTEM, TALK
 
 BIG = 10**10
@@ -168,6 +170,7 @@ def test_a_template_that_takes_too_long_is_given_up(
     assert time.thread_time() - before < 5
 
 
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(st.text(max_size=20), min_size=1, max_size=8), width=st.integers(-5, 30))
 def test_bounds_change_no_text(texts: list[str], width: int) -> None:
     source = (
@@ -182,6 +185,16 @@ def test_bounds_change_no_text(texts: list[str], width: int) -> None:
     plain.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     expected = plain.from_string(source).render(messages=texts, width=width)
     assert sandbox.render(source, {"messages": texts, "width": width}) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_a_template_computes_it_ends(seed: int) -> None:
+    before, memory = time.thread_time(), budget.peak_memory()
+    with contextlib.suppress(*rendering._TEMPLATE_FAULTS):
+        sandbox.render(random_template(seed), {"messages": list(TALK)}, seconds=0.1)
+    assert time.thread_time() - before < 3
+    assert budget.peak_memory() - memory < 1 << 30
 
 
 def re_of(error: Exception) -> str:
