@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from shadow_mlx.data import sandbox
+from shadow_mlx.data import budget, rendering, sandbox
 from shadow_mlx.data.ending import turn_end
 from shadow_mlx.data.rendering import ChatTemplate, TemplateError
 from tests.data import chat_templates as templates
+from tests.data import hostile
+from tests.data.random_templates import random_template
 from tests.data.talk import SYSTEM, TALK
 
 BIG = 10**10
@@ -92,7 +99,7 @@ def test_what_asks_for_too_much_is_refused_at_once(make_tokenizer: Any, name: st
     template = ChatTemplate(make_tokenizer(source))
     before = time.monotonic()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sandbox, "SECONDS", 0.3)
+        patched.setattr(budget, "SECONDS", 0.3)
         with pytest.raises(TemplateError) as caught:
             template.text(list(TALK[:2]), prompt=True)
         assert turn_end(make_tokenizer(source), template) is None
@@ -138,6 +145,63 @@ def test_ordinary_templates_are_rendered_as_transformers_does(
                 ChatTemplate(tokenizer).text(talk, tools, prompt=prompt)
         else:
             assert ChatTemplate(tokenizer).text(talk, tools, prompt=prompt) == expected
+
+
+@pytest.mark.parametrize("name", hostile.HOSTILE)
+def test_every_way_to_take_too_much_is_refused_with_the_reason(name: str) -> None:
+    variables = {"messages": list(TALK[:2]), "tools": None}
+    before, memory = time.thread_time(), budget.peak_memory()
+    with pytest.raises(sandbox.TooMuchError, match="the chat template"):
+        sandbox.render(hostile.HOSTILE[name], variables, seconds=0.2)
+    assert time.thread_time() - before < 2
+    assert budget.peak_memory() - memory < 500 << 20
+
+
+@pytest.mark.parametrize("name", hostile.FAULTY)
+def test_what_fails_in_a_template_is_its_refusal(make_tokenizer: Any, name: str) -> None:
+    template = ChatTemplate(make_tokenizer(hostile.FAULTY[name]))
+    with pytest.raises(TemplateError) as caught:
+        template.text(list(TALK[:2]), prompt=True)
+    assert 0 < len(str(caught.value)) < 400
+
+
+def test_a_template_that_takes_too_long_is_given_up(
+    make_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "SECONDS", 0.05)
+    template = ChatTemplate(make_tokenizer(HOSTILE["a loop"]))
+    before = time.thread_time()
+    for _ in range(1000):
+        with pytest.raises(TemplateError, match="runs for more than"):
+            template.text(list(TALK[:2]), prompt=True)
+    assert time.thread_time() - before < 5
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(st.text(max_size=20), min_size=1, max_size=8), width=st.integers(-5, 30))
+def test_bounds_change_no_text(texts: list[str], width: int) -> None:
+    source = (
+        "{% for m in messages %}{{ loop.index ~ '/' ~ loop.length }}{{ m + ':' + m * 2 }}"
+        "{{ '%*s|%s' % (width, m, m) }}{{ '{:>{}}'.format(m, width if width > 0 else 1) }}"
+        "{{ m.center(width) }}{{ m|indent(2) }}{{ m.replace('a', m) }}{{ m.join(messages) }}"
+        "{{ [m, (m, 1)]|tojson }}{{ messages|map('upper')|join(m) }}{{ [m, none] }}{% endfor %}"
+        "{{ messages|sort == messages }}{{ {messages[0]: 1}[messages[0]] }}{{ [1, 2]|sum }}"
+        "{{ [[1], [2]]|sum(start=[]) }}{{ width ** 2 % 7 }}{{ messages|batch(2, '-')|list }}"
+    )
+    plain = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    plain.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    expected = plain.from_string(source).render(messages=texts, width=width)
+    assert sandbox.render(source, {"messages": texts, "width": width}) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_a_template_computes_it_ends(seed: int) -> None:
+    before, memory = time.thread_time(), budget.peak_memory()
+    with contextlib.suppress(*rendering._TEMPLATE_FAULTS):
+        sandbox.render(random_template(seed), {"messages": list(TALK)}, seconds=0.1)
+    assert time.thread_time() - before < 3
+    assert budget.peak_memory() - memory < 1 << 30
 
 
 def re_of(error: Exception) -> str:
