@@ -88,7 +88,7 @@ def _answer_behind(template: ChatTemplate, talk: Talk, k: int, prompt: str, show
     if opening is not None:
         head = prompt[: len(prompt) - len(opening.text)]
         if shown.startswith(head):
-            return _behind_opening(shown[len(head) :], opening, talk.messages[k])
+            return _behind_opening(template, talk, k, opening, head, shown[len(head) :])
     return _behind_other_prompt(template, talk, k, prompt, shown)
 
 
@@ -100,7 +100,9 @@ def _not_opened_twice(answer: str, opening: reasoning.Opening | None) -> str:
     return bare[len(opening.tags.start) :].lstrip()
 
 
-def _behind_opening(shown: str, opening: reasoning.Opening, message: Message) -> str:
+def _behind_opening(
+    template: ChatTemplate, talk: Talk, k: int, opening: reasoning.Opening, head: str, shown: str
+) -> str:
     """What follows a prompt that opens a reasoning which the history shows otherwise or hides."""
     tags = opening.tags
     bare = shown.lstrip()
@@ -111,8 +113,13 @@ def _behind_opening(shown: str, opening: reasoning.Opening, message: Message) ->
         return shown
     if bare.startswith(tags.start):
         return bare[len(tags.start) :].lstrip()
-    thoughts = thoughts_of(message).reasoning
-    return f"{thoughts}\n{tags.end}\n\n{bare}"
+    thoughts = thoughts_of(talk.messages[k])
+    if thoughts.reasoning:  # it may stand in the words in a form that is not the template's
+        said = {**talk.messages[k], "content": thoughts.words}
+        said.pop(REASONING, None)
+        alone = Talk([*talk.messages[:k], said], talk.tools, talk.variables)
+        bare = alone.text(template, k + 1, prompt=False).removeprefix(head).lstrip()
+    return f"{thoughts.reasoning}\n{tags.end}\n\n{bare}"
 
 
 def thoughts_of(message: Message) -> reasoning.Thoughts:

@@ -1,0 +1,178 @@
+"""What is trained is what is asked, shown and scored, under every kind of template."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shadow_mlx.config import TemplateConfig
+from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.notices import UNASKED, UNSHOWN_REASONING
+from shadow_mlx.data.tokens import Encoder, Whole
+from shadow_mlx.errors import InputError
+from shadow_mlx.evaluation.replies import reply_to
+from shadow_mlx.generation.answers import AnswerReader
+from shadow_mlx.generation.asking import Asker
+from tests.data import oracle
+from tests.data.families import BY_NAME, FAMILIES
+from tests.data.families.tokenizers_of import KINDS, tokenizer_of
+from tests.data.oracle import Asked, squeezed
+from tests.data.talks import SHAPES, plain_words, talk, words
+
+CHATS = [family.name for family in FAMILIES if family.template is not None]
+THINKING = ("auto", "on", "off")
+
+SWITCHES: dict[str, dict[str, dict[str, Any]]] = {
+    **dict.fromkeys(
+        ("qwen3", "qwen3-base", "qwen3.5", "nemotron-3", "nemotron-3-bare", "glm-4.5", "smollm3")
+        + ("apertus", "gemma4"),
+        {"on": {"enable_thinking": True}, "off": {"enable_thinking": False}},
+    ),
+    **dict.fromkeys(
+        ("deepseek-v3.1", "granite"), {"on": {"thinking": True}, "off": {"thinking": False}}
+    ),
+    "command-a": {"on": {"reasoning": True}, "off": {"reasoning": False}},
+}
+
+
+def check(name: str, kind: str, shape: str, thinking: Any, word: Any) -> None:
+    """The whole property, of one conversation under one template."""
+    family, record = BY_NAME[name], talk(shape, word)
+    tokenizer = tokenizer_of(family, kind)
+    variables = SWITCHES.get(name, {}).get(thinking, {})
+    asked = Asked(family, tokenizer, record, variables)
+    config = TemplateConfig(thinking)
+    encoder = Encoder(tokenizer, max_seq_length=100_000, template=config)
+    (whole,) = encoder.encode_many([record])
+    if whole.refusal is not None:
+        assert not whole.examples
+        _check_refusal(asked, str(whole.refusal))
+        return
+    _check_spans(asked, encoder.format, whole)
+    if record.messages[-1]["role"] == "assistant":
+        _check_score(asked, encoder.format, whole)
+
+
+def _check_refusal(asked: Asked, reason: str) -> None:
+    """Right where the template refuses the whole, or an answer is not in its own text."""
+    assert reason
+    if asked.text(len(asked.record.messages), False) is None:
+        return
+    for k in asked.wanted:
+        shown = asked.text(k + 1, False)
+        if shown is None or oracle.lacks(asked.record.messages[k], shown):
+            return
+    pytest.fail(f"refused without need: {reason}")
+
+
+def _check_spans(asked: Asked, form: ChatFormat, whole: Whole) -> None:
+    found: dict[int, str] = {}
+    for tokens, a, b in oracle.spans(whole, form.stop):
+        k = next((k for k in asked.wanted if asked.prompt(k) == tokens[:a]), None)
+        assert k is not None, f"no prompt of generation: {form.tokenizer.decode(tokens[:a])!r}"
+        assert tokens[b - 1] in form.stop
+        assert not form.stop & set(tokens[a : b - 1])
+        body = form.tokenizer.decode(tokens[a : b - 1])
+        assert found.setdefault(k, body) == body
+    unasked = [k for k in asked.wanted if asked.prompt(k) is None]
+    assert whole.notices[UNASKED] == len(unasked)
+    assert sorted(found) == [k for k in asked.wanted if k not in unasked]
+    lost = 0
+    for k, body in found.items():
+        message = asked.record.messages[k]
+        assert not oracle.lacks(message, body), body
+        thoughts = squeezed(oracle.reasoning_of(message))
+        lost += thoughts not in squeezed(body)
+        _check_nothing_else(asked, k, body)
+    assert whole.notices[UNSHOWN_REASONING] == lost
+
+
+def _check_nothing_else(asked: Asked, k: int, body: str) -> None:
+    """The answer is the template's own text behind the prompt, or holds no more than its parts."""
+    prompt, shown = asked.text(k, True), asked.text(k + 1, False)
+    assert prompt is not None and shown is not None
+    if shown.startswith(prompt) and squeezed(shown[len(prompt) :]).startswith(squeezed(body)):
+        return
+    rest, message = squeezed(body), asked.record.messages[k]
+    if squeezed(shown).find(rest) > 0:
+        return
+    for part in (oracle.reasoning_of(message), oracle.words_of(message), *oracle.TAGS):
+        rest = rest.replace(squeezed(part), "", 1)
+    assert rest in squeezed(shown), rest
+
+
+def _check_score(asked: Asked, form: ChatFormat, whole: Whole) -> None:
+    """Who writes what was trained is right, however it comes."""
+    asker, last = Asker(form), asked.record.messages[-1]
+    prompt = asked.prompt(len(asked.record.messages) - 1)
+    if prompt is None:
+        with pytest.raises(InputError):
+            asker.question_of(asked.record)
+        return
+    question = asker.question_of(asked.record)
+    assert question is not None
+    assert list(question.prompt) == prompt
+    bodies = [
+        oracle.written(form.tokenizer, tokens[a : b - 1])
+        for tokens, a, b in oracle.spans(whole, form.stop)
+        if tokens[:a] == prompt
+    ]
+    if not bodies:
+        assert last.get("weight") == 0
+        return
+    body = bodies[-1]
+    reply = reply_to(question, body, asker)
+    assert reply.right, (body, question)
+    assert not reply_to(question, body + " not this", asker).right or question.calls
+    read = asker.read(body, question)
+    if not question.calls and oracle.words_of(last).strip():
+        twice = last.get("reasoning_content") and oracle.words_of(last) != last["content"]
+        if not last.get("tool_calls") and not twice:
+            assert squeezed(question.expected) == squeezed(oracle.words_of(last))
+        assert read.words.strip() == question.expected.strip()
+    thoughts = squeezed(oracle.reasoning_of(last))
+    if thoughts and not whole.notices[UNSHOWN_REASONING] and not question.whole:
+        assert thoughts in squeezed(read.reasoning)
+    _check_streams(form, body, question.opening)
+
+
+def _check_streams(form: ChatFormat, body: str, opening: Any) -> None:
+    reader = AnswerReader(form)
+    at_once = reader.read(body, opening)
+    chance = random.Random(len(body))
+    for longest in (1, 7):
+        stream = reader.stream(opening)
+        parts, place = {"reasoning": "", "words": ""}, 0
+        while place < len(body):
+            step = chance.randint(1, longest)
+            for part, piece in stream.feed(body[place : place + step]):
+                parts[part] += piece
+            place += step
+        for part, piece in stream.finish():
+            parts[part] += piece
+        assert (parts["reasoning"].strip(), parts["words"]) == (at_once.reasoning, at_once.words)
+        assert stream.unfinished == at_once.unfinished
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_every_shape_of_conversation(name: str) -> None:
+    for i, shape in enumerate(SHAPES):
+        for thinking in THINKING:
+            check(name, KINDS[i % len(KINDS)], shape, thinking, plain_words())
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_any_words(name: str) -> None:
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        shape = data.draw(st.sampled_from(sorted(SHAPES)))
+        kind = data.draw(st.sampled_from(KINDS))
+        thinking = data.draw(st.sampled_from(THINKING))
+        check(name, kind, shape, thinking, lambda: data.draw(words))
+
+    run()
