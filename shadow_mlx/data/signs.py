@@ -22,13 +22,13 @@ class Signed:
     Attributes:
         message: To be shown in the place of the real one.
         words: The sign of what is said; None where nothing is.
-        thoughts: The sign of the reasoning, likewise.
+        thoughts: The signs of the reasoning: in its own key, and in the content.
         calls: The signs of each tool call: of its name and of the texts in its arguments.
     """
 
     message: Message
     words: str | None
-    thoughts: str | None
+    thoughts: tuple[str, ...]
     calls: tuple[tuple[str, ...], ...]
 
 
@@ -40,21 +40,21 @@ def signed(message: Message, signs: Iterator[str] | None = None) -> Signed:
     if message["role"] == "assistant" and found.reasoning:
         inside, content = found.reasoning, found.words
     words = next(signs) if content.strip() else None
-    thoughts = next(signs) if inside or message.get(REASONING) else None
-    made = dict(message)
+    thoughts = []
+    made = {**message, "content": words or content}
     if inside:
-        made["content"] = str(message["content"]).replace(inside, thoughts or "", 1)
-        made["content"] = made["content"].removesuffix(content) + (words or "")
-    else:
-        made["content"] = words or content
+        thoughts.append(next(signs))
+        before = str(message["content"]).removesuffix(content)
+        made["content"] = before.replace(inside, thoughts[-1], 1) + made["content"]
     if message.get(REASONING):
-        made[REASONING] = thoughts
+        thoughts.append(next(signs))
+        made[REASONING] = thoughts[-1]
     calls = []
     if message.get("tool_calls"):
         pairs = [_signed_call(call, signs) for call in message["tool_calls"]]
         made["tool_calls"] = [call for call, _ in pairs]
         calls = [found for _, found in pairs]
-    return Signed(made, words, thoughts, tuple(calls))
+    return Signed(made, words, tuple(thoughts), tuple(calls))
 
 
 def signed_all(messages: Sequence[Message]) -> list[Signed]:

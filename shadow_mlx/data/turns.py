@@ -109,7 +109,7 @@ def _loses(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> bool:
     except TemplateError:
         return False  # the template wants to know the function, perhaps
     check_signs(sign, text, k + 1)
-    return sign.thoughts is not None and sign.thoughts not in text
+    return not all(thoughts in text for thoughts in sign.thoughts)
 
 
 def _answer_behind(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> str:

@@ -92,15 +92,13 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def reasoning_of(message: Any) -> str:
-    """The reasoning of an answer, from its key or its text."""
-    apart = message.get("reasoning_content")
-    if apart:
-        return str(apart)
+def reasonings_of(message: Any) -> list[str]:
+    """The reasoning of an answer, from its key and from its text."""
+    found = [str(message["reasoning_content"])] if "reasoning_content" in message else []
     content = str(message["content"])
     if content.startswith("<think>") and "</think>" in content:
-        return content[len("<think>") : content.index("</think>")]
-    return ""
+        found.append(content[len("<think>") : content.index("</think>")])
+    return found
 
 
 def words_of(message: Any) -> str:
