@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -21,7 +22,7 @@ TAGS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """How generation asks for the answers of a record."""
 
@@ -30,6 +31,7 @@ class Asked:
     record: Record
     variables: dict[str, Any]
 
+    @cache
     def text(self, end: int, prompt: bool) -> str | None:
         """The template's text of the first messages; None where it refuses."""
         messages = [self._own(message) for message in self.record.messages[:end]]
@@ -46,7 +48,9 @@ class Asked:
         except (jinja2.TemplateError, TypeError, ValueError):
             return None
 
+    @cache
     def prompt(self, k: int) -> list[int] | None:
+        """The ids of the prompt of message ``k``."""
         text = self.text(k, True)
         return None if text is None else self.tokenizer.encode(text, add_special_tokens=False)
 

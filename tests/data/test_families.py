@@ -41,14 +41,28 @@ SWITCHES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+@cache
+def encoder_of(name: str, kind: str, thinking: Any) -> Encoder:
+    tokenizer = tokenizer_of(BY_NAME[name], kind)
+    return Encoder(tokenizer, max_seq_length=100_000, template=TemplateConfig(thinking))
+
+
+@cache
+def asker_of(form: ChatFormat) -> Asker:
+    return Asker(form)
+
+
+@cache
+def reader_of(form: ChatFormat) -> AnswerReader:
+    return AnswerReader(form)
+
+
 def check(name: str, kind: str, shape: str, thinking: Any, word: Any) -> Whole:
     """The whole property, of one conversation under one template; what became of it."""
     family, record = BY_NAME[name], talk(shape, word)
-    tokenizer = tokenizer_of(family, kind)
+    encoder = encoder_of(name, kind, thinking)
     variables = SWITCHES.get(name, {}).get(thinking, {})
-    asked = Asked(family, tokenizer, record, variables)
-    config = TemplateConfig(thinking)
-    encoder = Encoder(tokenizer, max_seq_length=100_000, template=config)
+    asked = Asked(family, encoder.tokenizer, record, variables)
     (whole,) = encoder.encode_many([record])
     if whole.refusal is not None:
         assert str(whole.refusal) and not whole.examples
@@ -121,7 +135,7 @@ def _check_nothing_else(asked: Asked, k: int, body: str) -> None:
 
 def _check_score(asked: Asked, form: ChatFormat, whole: Whole) -> None:
     """Who writes what was trained is right, however it comes."""
-    asker, last = Asker(form), asked.record.messages[-1]
+    asker, last = asker_of(form), asked.record.messages[-1]
     prompt = asked.prompt(len(asked.record.messages) - 1)
     if prompt is None:
         with pytest.raises(InputError):
@@ -154,7 +168,7 @@ def _check_score(asked: Asked, form: ChatFormat, whole: Whole) -> None:
 
 
 def _check_streams(form: ChatFormat, body: str, opening: Any) -> None:
-    reader = AnswerReader(form)
+    reader = reader_of(form)
     at_once = reader.read(body, opening)
     chance = random.Random(len(body))
     for longest in (1, 7):
@@ -180,10 +194,11 @@ def without_typed(whole: Whole) -> Notices:
 def plainly(name: str, kind: str, shape: str, thinking: Any) -> Whole:
     """A shape with words of which none is another's part, and what the template makes of it."""
     whole = check(name, kind, shape, thinking, plain_words())
-    family, tokenizer = BY_NAME[name], tokenizer_of(BY_NAME[name], kind)
+    form = encoder_of(name, kind, thinking).format
     variables = SWITCHES.get(name, {}).get(thinking, {})
-    asked = Asked(family, tokenizer, talk(shape, plain_words()), variables)
-    check_findings(asked, ChatFormat(tokenizer, TemplateConfig(thinking)), whole)
+    check_findings(
+        Asked(BY_NAME[name], form.tokenizer, talk(shape, plain_words()), variables), form, whole
+    )
     return whole
 
 
