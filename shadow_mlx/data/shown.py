@@ -13,7 +13,6 @@ from shadow_mlx.data.rendering import REASONING, TemplateError
 from shadow_mlx.data.schema import Message
 from shadow_mlx.data.signs import Signed
 
-
 SHORT = 16
 """Letters of an answer that may well stand in a template, too."""
 

@@ -95,9 +95,7 @@ def turn_of(template: ChatTemplate, ending: Ending, talk: Talk, k: int, prompt: 
 def roles_left_out(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> list[str]:
     """The roles of the messages before an answer that its ``prompt`` does not show."""
     signs = signed_all(talk.messages[:k])
-    shown = prompt_of(
-        template, Talk([one.message for one in signs], talk.tools, talk.variables), k
-    )
+    shown = prompt_of(template, Talk([one.message for one in signs], talk.tools, talk.variables), k)
     return left_out(talk.messages[:k], prompt, signs if shown is not None else [], shown or "")
 
 

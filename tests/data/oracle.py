@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
@@ -22,7 +21,7 @@ TAGS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Asked:
     """How generation asks for the answers of a record."""
 
@@ -30,10 +29,15 @@ class Asked:
     tokenizer: Any
     record: Record
     variables: dict[str, Any]
+    _texts: dict[tuple[int, bool], str | None] = field(default_factory=dict)
 
-    @cache
     def text(self, end: int, prompt: bool) -> str | None:
         """The template's text of the first messages; None where it refuses."""
+        if (end, prompt) not in self._texts:
+            self._texts[end, prompt] = self._text(end, prompt)
+        return self._texts[end, prompt]
+
+    def _text(self, end: int, prompt: bool) -> str | None:
         messages = [self._own(message) for message in self.record.messages[:end]]
         try:
             return str(
@@ -48,7 +52,6 @@ class Asked:
         except (jinja2.TemplateError, TypeError, ValueError):
             return None
 
-    @cache
     def prompt(self, k: int) -> list[int] | None:
         """The ids of the prompt of message ``k``."""
         text = self.text(k, True)

@@ -121,7 +121,7 @@ SHAPES: dict[str, Shape] = {
 _HARD = (
     *("hi", "assistant", "user", "think", "system\n", "x", "1 + 1", "{}", "[1]", '{"a": "b"}'),
     *(" leading", "\n\nleading", "trailing ", "trailing\n", "trailing\n\n", "a\n\n\nb", "\ta\t"),
-    *("it's \"said\" \\n", "é🙂漢字", "<b>&amp;</b>", "a < b", "```\ncode\n```", "[INST]", "#"),
+    *('it\'s "said" \\n', "é🙂漢字", "<b>&amp;</b>", "a < b", "```\ncode\n```", "[INST]", "#"),
 )
 
 words = st.one_of(

@@ -26,19 +26,25 @@ from tests.data.oracle import Asked, squeezed
 from tests.data.talks import SHAPES, plain_words, talk, words
 
 CHATS = [family.name for family in FAMILIES if family.template is not None]
-THINKING = ("auto", "on", "off")
-
-SWITCHES: dict[str, dict[str, dict[str, Any]]] = {
-    **dict.fromkeys(
-        ("qwen3", "qwen3-base", "qwen3.5", "nemotron-3", "nemotron-3-bare", "glm-4.5", "smollm3")
-        + ("apertus", "gemma4"),
-        {"on": {"enable_thinking": True}, "off": {"enable_thinking": False}},
+SWITCHED = {
+    "enable_thinking": (
+        *("qwen3", "qwen3-base", "qwen3.5", "nemotron-3", "nemotron-3-bare", "glm-4.5"),
+        *("smollm3", "apertus", "gemma4"),
     ),
-    **dict.fromkeys(
-        ("deepseek-v3.1", "granite"), {"on": {"thinking": True}, "off": {"thinking": False}}
-    ),
-    "command-a": {"on": {"reasoning": True}, "off": {"reasoning": False}},
+    "thinking": ("deepseek-v3.1", "granite"),
+    "reasoning": ("command-a",),
 }
+SWITCH_OF = {name: switch for switch, names in SWITCHED.items() for name in names}
+
+
+def variables_of(name: str, thinking: str) -> dict[str, bool]:
+    """What ``--thinking`` sets."""
+    return {} if thinking == "auto" else {SWITCH_OF[name]: thinking == "on"}
+
+
+def thinking_of(name: str) -> tuple[Any, ...]:
+    """The values of ``--thinking`` that make a difference to a family."""
+    return ("auto", "on", "off") if name in SWITCH_OF else ("auto",)
 
 
 @cache
@@ -61,11 +67,12 @@ def check(name: str, kind: str, shape: str, thinking: Any, word: Any) -> Whole:
     """The whole property, of one conversation under one template; what became of it."""
     family, record = BY_NAME[name], talk(shape, word)
     encoder = encoder_of(name, kind, thinking)
-    variables = SWITCHES.get(name, {}).get(thinking, {})
+    variables = variables_of(name, thinking)
     asked = Asked(family, encoder.tokenizer, record, variables)
     (whole,) = encoder.encode_many([record])
     if whole.refusal is not None:
-        assert str(whole.refusal) and not whole.examples
+        assert str(whole.refusal)
+        assert not whole.examples
         return whole
     _check_spans(asked, encoder.format, whole)
     if record.messages[-1]["role"] == "assistant":
@@ -122,7 +129,8 @@ def _check_spans(asked: Asked, form: ChatFormat, whole: Whole) -> None:
 def _check_nothing_else(asked: Asked, k: int, body: str) -> None:
     """The answer is the template's own text behind the prompt, or holds no more than its parts."""
     prompt, shown = asked.text(k, True), asked.text(k + 1, False)
-    assert prompt is not None and shown is not None
+    assert prompt is not None
+    assert shown is not None
     if shown.startswith(prompt) and squeezed(shown[len(prompt) :]).startswith(squeezed(body)):
         return
     rest, message = squeezed(body), asked.record.messages[k]
@@ -195,7 +203,7 @@ def plainly(name: str, kind: str, shape: str, thinking: Any) -> Whole:
     """A shape with words of which none is another's part, and what the template makes of it."""
     whole = check(name, kind, shape, thinking, plain_words())
     form = encoder_of(name, kind, thinking).format
-    variables = SWITCHES.get(name, {}).get(thinking, {})
+    variables = variables_of(name, thinking)
     check_findings(
         Asked(BY_NAME[name], form.tokenizer, talk(shape, plain_words()), variables), form, whole
     )
@@ -205,7 +213,7 @@ def plainly(name: str, kind: str, shape: str, thinking: Any) -> Whole:
 @pytest.mark.parametrize("name", CHATS)
 def test_every_shape_of_conversation(name: str) -> None:
     for i, shape in enumerate(SHAPES):
-        for j, thinking in enumerate(THINKING):
+        for j, thinking in enumerate(thinking_of(name)):
             plainly(name, KINDS[(i + j) % len(KINDS)], shape, thinking)
 
 
@@ -218,7 +226,7 @@ def test_any_words(name: str) -> None:
     def run(data: st.DataObject) -> None:
         shape = data.draw(st.sampled_from(sorted(SHAPES)))
         kind = data.draw(st.sampled_from(KINDS))
-        thinking = data.draw(st.sampled_from(THINKING))
+        thinking = data.draw(st.sampled_from(thinking_of(name)))
         whole = check(name, kind, shape, thinking, lambda: data.draw(words))
         as_plain = plainly(name, kind, shape, thinking)
         assert str(whole.refusal) == str(as_plain.refusal)

@@ -11,7 +11,8 @@ QWEN25 = r"""
     {{- messages[0].content if messages[0].role == 'system' else 'You are Quill, a helper.' }}
     {{- '\n\n# Tools\n\nSignatures are within <tools></tools>:\n<tools>' }}
     {%- for tool in tools %}{{ '\n' ~ tool | tojson }}{% endfor %}
-    {{- '\n</tools>\n\nAnswer with <tool_call>\n{"name": <name>, "arguments": <json>}\n</tool_call>' }}
+    {{- '\n</tools>\n\nAnswer with <tool_call>\n' }}
+    {{- '{"name": <name>, "arguments": <json>}\n</tool_call>' }}
     {{- '<|im_end|>\n' }}
 {%- elif messages[0].role == 'system' %}
     {{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}
@@ -26,7 +27,8 @@ QWEN25 = r"""
         {{- '<|im_start|>assistant' }}
         {%- if m.content %}{{ '\n' + m.content }}{% endif %}
         {%- for tool_call in m.tool_calls %}
-            {%- if tool_call.function is defined %}{% set tool_call = tool_call.function %}{% endif %}
+            {%- if tool_call.function is defined %}{% set tool_call = tool_call.function %}
+                {%- endif %}
             {{- '\n<tool_call>\n{"name": "' + tool_call.name + '", "arguments": ' }}
             {{- tool_call.arguments | tojson }}
             {{- '}\n</tool_call>' }}
@@ -79,7 +81,8 @@ LLAMA31 = r"""
         {%- endif %}
         {%- set call = m.tool_calls[0].function %}
         {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}
-        {{- '{"name": "' + call.name + '", "parameters": ' + call.arguments | tojson + '}<|eot_id|>' }}
+        {{- '{"name": "' + call.name + '", "parameters": ' + call.arguments | tojson
+                + '}<|eot_id|>' }}
     {%- elif m.role == 'tool' %}
         {{- '<|start_header_id|>ipython<|end_header_id|>\n\n' + m.content | tojson + '<|eot_id|>' }}
     {%- else %}
@@ -116,7 +119,7 @@ MISTRAL_V3 = r"""
             {%- set out = call.function | tojson %}
             {{- out[:-1] }}
             {%- if call.id is not defined or call.id | length != 9 %}
-                {{- raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}
+                {{- raise_exception('A call has an id of 9 letters!') }}
             {%- endif %}
             {{- ', "id": "' + call.id + '"}' }}
             {{- ', ' if not loop.last else ']' + eos_token }}
@@ -140,7 +143,8 @@ LFM25 = r"""
     {%- set ns.talk = messages[1:] %}
 {%- endif %}
 {%- if tools %}
-    {%- set ns.system = ns.system + ('\n' if ns.system else '') + 'List of tools: <|tool_list_start|>[' %}
+    {%- set ns.system = ns.system + ('\n' if ns.system else '')
+            + 'List of tools: <|tool_list_start|>[' %}
     {%- for tool in tools %}
         {%- set ns.system = ns.system + (tool | tojson) + ('' if loop.last else ', ') %}
     {%- endfor %}
@@ -177,7 +181,8 @@ KIMI_K2 = r"""
     {%- elif m.role == 'assistant' %}{{ '<|im_assistant|>assistant<|im_middle|>' }}
     {%- else %}{{ '<|im_system|>' + m.role + '<|im_middle|>' }}{% endif %}
 {%- endmacro %}
-{%- if tools %}{{ '<|im_system|>tool_declare<|im_middle|>' + tools | tojson + '<|im_end|>' }}{% endif %}
+{%- if tools %}{{ '<|im_system|>tool_declare<|im_middle|>' + tools | tojson + '<|im_end|>' }}
+    {%- endif %}
 {%- for m in messages %}
     {%- if loop.first and m.role != 'system' %}
         {{- '<|im_system|>system<|im_middle|>You are Kim, who helps with this.<|im_end|>' }}
@@ -188,7 +193,8 @@ KIMI_K2 = r"""
         {{- '<|tool_calls_section_begin|>' }}
         {%- for call in m.tool_calls %}
             {{- '<|tool_call_begin|>functions.' + call.function.name + ':' ~ loop.index0 }}
-            {{- '<|tool_call_argument_begin|>' + call.function.arguments | tojson + '<|tool_call_end|>' }}
+            {{- '<|tool_call_argument_begin|>' + call.function.arguments | tojson
+                    + '<|tool_call_end|>' }}
         {%- endfor %}
         {{- '<|tool_calls_section_end|>' }}
     {%- elif m.role == 'tool' %}
@@ -211,7 +217,8 @@ COMMAND_R = r"""
     {%- if m.role == 'user' %}
         {{- '<|START_OF_TURN_TOKEN|><|USER_TOKEN|>' + m.content.strip() + '<|END_OF_TURN_TOKEN|>' }}
     {%- elif m.role == 'assistant' %}
-        {{- '<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>' + m.content.strip() + '<|END_OF_TURN_TOKEN|>' }}
+        {{- '<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>' + m.content.strip()
+                + '<|END_OF_TURN_TOKEN|>' }}
     {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>' }}{% endif %}

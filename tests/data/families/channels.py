@@ -10,8 +10,10 @@ GPT_OSS = r"""
 {{- (reasoning_effort or 'medium') + '\n\n# Valid channels: analysis, commentary, final.<|end|>' }}
 {%- if messages[0].role == 'system' or tools %}
     {{- '<|start|>developer<|message|>' }}
-    {%- if messages[0].role == 'system' %}{{ '# Instructions\n\n' + messages[0].content }}{% endif %}
-    {%- for tool in tools or [] %}{{ '\ntype ' + tool.function.name + ' = ' + tool | tojson }}{% endfor %}
+    {%- if messages[0].role == 'system' %}{{ '# Instructions\n\n' + messages[0].content }}
+        {%- endif %}
+    {%- for tool in tools or [] %}{{ '\ntype ' + tool.function.name + ' = ' + tool | tojson }}
+        {%- endfor %}
     {{- '<|end|>' }}
 {%- endif %}
 {%- set ns = namespace(called='') %}
@@ -20,7 +22,7 @@ GPT_OSS = r"""
         {%- if m.tool_calls %}
             {%- set call = m.tool_calls[0].function %}
             {%- if m.content and m.thinking %}
-                {{- raise_exception('Cannot pass both content and thinking in a message with calls') }}
+                {{- raise_exception('Either content or thinking beside calls') }}
             {%- elif m.content or m.thinking %}
                 {{- '<|start|>assistant<|channel|>analysis<|message|>' }}
                 {{- (m.content or m.thinking) + '<|end|>' }}
@@ -53,7 +55,8 @@ GEMMA4 = r"""
     {%- if value is string %}{{ '<|"|>' + value + '<|"|>' }}
     {%- elif value is mapping %}
         {{- '{' }}
-        {%- for k, v in value | dictsort %}{{ k ~ ':' }}{{ value_of(v) }}{{ '' if loop.last else ',' }}{% endfor %}
+        {%- for k, v in value | dictsort %}{{ k ~ ':' }}{{ value_of(v) }}
+            {{- '' if loop.last else ',' }}{% endfor %}
         {{- '}' }}
     {%- elif value is sequence %}
         {{- '[' }}
@@ -69,7 +72,8 @@ GEMMA4 = r"""
 {%- endif %}
 {%- if ns.system or tools or enable_thinking %}
     {{- '<|turn>system\n' + ('<|think|>\n' if enable_thinking else '') + ns.system }}
-    {%- for tool in tools or [] %}{{ '<|tool>declaration:' + tool | tojson + '<tool|>' }}{% endfor %}
+    {%- for tool in tools or [] %}{{ '<|tool>declaration:' + tool | tojson + '<tool|>' }}
+        {%- endfor %}
     {{- '<turn|>\n' }}
 {%- endif %}
 {%- for m in ns.talk %}
@@ -142,7 +146,8 @@ COMMAND_A = r"""
         {%- if m.tool_calls %}
             {{- '<|START_ACTION|>[' }}
             {%- for call in m.tool_calls %}
-                {{- '\n    {"tool_call_id": "' ~ loop.index0 ~ '", "tool_name": "' + call.function.name }}
+                {{- '\n    {"tool_call_id": "' ~ loop.index0 ~ '", "tool_name": "'
+                        + call.function.name }}
                 {{- '", "parameters": ' + call.function.arguments | tojson + '}' }}
                 {{- '' if loop.last else ',' }}
             {%- endfor %}
@@ -188,7 +193,8 @@ APERTUS = r"""
         {{- m.content }}
         {%- for call in m.tool_calls or [] %}
             {{- ('<|tools_prefix|>[' if loop.first else ', ') + '{"' + call.function.name + '": ' }}
-            {{- call.function.arguments | tojson + '}' + (']<|tools_suffix|>' if loop.last else '') }}
+            {{- call.function.arguments | tojson + '}'
+                    + (']<|tools_suffix|>' if loop.last else '') }}
         {%- else %}
             {{- '<|assistant_end|>' }}
             {%- set ns.open = false %}

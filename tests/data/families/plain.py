@@ -42,7 +42,8 @@ LLAMA2 = r"""
 LLAMA3 = r"""
 {{- bos_token }}
 {%- for m in messages %}
-    {{- '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\n\n' ~ m.content | trim ~ '<|eot_id|>' }}
+    {{- '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\n\n' ~ m.content | trim
+            ~ '<|eot_id|>' }}
 {%- endfor %}
 {%- if add_generation_prompt %}
     {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}
@@ -111,7 +112,8 @@ MISTRAL_SMALL = r"""
 
 GEMMA2 = r"""
 {{- bos_token }}
-{%- if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
+{%- if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}
+    {%- endif %}
 {%- for m in messages %}
     {%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}
         {{- raise_exception('Conversation roles must alternate user/assistant') }}
@@ -200,7 +202,8 @@ ALPACA = r"""
 
 # a turn ends with words that are no token
 PLAIN_END = r"""
-{%- for m in messages %}{{ m['role'] | title + ': ' + m['content'] + '\n[end of turn]\n' }}{% endfor %}
+{%- for m in messages %}{{ m['role'] | title + ': ' + m['content'] + '\n[end of turn]\n' }}
+    {%- endfor %}
 {%- if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}
 """
 

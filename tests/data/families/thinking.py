@@ -33,12 +33,13 @@ _THOUGHT = r"""
     {%- set said = m.content %}
     {%- set thought = m.reasoning_content if m.reasoning_content is string else '' %}
     {%- if not thought and '</think>' in said %}
-        {%- set thought = said.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}
+        {%- set thought = said.split('</think>')[0].split('<think>')[-1].strip('\n') %}
         {%- set said = said.split('</think>')[-1].lstrip('\n') %}
     {%- endif %}
 """
 _RESULT = r"""
-    {%- if loop.first or messages[loop.index0 - 1].role != 'tool' %}{{ '<|im_start|>user' }}{% endif %}
+    {%- if loop.first or messages[loop.index0 - 1].role != 'tool' %}{{ '<|im_start|>user' }}
+        {%- endif %}
     {{- '\n<tool_response>\n' + m.content + '\n</tool_response>' }}
     {%- if loop.last or messages[loop.index0 + 1].role != 'tool' %}{{ '<|im_end|>\n' }}{% endif %}
 """
@@ -189,7 +190,8 @@ NEMOTRON3 = r"""
         {%- endfor %}
         {{- '<|im_end|>\n' }}
     {%- elif m.role == 'tool' %}
-        {{- '<|im_start|>user\n<tool_response>\n' + m.content + '\n</tool_response>\n<|im_end|>\n' }}
+        {{- '<|im_start|>user\n<tool_response>\n' + m.content
+                + '\n</tool_response>\n<|im_end|>\n' }}
     {%- elif m.role == 'user' %}
         {{- '<|im_start|>user\n' + m.content + '<|im_end|>\n' }}
     {%- endif %}
@@ -209,7 +211,8 @@ GLM45 = r"""
     {{- ('<|system|>\n# Tools' if loop.first else '') + '\n' + tool | tojson }}
 {%- endfor %}
 {%- set ns = namespace(last=-1) %}
-{%- for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}
+{%- for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}
+    {%- endfor %}
 {%- for m in messages %}
     {%- if m.role == 'user' %}
         {{- '<|user|>\n' + m.content }}
@@ -294,7 +297,8 @@ GRANITE = r"""
     {{- '<|start_of_role|>' + m.role + '<|end_of_role|>' + m.content }}
     {%- for call in m.tool_calls or [] %}
         {{- '<|tool_call|>' if loop.first else '' }}
-        {{- '{"name": "' + call.function.name + '", "arguments": ' + call.function.arguments | tojson }}
+        {{- '{"name": "' + call.function.name + '", "arguments": '
+                + call.function.arguments | tojson }}
         {{- '}' }}
     {%- endfor %}
     {{- '<|end_of_text|>\n' }}
@@ -323,7 +327,8 @@ SEED_OSS = r"""
 {%- if add_generation_prompt %}
     {{- '<seed:bos>assistant\n' }}
     {%- if thinking_budget is defined and thinking_budget == 0 %}
-        {{- '<seed:think><seed:cot_budget_reflect>No thoughts.</seed:cot_budget_reflect></seed:think>' }}
+        {{- '<seed:think><seed:cot_budget_reflect>No thoughts.' }}
+        {{- '</seed:cot_budget_reflect></seed:think>' }}
     {%- endif %}
 {%- endif %}
 """

@@ -20,7 +20,15 @@ KINDS = ("gpt2", "llama3", "ends", "metaspace", "prepends")
 
 _WORDS = (
     "user assistant system tool think thinking hello there how are you I am fine sky is blue 1 + 1",
-    *("\n\n", "\n\n\n", "</think>\n\n", "<think>\n", "  ", " \n", '{"name": "look", "arguments": {'),
+    *(
+        "\n\n",
+        "\n\n\n",
+        "</think>\n\n",
+        "<think>\n",
+        "  ",
+        " \n",
+        '{"name": "look", "arguments": {',
+    ),
 )
 _NEWLINES_APART = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
