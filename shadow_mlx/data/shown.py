@@ -94,13 +94,9 @@ def left_out(
             continue
         words = _squeezed(_said(message))
         found = shown.find(words, place)  # in their order, so that many messages stay cheap
-        if found < 0:
-            found = shown.find(words)
-        if found < 0:
-            found = shown.find(_squeezed(json.dumps(words)[1:-1]))
-        if found < 0:
+        if found < 0 and not any(_squeezed(form) in shown for form in _forms(_said(message))):
             roles.append(str(message["role"]))
-        else:
+        elif found >= 0:
             place = found + len(words)
     return roles
 
@@ -136,9 +132,14 @@ def _leaves(value: Any) -> Iterator[tuple[str, ...]]:
         for item in value:
             yield from _leaves(item)
     elif isinstance(value, str):
-        yield value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
+        yield _forms(value)
     else:
         yield json.dumps(value), str(value), str(value).lower()
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    """A text as it is, and as JSON writes it."""
+    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _squeezed(text: str) -> str:

@@ -45,7 +45,9 @@ def signed(message: Message, signs: Iterator[str] | None = None) -> Signed:
     if inside:
         thoughts.append(next(signs))
         before = str(message["content"]).removesuffix(content)
-        made["content"] = before.replace(inside, thoughts[-1], 1) + made["content"]
+        start = next(t.start for t in reasoning.TAGS if before.lstrip().startswith(t.start))
+        head, tag, rest = before.partition(start)
+        made["content"] = head + tag + rest.replace(inside, thoughts[-1], 1) + made["content"]
     if message.get(REASONING):
         thoughts.append(next(signs))
         made[REASONING] = thoughts[-1]
