@@ -66,3 +66,17 @@ class ChatFormat:
         """
         text = self.template.text(messages, tools, prompt=True, variables=variables)
         return self.ids([text])[0]
+
+    def written(self, prompt: str, answer: str) -> str:
+        """An answer as generation hands it out: from its tokens behind the prompt's, to their end.
+
+        Some tokenizers put a blank behind each special token, which is in no text of the template.
+        """
+        ids = self.ids.behind(self.ids([prompt])[0], self.ids([prompt + answer])[0], answer)
+        if ids and ids[-1] in self.stop:
+            ids = ids[:-1]
+        pieces = self.tokenizer.detokenizer
+        for token in ids:
+            pieces.add_token(token)
+        pieces.finalize()
+        return str(pieces.text)

@@ -10,6 +10,9 @@ from typing import Any
 ANCHORS = ("\n", "=", "0")
 """Texts that an answer is tokenised behind where the tokenizer puts a space before a beginning."""
 
+BEHIND_SPECIAL = (" b  b\n", "b b", "\n\nb")
+"""Texts behind a special token; a tokenizer may treat a text's beginning in a way of its own."""
+
 
 class Tokenizing:
     """Tokenises with one of mlx-lm's ``TokenizerWrapper``\\ s.
@@ -107,10 +110,11 @@ class Tokenizing:
             return None
         pattern = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
         for word in words[:4]:
-            first, second = f"a {word}", " b  b\n"
-            whole, *parts = self._encode([first + second, first, second])
-            if whole != [*parts[0], *parts[1]]:
-                return None
+            for second in BEHIND_SPECIAL:
+                first = f"a {word}"
+                whole, *parts = self._encode([first + second, first, second])
+                if whole != [*parts[0], *parts[1]]:
+                    return None
         return pattern
 
 

@@ -27,8 +27,7 @@ from shadow_mlx.data.problems import InvalidDataError, Problem
 from shadow_mlx.data.records import Records
 from shadow_mlx.data.rendering import AS_IT_IS, TemplateError
 from shadow_mlx.data.schema import Record
-from shadow_mlx.data.shown import left_out as roles_left_out
-from shadow_mlx.data.turns import Talk, Turn, prompt_of, turn_of
+from shadow_mlx.data.turns import Talk, Turn, prompt_of, roles_left_out, turn_of
 from shadow_mlx.errors import DataError
 
 __all__ = ["EncodedDataset", "Encoder", "Example", "Whole", "encode_all", "refused"]
@@ -182,7 +181,7 @@ class Encoder:
     def _next_turns(self, reading: _Reading) -> list[Turn]:
         """The next few answers as text; none any more after a refusal."""
         chosen, reading.pending = reading.pending[:BLOCK], reading.pending[BLOCK:]
-        turns = []
+        turns, asked = [], []
         try:
             for k in chosen:
                 prompt = prompt_of(self.format.template, reading.talk, k)
@@ -193,6 +192,7 @@ class Encoder:
                 turns.append(
                     turn_of(self.format.template, self.format.ending, reading.talk, k, prompt)
                 )
+                asked.append(k)
                 reading.whole.notices[UNSHOWN_REASONING] += turns[-1].lost_reasoning
             if reading.unasked and not reading.pending:
                 # an answer that nothing asks for is no fault; a conversation that is refused is
@@ -201,7 +201,8 @@ class Encoder:
             reading.whole.refusal, reading.pending = error, []
             return []
         if turns and not reading.pending:
-            for role in roles_left_out(reading.record.messages[: chosen[-1]], turns[-1].prompt):
+            prompt = turns[-1].prompt
+            for role in roles_left_out(self.format.template, reading.talk, asked[-1], prompt):
                 reading.whole.notices[left_out(role)] += 1
         return turns
 

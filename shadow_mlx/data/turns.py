@@ -18,7 +18,14 @@ from shadow_mlx.data import reasoning
 from shadow_mlx.data.ending import PROBE, Ending
 from shadow_mlx.data.rendering import REASONING, ChatTemplate, TemplateError
 from shadow_mlx.data.schema import Message
-from shadow_mlx.data.shown import check_answer, shows_reasoning
+from shadow_mlx.data.shown import (
+    check_answer,
+    check_signs,
+    left_out,
+    needs_signs,
+    shows_reasoning,
+)
+from shadow_mlx.data.signs import signed, signed_all
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,10 @@ class Talk:
             self.messages[:end], self.tools, prompt=prompt, variables=self.variables
         )
 
+    def with_answer(self, k: int, answer: Message) -> Talk:
+        """The first messages, with another one in the place of message ``k``, their last."""
+        return Talk([*self.messages[:k], answer], self.tools, self.variables)
+
 
 def prompt_of(template: ChatTemplate, talk: Talk, k: int) -> str | None:
     """The text that asks for message ``k``; None where the template has none.
@@ -71,16 +82,36 @@ def turn_of(template: ChatTemplate, ending: Ending, talk: Talk, k: int, prompt: 
         TemplateError: When the template refuses the answer, or leaves a part of it out.
     """
     message = talk.messages[k]
-    shown = talk.text(template, k + 1, prompt=False)
-    answer = _answer_behind(template, talk, k, prompt, shown)
+    answer = _answer_behind(template, talk, k, prompt)
     end, ended = ending.find(answer)
     answer = answer[:end]
     check_answer(message, answer, k + 1)
     lost = not shows_reasoning(message, answer)
+    if needs_signs(message):
+        lost = _loses(template, talk, k, prompt) or lost
     return Turn(prompt, answer, ended, lost)
 
 
-def _answer_behind(template: ChatTemplate, talk: Talk, k: int, prompt: str, shown: str) -> str:
+def roles_left_out(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> list[str]:
+    """The roles of the messages before an answer that its ``prompt`` does not show."""
+    signs = signed_all(talk.messages[:k])
+    shown = prompt_of(template, Talk([one.message for one in signs], talk.tools, talk.variables), k)
+    return left_out(talk.messages[:k], prompt, signs if shown is not None else [], shown or "")
+
+
+def _loses(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> bool:
+    """Whether the reasoning of an answer is lost; raises as :func:`turn_of` where more is."""
+    sign = signed(talk.messages[k])
+    try:
+        text = _answer_behind(template, talk.with_answer(k, sign.message), k, prompt)
+    except TemplateError:
+        return False  # the template wants to know the function, perhaps
+    check_signs(sign, text, k + 1)
+    return not all(thoughts in text for thoughts in sign.thoughts)
+
+
+def _answer_behind(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> str:
+    shown = talk.text(template, k + 1, prompt=False)
     opening = reasoning.opening_of(prompt)
     if shown.startswith(prompt):
         answer = reasoning.once(shown[len(prompt) :])
@@ -88,7 +119,7 @@ def _answer_behind(template: ChatTemplate, talk: Talk, k: int, prompt: str, show
     if opening is not None:
         head = prompt[: len(prompt) - len(opening.text)]
         if shown.startswith(head):
-            return _behind_opening(shown[len(head) :], opening, talk.messages[k])
+            return _behind_opening(template, talk, k, opening, head, shown[len(head) :])
     return _behind_other_prompt(template, talk, k, prompt, shown)
 
 
@@ -100,7 +131,9 @@ def _not_opened_twice(answer: str, opening: reasoning.Opening | None) -> str:
     return bare[len(opening.tags.start) :].lstrip()
 
 
-def _behind_opening(shown: str, opening: reasoning.Opening, message: Message) -> str:
+def _behind_opening(
+    template: ChatTemplate, talk: Talk, k: int, opening: reasoning.Opening, head: str, shown: str
+) -> str:
     """What follows a prompt that opens a reasoning which the history shows otherwise or hides."""
     tags = opening.tags
     bare = shown.lstrip()
@@ -111,8 +144,13 @@ def _behind_opening(shown: str, opening: reasoning.Opening, message: Message) ->
         return shown
     if bare.startswith(tags.start):
         return bare[len(tags.start) :].lstrip()
-    thoughts = thoughts_of(message).reasoning
-    return f"{thoughts}\n{tags.end}\n\n{bare}"
+    thoughts = thoughts_of(talk.messages[k])
+    if thoughts.reasoning:  # it may stand in the words in a form that is not the template's
+        said = {**talk.messages[k], "content": thoughts.words}
+        said.pop(REASONING, None)
+        alone = talk.with_answer(k, said)
+        bare = alone.text(template, k + 1, prompt=False).removeprefix(head).lstrip()
+    return f"{thoughts.reasoning}\n{tags.end}\n\n{bare}"
 
 
 def thoughts_of(message: Message) -> reasoning.Thoughts:
@@ -133,9 +171,8 @@ def _behind_other_prompt(
     Mistral's templates show the system prompt in the last user turn only, and only while it is
     not answered.
     """
-    probe = Talk(
-        [*talk.messages[:k], {"role": "assistant", "content": PROBE}], talk.tools, talk.variables
-    ).text(template, k + 1, prompt=False)
+    instead = talk.with_answer(k, {"role": "assistant", "content": PROBE})
+    probe = instead.text(template, k + 1, prompt=False)
     if PROBE not in probe:
         raise TemplateError("the template leaves out what the assistant says")
     start = _shared(shown, probe)

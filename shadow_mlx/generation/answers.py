@@ -93,9 +93,11 @@ class AnswerReader:
         if prompt is None:
             return None
         try:
-            return turn_of(form.template, form.ending, talk, 1, prompt).answer
+            turn = turn_of(form.template, form.ending, talk, 1, prompt)
         except TemplateError:
             return None
+        written = form.written(turn.prompt, turn.answer)
+        return written if PROBE in written else turn.answer  # a vocabulary without its signs
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,12 @@ class AnswerStream:
     def __init__(
         self, tags: tuple[Tags, ...], wraps: tuple[str, ...], opened: Tags | None = None
     ) -> None:
-        self._shapes = [_Shape(t.start, t.end) for t in tags] + [_Shape(wrap) for wrap in wraps]
-        self._wraps = [_Shape(wrap) for wrap in wraps]
+        self._begins = [_Shape(t.start, t.end) for t in tags]
+        self._shapes = [*self._begins, *map(_Shape, wraps)]
         self._end = opened.end if opened else None  # of the reasoning that is being read
-        self._expected: list[_Shape] | None = self._shapes  # None: all that comes is words
+        self._ends = [_Shape(t.end) for t in tags]
+        # None: all that comes is words. An answer may begin with the end of a reasoning: of none.
+        self._expected: list[_Shape] | None = [*self._shapes, *self._ends]
         self._thought = opened is not None
         self._held = ""
 
@@ -142,7 +146,7 @@ class AnswerStream:
                     self._held = self._held[len(self._held) - kept :]
                     return
                 yield from self._give("reasoning", before)
-                self._end, self._held, self._expected = None, after, self._wraps
+                self._end, self._held, self._expected = None, after, self._shapes
             elif self._expected is not None:
                 if self._is_open():
                     return
@@ -174,7 +178,8 @@ class AnswerStream:
         if shape.end is not None:
             self._end, self._thought = shape.end, True
         else:
-            self._expected = None
+            self._thought = self._thought or shape in self._ends
+            self._expected = self._begins
         return False
 
     def _give(self, part: Part, text: str) -> Pieces:

@@ -81,8 +81,8 @@ class Asker:
             raise InputError(
                 f"line {record.line}: the model's chat template refuses the conversation: {error}"
             ) from None
-        answer = form.ending.bare(turn.answer) if turn.ended else turn.answer
-        return self._question(record, tuple(form.ids([text])[0]), answer)
+        written = form.written(turn.prompt, turn.answer)
+        return self._question(record, tuple(form.ids([text])[0]), written)
 
     def _question(self, record: Record, prompt: tuple[int, ...], answer: str) -> Question:
         opening = self._reader.opening(prompt)
