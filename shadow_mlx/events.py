@@ -149,12 +149,18 @@ _KINDS: dict[str, type[Event]] = {
 
 
 def to_json(event: Event) -> str:
-    """One line of JSON, with the event's class under ``event``; non-finite numbers as null."""
-    fields = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in dataclasses.asdict(event).items()
-    }
+    """One line of JSON, with the event's class under ``event``; non-finite numbers as null.
+
+    Bytes of a path that are no text, which no line of UTF-8 can hold, become escapes to read.
+    """
+    fields = {name: _writable(value) for name, value in dataclasses.asdict(event).items()}
     return json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def from_json(line: str) -> Event | None:

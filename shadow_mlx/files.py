@@ -159,8 +159,16 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write ``value`` atomically as indented JSON, keys in order."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write ``value`` atomically as indented JSON, keys in order.
+
+    Letters stay as they are, unless there are bytes of a path among them that are no text.
+    """
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2, sort_keys=True)
+    write_text(path, text + "\n")
 
 
 def save_safetensors(

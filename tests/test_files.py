@@ -138,3 +138,10 @@ def test_whether_a_place_can_be_written_is_known_before_and_leaves_nothing(tmp_p
     files.check_writable(tmp_path / "file")
     with pytest.raises(SurroundingsError, match="a file stands where a folder is needed"):
         files.check_writable(tmp_path / "file" / "below")
+
+
+def test_json_of_paths_that_are_no_text_is_read_back(tmp_path: Path) -> None:
+    for value in ({"runs": ["caf\udce9", "naïve"]}, {"runs": ["naïve"]}):
+        files.write_json(tmp_path / "state.json", value)
+        assert json.loads((tmp_path / "state.json").read_text(encoding="utf-8")) == value
+    assert "naïve" in (tmp_path / "state.json").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.errors import InputError, SurroundingsError
-from shadow_mlx.events import Noted, from_json
+from shadow_mlx.events import Noted, Saved, from_json
 from shadow_mlx.run_folder import EventLog, RunFolder
 
 
@@ -158,3 +158,11 @@ def test_a_torn_last_line_is_cut_off(tmp_path, torn):
     path.write_bytes(whole + torn)
     EventLog(path).close()
     assert path.read_bytes() == whole
+
+
+def test_a_path_of_bytes_that_are_no_text_is_recorded(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log(Saved(1.0, 3, "caf\udce9/step-3", True))
+    log.close()
+    line = (tmp_path / "events.jsonl").read_bytes().decode()
+    assert from_json(line) == Saved(1.0, 3, "caf\\udce9/step-3", True)

@@ -55,11 +55,12 @@ def pace_of(model: str, known: Iterable[str], below: Path) -> Pace | None:
             continue
         view = bridge.EventReader(folder).read_all()
         size = bridge.training_bytes(config)
-        if size and view.started and view.started.tokens_per_epoch and len(view.speed):
+        speeds = [speed for speed in view.speed.values if speed > 0]
+        if size and view.started and view.started.tokens_per_epoch and speeds:
             checked = view.validated.seconds if view.validated else 0.0
             answered = sum(sample.seconds for sample in view.samples[-1]) if view.samples else 0.0
             return Pace(
-                statistics.median(view.speed.values),
+                statistics.median(speeds),
                 view.started.tokens_per_epoch / size,
                 checked + answered,
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.events import Trained
 from tests.tui.fake_run import story, write_story
 from tests.tui.support import press, run, shown, until, words
 from tui.app import ShadowApp
@@ -41,6 +43,13 @@ def test_where_nothing_is_known_nothing_is_said(own_place: Path, data: Path) -> 
     earlier(own_place, data)
     assert pace_of("other", [], own_place) is None
     data.unlink()
+    assert pace_of("sprout", [], own_place) is None
+
+
+def test_a_record_of_no_speed_tells_nothing(own_place: Path, data: Path) -> None:
+    still = [dataclasses.replace(e, tokens_per_second=0.0) if isinstance(e, Trained) else e
+             for e in story()]  # fmt: skip
+    write_story(own_place / "earlier", still, {"data": str(data)})
     assert pace_of("sprout", [], own_place) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -253,3 +254,11 @@ def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
     assert bridge.columns_of(str(folder), "qa.jsonl") == named
     assert bridge.columns_of(str(folder), "other.jsonl") == {}
     assert bridge.columns_of(str(own_place), "qa.jsonl") == {}
+
+
+def test_what_is_no_run_and_no_log_keeps_nobody_waiting(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+    os.mkfifo(folder / "run" / "output.log")
+    assert bridge.log_tail(folder) == ""
+    known = [str(folder), "x" * 5000, "a/" * 5000, "~nobody/x", "", "caf\udce9"]
+    assert bridge.find_runs(known, own_place / "nowhere") == [folder.resolve()]

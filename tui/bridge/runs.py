@@ -258,7 +258,7 @@ def log_path(folder: Path) -> Path:
 def log_tail(folder: Path, lines: int = 12) -> str:
     """The end of a run's output, or ``""``."""
     try:
-        with log_path(folder).open("rb") as file:
+        with open(log_path(folder), "rb", opener=without_waiting) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
             text = file.read().decode(errors="replace")
     except OSError:
@@ -328,7 +328,10 @@ def _exists(process: int) -> bool:
 
 def _is_run(folder: Path) -> bool:
     run = RunFolder(folder)
-    return run.events.is_file() or run.config.is_file()
+    try:
+        return run.events.is_file() or run.config.is_file()
+    except OSError:  # of a name that no file system takes
+        return False
 
 
 def last_change(folder: Path) -> float:
