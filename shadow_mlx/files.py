@@ -187,6 +187,24 @@ def save_safetensors(
         mx.save_safetensors(file, dict(arrays), dict(metadata or {}))
 
 
+def load_safetensors(path: str | os.PathLike[str]) -> dict[str, mx.array]:
+    """The arrays of a file, read when they are used, whatever bytes its name is made of.
+
+    ``mx.load`` takes only names that are UTF-8 text.
+
+    Raises:
+        OSError: The file cannot be opened.
+        RuntimeError: It is broken.
+        ValueError: It is broken.
+    """
+    import mlx.core as mx
+
+    with Path(path).open("rb") as file:
+        loaded = mx.load(file, format="safetensors")
+    assert isinstance(loaded, dict)  # what a safetensors file gives
+    return loaded
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder so that no reader sees half of it: it is renamed away first."""
     if path.exists():

@@ -145,3 +145,12 @@ def test_json_of_paths_that_are_no_text_is_read_back(tmp_path: Path) -> None:
         files.write_json(tmp_path / "state.json", value)
         assert json.loads((tmp_path / "state.json").read_text(encoding="utf-8")) == value
     assert "naïve" in (tmp_path / "state.json").read_text(encoding="utf-8")
+
+
+def test_arrays_are_read_from_a_name_that_is_no_text(tmp_path: Path) -> None:
+    name = "café" if sys.platform == "darwin" else "caf\udce9"  # macOS takes only UTF-8
+    path = tmp_path / name / "w.safetensors"
+    files.save_safetensors(path, {"a": mx.arange(5)})
+    loaded = files.load_safetensors(path)
+    path.unlink()
+    assert loaded["a"].tolist() == [0, 1, 2, 3, 4]

@@ -26,7 +26,7 @@ from shadow_mlx.errors import (
     ModelError,
     UnsupportedArchitectureError,
 )
-from shadow_mlx.files import atomic_file
+from shadow_mlx.files import atomic_file, load_safetensors
 from shadow_mlx.json_files import JsonFileError, read_object
 
 LARGEST_WEIGHT = 1e5
@@ -151,12 +151,11 @@ class Pair:
         if problems := _differences(self.read_header(folder), expected, set(passed_over)):
             raise CheckpointError(path, problems)
         try:
-            loaded = mx.load(str(path), format="safetensors")
-            assert isinstance(loaded, dict)
+            loaded = load_safetensors(path)
             tensors = {name: loaded[name] for name in expected if name in loaded}
             finite = {name: mx.isfinite(value).all() for name, value in tensors.items()}
             mx.eval(tensors, finite)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, OSError) as error:
             raise CheckpointError(path, [f"cannot be read: {error}"]) from error
         if broken := [name for name in sorted(tensors) if not finite[name].item()]:
             raise CheckpointError(

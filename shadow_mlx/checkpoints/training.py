@@ -17,7 +17,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.errors import CheckpointError
-from shadow_mlx.files import save_safetensors, write_json
+from shadow_mlx.files import load_safetensors, save_safetensors, write_json
 from shadow_mlx.json_files import JsonFileError, read_object
 
 FORMAT = 1
@@ -82,7 +82,7 @@ def load_state(folder: Path) -> SavedState:
     record = load_record(folder)
     path = folder / TENSORS
     try:
-        tensors: Any = mx.load(str(path), format="safetensors")
+        tensors = load_safetensors(path)
     except (RuntimeError, ValueError, OSError) as error:
         raise CheckpointError(path, [f"cannot be read: {error}"]) from error
     mx.eval(tensors)  # not lazily: pruning removes the file

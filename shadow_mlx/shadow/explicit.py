@@ -14,6 +14,7 @@ from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its 
 from mlx_lm.utils import load_model as load_mlx_model
 
 from shadow_mlx.errors import CheckpointError, ModelError
+from shadow_mlx.files import load_safetensors
 from shadow_mlx.shadow.backbone import ShadowNetwork, in_float32
 from shadow_mlx.shadow.decoder import Decoder, find_decoder
 
@@ -66,9 +67,7 @@ def _load_projected(folder: Path, model_config: Mapping[str, Any]) -> ShadowNetw
     decoder = _build(inner_config)
     weights: dict[str, mx.array] = {}
     for file in sorted(folder.glob("model*.safetensors")):
-        loaded = mx.load(str(file))
-        assert isinstance(loaded, dict)  # what a safetensors file gives
-        weights.update(loaded)
+        weights.update(load_safetensors(file))
     projection = weights.get("shadow_hidden_projection.weight")
     if projection is None:
         raise CheckpointError(
