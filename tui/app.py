@@ -23,15 +23,14 @@ from tui.state import UiState, load_state, remember, save_state
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.driver import Driver
+
     from shadow_mlx.config import TrainConfig
     from shadow_mlx.worker import messages as m
     from tui.child import Child
 
 SAVE_SECONDS = 1.0
 PRELOAD_SECONDS = 0.3
-OUTPUT = 2
-"""The descriptor that Textual draws on."""
-
 PAGES = ("home", "models", "data", "train", "chat", "compare")
 
 
@@ -81,7 +80,7 @@ class ShadowApp(App[None]):
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
-        self.paints = PaintHold(self, lambda: self.is_headless or takes_more(OUTPUT))
+        self.paints = PaintHold(self, self._takes_more)
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
@@ -132,6 +131,22 @@ class ShadowApp(App[None]):
         """End the children."""
         for child in self._children.values():
             await child.close()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our driver in the place of Textual's for terminals."""
+        usual = super().get_driver_class()
+        if usual.__name__ != "LinuxDriver":  # another system, or one that the environment names
+            return usual
+        from tui.input.driver import TerminalDriver
+
+        return TerminalDriver
+
+    def _takes_more(self) -> bool:
+        if self.is_headless:
+            return True
+        from tui.input.driver import output
+
+        return takes_more(output().fileno())
 
     def post_display_hook(self) -> None:
         """After each paint: see that the terminal follows."""
