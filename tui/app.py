@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SAVE_SECONDS = 1.0
 PRELOAD_SECONDS = 0.3
 PAGES = ("home", "models", "data", "train", "chat", "compare")
+RUN = "run"
+"""The page of the run that was opened last; it is there once one was."""
 
 
 def _page(name: str) -> Any:
@@ -43,6 +45,12 @@ def _page(name: str) -> Any:
         return screen
 
     return make
+
+
+def _run_screen(folder: Path) -> Screen[Any]:
+    from tui.screens.run import RunScreen
+
+    return RunScreen(folder)
 
 
 class ShadowApp(App[None]):
@@ -67,6 +75,7 @@ class ShadowApp(App[None]):
             Binding(f"{i},f{i + 1}", f"go('{name}')", name.title(), show=False, id=f"go-{name}")
             for i, name in enumerate(PAGES, 1)
         ),
+        Binding(f"{len(PAGES) + 1}", f"go('{RUN}')", "Run", show=False, id="go-run"),
         Binding("ctrl+q", "quit", "Quit", id="quit", priority=True),
     ]
 
@@ -79,6 +88,8 @@ class ShadowApp(App[None]):
         self._loading = asyncio.Lock()
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
+        self.run_shown: Path | None = None
+        self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         self.paints = PaintHold(self, self._takes_more)
         if self.state.keys:
@@ -199,7 +210,7 @@ class ShadowApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette: pages first, then what the focused page can do."""
-        for i, name in enumerate(PAGES, 1):
+        for i, name in enumerate(self.pages, 1):
             yield SystemCommand(
                 f"Go to {name.title()}", f"key {i}", lambda name=name: self.action_go(name)
             )
@@ -231,12 +242,19 @@ class ShadowApp(App[None]):
         self.remember(keys=keys)
         self.set_keymap(keys)
 
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The pages that there are now, in the order of their digits."""
+        return PAGES if self.run_shown is None else (*PAGES, RUN)
+
     def action_go(self, name: str) -> None:
-        """Show a page."""
-        while len(self.screen_stack) > 1 and self.current_mode == name:
-            self.pop_screen()
-        if self.current_mode != name:
-            self.switch_mode(name)
+        """Show a page: each has a mode of its own, where nothing but questions can cover it."""
+        if name not in self.pages:
+            self.tell("No run is open: Enter on one of Home's opens it.")
+            return
+        if name == RUN != self.current_mode:
+            self._before_run = self.current_mode
+        self.switch_mode(name)
 
     def action_toggle_help(self) -> None:
         """Show or hide help and keys for what has the focus."""
@@ -246,11 +264,26 @@ class ShadowApp(App[None]):
             self.action_show_help_panel()
 
     def show_run(self, folder: Path) -> None:
-        """Open the live view of a run, on the page that is shown."""
-        from tui.screens.run import RunScreen
-
+        """Open the live view of a run, in the place of another run's."""
         self.remember_first("runs", str(folder))
-        self.push_screen(RunScreen(folder))
+        if folder != self.run_shown:
+            self.close_run()
+            self.run_shown = folder
+            self.add_mode(RUN, lambda: _run_screen(folder))
+        self.action_go(RUN)
+
+    def leave_run(self) -> None:
+        """Back to where the run was opened; it stays open."""
+        self.switch_mode(self._before_run)
+
+    def close_run(self) -> None:
+        """Forget the run that is open; it goes on."""
+        if self.run_shown is None:
+            return
+        if self.current_mode == RUN:
+            self.leave_run()
+        self.run_shown = None
+        self.remove_mode(RUN)
 
     async def launch(self, config: TrainConfig, *, resume: bool = False) -> None:
         """Start a run and show it."""
@@ -295,6 +328,8 @@ class ShadowApp(App[None]):
         """Leave; asks first where something would be lost or goes on without us."""
         from tui.screens.dialogs import LeaveDialog
 
+        if isinstance(self.screen, LeaveDialog):
+            return
         live = [folder for folder in self.launched if bridge.is_live(folder)]
         if not live and not self.unsaved:
             self.exit()

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
@@ -43,7 +44,7 @@ class RunScreen(Page):
         folder: The adapter folder.
     """
 
-    NAME = "train"
+    NAME = "run"
     HELP = """\
 # A run
 
@@ -137,7 +138,6 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def on_mount(self) -> None:
         """Begin to follow the run."""
-        self.query_one(LossChart).focus()
         self._follow()
         self._watch()
 
@@ -167,6 +167,10 @@ The run works in a process of its own: leaving this page, or the program, does n
         self.live, self.exit_code = message.live, message.exit_code
         self._output = message.output
         self._draw(False)
+
+    def resting(self) -> Widget:
+        """The chart."""
+        return self.query_one(LossChart)
 
     @property
     def status(self) -> str:
@@ -299,7 +303,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             self.ui.tell(str(error), "error")
             return
         self.ui.tell(f"{self.folder} is removed.")
-        self.dismiss()
+        self.app.call_later(self.ui.close_run)
 
     async def action_chat(self) -> None:
         """Chat with the adapter."""
@@ -339,7 +343,7 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def action_back(self) -> None:
         """Leave this view; the run goes on."""
-        self.dismiss()
+        self.ui.leave_run()
 
     @work(exclusive=True, group="overlay")
     async def action_overlay(self) -> None:
@@ -376,6 +380,3 @@ def _free_disk(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return -1
-
-
-PAGE = RunScreen

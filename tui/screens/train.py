@@ -87,7 +87,10 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """Check what the form begins with, and explain the focused field."""
         self.watch(self, "focused", self._explain)
         self._check()
-        self.query_one("#start", Button).focus()
+
+    def resting(self) -> Widget:
+        """The button, so that Enter starts."""
+        return self.query_one("#start")
 
     def _row(self, field: form.FormField) -> OptionRow:
         row = self._rows[field.name] = OptionRow(field, self._values.get(field.name, ""))
