@@ -200,7 +200,11 @@ class ShadowApp(App[None]):
 
     def remember_columns(self, data: str, mapped: dict[str, str]) -> None:
         """Remember which columns of some data hold what."""
-        self.remember(columns=self.state.with_columns(data, mapped))
+        self.remember(columns=self.state.with_columns(bridge.absolute(data), mapped))
+
+    def columns_of(self, data: str) -> dict[str, str]:
+        """The columns of some data that were remembered."""
+        return self.state.columns_of(bridge.absolute(data))
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""
@@ -285,6 +289,11 @@ class ShadowApp(App[None]):
         self.run_shown = None
         self.remove_mode(RUN)
 
+    def starting(self, folder: Path) -> bool:
+        """Whether a run that was launched here is at work in this folder, or about to be."""
+        launched = self.launched.get(folder.resolve())
+        return launched is not None and launched.process.returncode is None
+
     async def launch(self, config: TrainConfig, *, resume: bool = False) -> None:
         """Start a run and show it."""
         from shadow_mlx.errors import ShadowMLXError
@@ -343,6 +352,11 @@ class ShadowApp(App[None]):
                 self.exit()
 
         self.push_screen(LeaveDialog(live, list(self.unsaved.values())), decide)
+
+    def exit(self, *args: Any, **options: Any) -> None:
+        """Leave; what pages are waiting for comes too late for them."""
+        self.workers.cancel_all()
+        super().exit(*args, **options)
 
     async def on_unmount(self) -> None:
         """End the children and keep the state; a run goes on."""

@@ -311,7 +311,7 @@ differs from **attached** is underlined.
             list(self.adapters),
             limit=asked.limit,
             max_tokens=longest,
-            columns=next(filter(None, named), {}) or self.ui.state.columns_of(asked.data),
+            columns=next(filter(None, named), {}) or self.ui.columns_of(asked.data),
         )
         self.ui.forget_loaded()
         self.add_class("-batch")
@@ -341,8 +341,8 @@ differs from **attached** is underlined.
         name = await self.app.push_screen_wait(Ask(question, free))
         if name is None:
             return
-        path = Path(name).expanduser()
-        if path.is_file():
+        path = bridge.expanded(name)
+        if bridge.local(name) is not None and path.is_file():
             replace = Choice(f"{path} is there already.", [("yes", "y", "Replace it")])
             if await self.app.push_screen_wait(replace) is None:
                 return

@@ -85,8 +85,8 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         if not event.value.strip():
             self.action_take()
             return
-        folder = str(Path(event.value.strip()).expanduser())
-        if not bridge.has_adapter(Path(folder)):
+        folder = str(bridge.expanded(event.value.strip()))
+        if bridge.local(folder) is None or not bridge.has_adapter(Path(folder)):
             self._complain(f"{folder}: no adapter here")
             return
         if folder not in self._known:

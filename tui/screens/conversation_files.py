@@ -54,8 +54,8 @@ class ConversationPage(Page):
     def _save(self, name: str | None) -> None:
         if name is None:
             return
-        path = Path(name).expanduser()
-        if path.exists():
+        path = bridge.expanded(name)
+        if bridge.local(name) is not None:
             question = f"{path} exists. Replace it?"
             answers = [("replace", "y", "Replace it")]
             self.app.push_screen(
@@ -85,7 +85,7 @@ class ConversationPage(Page):
         if name is None:
             return
         try:
-            messages = bridge.load_conversation(Path(name).expanduser())
+            messages = bridge.load_conversation(bridge.expanded(name))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return

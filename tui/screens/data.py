@@ -75,6 +75,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._problems: list[m.ProblemView] = []
         self._view = "records"
         self._nearby: list[str] = []
+        self._recent: list[str] = []  # those that are still there, as they are named from here
         self._page: m.Page | None = None  # the newest page of records
         self._columns: columns.Mapped = {}  # which columns hold what, where they were chosen
 
@@ -106,6 +107,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     @work(exclusive=True, group="around")
     async def _look_around(self) -> None:
+        known = self.ui.state.recent_data
+        self._recent = await asyncio.to_thread(finder.recent, known)
         self._nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
         self._match(self.query_one("#find", Field).value)
 
@@ -118,7 +121,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         if finder.is_path(typed):
             found = finder.completions(typed)
         else:
-            known = finder.unique(self.ui.state.recent_data, self._nearby, _bundled())
+            known = finder.unique(self._recent, self._nearby, _bundled())
             found = finder.fuzzy(typed, known)
         matches.clear_options()
         matches.add_options(Option(Text(visible(path)), id=path) for path in dict.fromkeys(found))
@@ -144,7 +147,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         """Open what is marked in the list, or the path as typed."""
         matches = self.query_one("#matches", OptionList)
         typed = event.value.strip()
-        if typed and Path(typed).expanduser().is_file():
+        if (path := bridge.local(typed)) is not None and path.is_file():
             self.open(typed)
         elif matches.highlighted is not None and matches.option_count:
             self._pick(str(matches.get_option_at_index(matches.highlighted).id))
@@ -177,8 +180,9 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
-        self._columns = self.ui.state.columns_of(self._chosen)
-        self.ui.remember_first("recent_data", self._chosen)
+        self._columns = self.ui.columns_of(self._chosen)
+        self.ui.remember_first("recent_data", bridge.absolute(self._chosen))
+        self._recent = [self._chosen, *self._recent]
         self._show(files[0])
 
     def _show(self, path: Path) -> None:
@@ -338,7 +342,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
                 self._show(self.path)
 
         begin = self._columns or page.suggested
-        self.app.push_screen(columns.ColumnsDialog(page.columns, begin), decide)
+        self.put(columns.ColumnsDialog(page.columns, begin), decide)
 
     async def action_train(self) -> None:
         """Fill the data into the training form."""
