@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import signal
 from dataclasses import dataclass
 from typing import Literal
 
 from tui.curves import RunView
+from tui.words import ending
 
 STALL_SECONDS = 60.0
 STALL_REPORTS = 5.0
@@ -65,6 +67,20 @@ def alerts(
             Alert("warning", f"only {free_disk_bytes / 1e6:.0f} MB of disk left", "free some space")
         )
     return found
+
+
+def died(code: int, output: str) -> Alert:
+    """A run whose process ended without a word of its own in the record.
+
+    Args:
+        code: The process's exit code; below zero, the signal that ended it.
+        output: The end of what it printed.
+    """
+    last = "\n".join(output.strip().splitlines()[-3:])
+    if code < 0:
+        action = "a smaller batch needs less memory" if code == -signal.SIGKILL else ""
+        return Alert("error", ending(code), action or "t: train again")
+    return Alert("error", last or ending(code), "t: change the settings")
 
 
 def _silence(view: RunView, now: float) -> float | None:

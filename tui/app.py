@@ -23,16 +23,17 @@ from tui.state import UiState, load_state, remember, save_state
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.driver import Driver
+
     from shadow_mlx.config import TrainConfig
     from shadow_mlx.worker import messages as m
     from tui.child import Child
 
 SAVE_SECONDS = 1.0
 PRELOAD_SECONDS = 0.3
-OUTPUT = 2
-"""The descriptor that Textual draws on."""
-
 PAGES = ("home", "models", "data", "train", "chat", "compare")
+RUN = "run"
+"""The page of the run that was opened last; it is there once one was."""
 
 
 def _page(name: str) -> Any:
@@ -44,6 +45,12 @@ def _page(name: str) -> Any:
         return screen
 
     return make
+
+
+def _run_screen(folder: Path) -> Screen[Any]:
+    from tui.screens.run import RunScreen
+
+    return RunScreen(folder)
 
 
 class ShadowApp(App[None]):
@@ -68,6 +75,7 @@ class ShadowApp(App[None]):
             Binding(f"{i},f{i + 1}", f"go('{name}')", name.title(), show=False, id=f"go-{name}")
             for i, name in enumerate(PAGES, 1)
         ),
+        Binding(f"{len(PAGES) + 1}", f"go('{RUN}')", "Run", show=False, id="go-run"),
         Binding("ctrl+q", "quit", "Quit", id="quit", priority=True),
     ]
 
@@ -80,8 +88,10 @@ class ShadowApp(App[None]):
         self._loading = asyncio.Lock()
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, bridge.Launched] = {}
+        self.run_shown: Path | None = None
+        self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
-        self.paints = PaintHold(self, lambda: self.is_headless or takes_more(OUTPUT))
+        self.paints = PaintHold(self, self._takes_more)
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
@@ -133,6 +143,22 @@ class ShadowApp(App[None]):
         for child in self._children.values():
             await child.close()
 
+    def get_driver_class(self) -> type[Driver]:
+        """Our driver in the place of Textual's for terminals."""
+        usual = super().get_driver_class()
+        if usual.__name__ != "LinuxDriver":  # another system, or one that the environment names
+            return usual
+        from tui.input.driver import TerminalDriver
+
+        return TerminalDriver
+
+    def _takes_more(self) -> bool:
+        if self.is_headless:
+            return True
+        from tui.input.driver import output
+
+        return takes_more(output().fileno())
+
     def post_display_hook(self) -> None:
         """After each paint: see that the terminal follows."""
         self.paints.painted()
@@ -174,7 +200,11 @@ class ShadowApp(App[None]):
 
     def remember_columns(self, data: str, mapped: dict[str, str]) -> None:
         """Remember which columns of some data hold what."""
-        self.remember(columns=self.state.with_columns(data, mapped))
+        self.remember(columns=self.state.with_columns(bridge.absolute(data), mapped))
+
+    def columns_of(self, data: str) -> dict[str, str]:
+        """The columns of some data that were remembered."""
+        return self.state.columns_of(bridge.absolute(data))
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""
@@ -184,7 +214,7 @@ class ShadowApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette: pages first, then what the focused page can do."""
-        for i, name in enumerate(PAGES, 1):
+        for i, name in enumerate(self.pages, 1):
             yield SystemCommand(
                 f"Go to {name.title()}", f"key {i}", lambda name=name: self.action_go(name)
             )
@@ -216,12 +246,19 @@ class ShadowApp(App[None]):
         self.remember(keys=keys)
         self.set_keymap(keys)
 
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The pages that there are now, in the order of their digits."""
+        return PAGES if self.run_shown is None else (*PAGES, RUN)
+
     def action_go(self, name: str) -> None:
-        """Show a page."""
-        while len(self.screen_stack) > 1 and self.current_mode == name:
-            self.pop_screen()
-        if self.current_mode != name:
-            self.switch_mode(name)
+        """Show a page: each has a mode of its own, where nothing but questions can cover it."""
+        if name not in self.pages:
+            self.tell("No run is open: Enter on one of Home's opens it.")
+            return
+        if name == RUN != self.current_mode:
+            self._before_run = self.current_mode
+        self.switch_mode(name)
 
     def action_toggle_help(self) -> None:
         """Show or hide help and keys for what has the focus."""
@@ -231,11 +268,31 @@ class ShadowApp(App[None]):
             self.action_show_help_panel()
 
     def show_run(self, folder: Path) -> None:
-        """Open the live view of a run, on the page that is shown."""
-        from tui.screens.run import RunScreen
-
+        """Open the live view of a run, in the place of another run's."""
         self.remember_first("runs", str(folder))
-        self.push_screen(RunScreen(folder))
+        if folder != self.run_shown:
+            self.close_run()
+            self.run_shown = folder
+            self.add_mode(RUN, lambda: _run_screen(folder))
+        self.action_go(RUN)
+
+    def leave_run(self) -> None:
+        """Back to where the run was opened; it stays open."""
+        self.switch_mode(self._before_run)
+
+    def close_run(self) -> None:
+        """Forget the run that is open; it goes on."""
+        if self.run_shown is None:
+            return
+        if self.current_mode == RUN:
+            self.leave_run()
+        self.run_shown = None
+        self.remove_mode(RUN)
+
+    def starting(self, folder: Path) -> bool:
+        """Whether a run that was launched here is at work in this folder, or about to be."""
+        launched = self.launched.get(folder.resolve())
+        return launched is not None and launched.process.returncode is None
 
     async def launch(self, config: TrainConfig, *, resume: bool = False) -> None:
         """Start a run and show it."""
@@ -280,6 +337,8 @@ class ShadowApp(App[None]):
         """Leave; asks first where something would be lost or goes on without us."""
         from tui.screens.dialogs import LeaveDialog
 
+        if isinstance(self.screen, LeaveDialog):
+            return
         live = [folder for folder in self.launched if bridge.is_live(folder)]
         if not live and not self.unsaved:
             self.exit()
@@ -293,6 +352,11 @@ class ShadowApp(App[None]):
                 self.exit()
 
         self.push_screen(LeaveDialog(live, list(self.unsaved.values())), decide)
+
+    def exit(self, *args: Any, **options: Any) -> None:
+        """Leave; what pages are waiting for comes too late for them."""
+        self.workers.cancel_all()
+        super().exit(*args, **options)
 
     async def on_unmount(self) -> None:
         """End the children and keep the state; a run goes on."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from shadow_mlx.worker import messages as m
+from tui.words import ending
 
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40
@@ -37,6 +38,7 @@ class Child:
         self._errors: deque[str] = deque(maxlen=KEPT_ERRORS)
         self._tasks: list[asyncio.Task[None]] = []
         self._starting = asyncio.Lock()
+        self._closed = False
 
     @property
     def process_id(self) -> int | None:
@@ -95,8 +97,10 @@ class Child:
             process.stdin.write(m.encode(m.Stop(self.number(), number)))
 
     async def close(self) -> None:
-        """End the child, at once if it does not end by itself soon."""
-        process = self._process
+        """End the child for good, at once if it does not end by itself soon."""
+        self._closed = True
+        async with self._starting:  # it may be about to be there
+            process = self._process
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):  # it may end between a look and a signal
@@ -112,6 +116,8 @@ class Child:
 
     async def _ensure(self) -> None:
         async with self._starting:
+            if self._closed:
+                raise ChildError("The program ends.")
             if self._process is not None and self._process.returncode is None:
                 return
             self._errors.clear()
@@ -157,11 +163,7 @@ class Child:
             self._errors.append(line.decode(errors="replace").rstrip())
 
     def _obituary(self, code: int) -> str:
-        if code == -9:
-            why = "it was killed (signal 9), most likely because memory ran out"
-        elif code < 0:
-            why = f"it was ended by signal {-code}"
-        else:
-            why = f"it ended with code {code}"
         last = f"\n{self._errors[-1]}" if self._errors else ""
-        return f"The model's process is gone: {why}. The next request starts a new one.{last}"
+        return (
+            f"The model's process is gone: {ending(code)}. The next request starts a new one.{last}"
+        )

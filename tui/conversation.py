@@ -8,12 +8,23 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Turn:
-    """One message. ``mode`` and ``note`` tell which weights gave an answer, and what it took."""
+    """One message.
+
+    ``mode`` and ``weights`` tell who gave an answer, ``note`` what it took.
+    """
 
     role: str
     text: str
     mode: str = ""
     note: str = ""
+    weights: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who said it, in a few words."""
+        if self.role == "user":
+            return "you"
+        return " · ".join(filter(None, (self.mode or self.role, self.weights)))
 
 
 @dataclass(frozen=True)

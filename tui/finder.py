@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from shadow_mlx.paths import home_expanded
+from tui.bridge.paths import expanded, local, shown
 
 SUFFIXES = (".jsonl", ".json")
 LIMIT = 3000
@@ -19,6 +19,14 @@ def nearby(folder: Path, limit: int = LIMIT) -> list[str]:
     found: list[str] = []
     _walk(folder, "", DEPTH, limit, found)
     return found
+
+
+def recent(remembered: Iterable[str]) -> list[str]:
+    """The data of those that are still there, as they are named from here; for a thread.
+
+    Relative names of an older version are left out: they may stand for another file here.
+    """
+    return [shown(name) for name in remembered if Path(name).is_absolute() and local(name)]
 
 
 def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -> None:
@@ -39,12 +47,12 @@ def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -
 
 def completions(typed: str, limit: int = 50) -> list[str]:
     """What a path that somebody types may become: folders, and files of data."""
-    base = home_expanded(typed)
+    base = expanded(typed)
     folder, start = (base, "") if typed.endswith("/") else (base.parent, base.name)
     head = typed[: len(typed) - len(start)]
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: (not entry.is_dir(), entry.name))
-    except OSError:
+    except (OSError, ValueError):
         return []
     names = [
         entry.name + ("/" if entry.is_dir() else "")

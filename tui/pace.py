@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui import bridge
-from tui.bridge.data import place_of
+from tui.bridge.paths import local
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -73,5 +73,6 @@ def checks_of(config: TrainConfig, steps: int) -> int:
 
 
 def _same(one: str, other: str) -> bool:
-    place = place_of(one)
-    return one == other or (place is not None and place == place_of(other))
+    place, there = local(one), local(other)
+    same = place is not None and there is not None and place.absolute() == there.absolute()
+    return one == other or same

@@ -49,7 +49,10 @@ class UiState:
     columns: dict[str, Any] = field(default_factory=dict)
 
     def columns_of(self, data: str) -> dict[str, str]:
-        """The columns that were chosen by hand for these data (options by name), if any."""
+        """The columns that were chosen by hand for these data (options by name), if any.
+
+        Data are known by their absolute path: the same name in another folder is another file.
+        """
         known = self.columns.get(data)
         return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
 

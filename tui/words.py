@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+import signal
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -127,8 +128,23 @@ def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
     return text
 
 
-def summary(view: RunView, status: str) -> str:
-    """What a run left, and what to do next, in one line."""
+def ending(code: int) -> str:
+    """How a process ended that said nothing itself."""
+    if code == -signal.SIGKILL:
+        return "it was killed (signal 9), most likely because memory ran out"
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    return f"it ended with code {code}"
+
+
+def summary(view: RunView, status: str, possible: Collection[str]) -> str:
+    """What a run left, and what to do next, in one line.
+
+    Args:
+        view: The run.
+        status: Its state.
+        possible: The actions that work now; no others are named.
+    """
     ended = view.ended
     if status == "empty":
         return ""
@@ -141,7 +157,13 @@ def summary(view: RunView, status: str) -> str:
         parts.append(f"detached {short(view.validated.shadow_loss)}")
     said = " · ".join(parts)
     if status in ("done", "patience"):
-        return f"{said}  → c chat with it, v see what detaching costs, t train again"
-    if status in ("stopped", "interrupted"):
-        return f"{said}  → r goes on from step {view.saved_step or 0}, c chats with what is saved"
-    return said
+        ways = {"chat": "c chat with it", "compare": "v see what detaching costs"}
+    else:
+        ways = {
+            "resume": f"r goes on from step {view.saved_step}",
+            "chat": "c chats with what is saved",
+        }
+    named = [text for action, text in ways.items() if action in possible]
+    if status in ("done", "patience") or not named:
+        named.append("t train again")
+    return "  → ".join(filter(None, (said, ", ".join(named))))

@@ -45,7 +45,7 @@ def locate(data: str | Path) -> DataFiles:
         return _in_folder(path)
     if path.exists() or path.is_symlink():
         return DataFiles(path)
-    if _may_be_hub_id(str(data)) and not path.parent.is_dir():
+    if is_hub_id(str(data)):
         from shadow_mlx.hub import resolve_dataset
 
         found = Path(resolve_dataset(str(data)))
@@ -71,6 +71,15 @@ def _in_folder(folder: Path) -> DataFiles:
             )
         train = candidates[0]
     return DataFiles(train, found["valid"], found["test"])
+
+
+def is_hub_id(data: str) -> bool:
+    """Whether ``data`` names nothing here, and has the form of an id on the hub."""
+    try:
+        path = Path(data).expanduser()
+        return _may_be_hub_id(data) and not path.exists() and not path.parent.is_dir()
+    except (RuntimeError, OSError):
+        return False
 
 
 def _may_be_hub_id(text: str) -> bool:

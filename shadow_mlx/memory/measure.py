@@ -51,7 +51,7 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
     except ModelError:
         note = "the tokenizer is not here yet: every example is taken to be as long as allowed"
         return DataBatch(None, note)
-    train = JsonLines(locate(config.data).train)
+    train = JsonLines(locate(config.data).train, config.columns)
     some = Part(train, np.arange(min(len(train), most_records)))
     encoder = Encoder(
         tokenizer, config.max_seq_length, config.mask_prompt, config.too_long, config.template

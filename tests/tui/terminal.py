@@ -21,6 +21,14 @@ LATEST = 20_000
 """Bytes of output that are kept as they came."""
 
 
+PIECES = (
+    b"\x1b", b"\x1b[", b"\x1bO", b"\x1b[200~", b"\x1b[201~", b"\x1b[?2048;1$y", b"\x1b[48;", b"<",
+    b";", b":", b"u", b"~", b"M", b"m", b"t", b"R", b"A", b"$y", b"0", b"-1", b"97", b"55296",
+    b"9" * 12, b"\x00", b"\x7f", b"\r", b"\xff", b"\xc2\x9b", b"\xf0\x9f", b"\xed\xa0\x80", b"x",
+)  # fmt: skip
+"""What keys, clicks, reports and pastes are made of, and what no terminal should send."""
+
+
 class Terminal:
     """A terminal of its own for one process of the program.
 
@@ -58,7 +66,16 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Type; ``\\x11`` is Ctrl+Q, and so on."""
-        os.write(self._keys, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """What a terminal may deliver, keys or not."""
+        os.write(self._keys, data)
+
+    def hang_up(self) -> int:
+        """Go away, as a window that is closed; returns the exit code."""
+        os.close(self._keys)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
     def read_for(self, seconds: float) -> None:
         """Let it go on for a while, for what is about time."""

@@ -11,7 +11,18 @@ import pytest
 
 from shadow_mlx.events import Noted, RunEnded, from_json
 from tests.tui.fake_run import started, story, trained, validated, write_story
-from tests.tui.support import FAKE_TRAIN, NARROW, WIDE, press, run, shown, text, until, words
+from tests.tui.support import (
+    FAKE_TRAIN,
+    NARROW,
+    WIDE,
+    press,
+    run,
+    shown,
+    text,
+    until,
+    words,
+    write_adapter,
+)
 from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
@@ -20,14 +31,14 @@ from tui.screens.run import RunScreen
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 def test_a_finished_run_stays_with_its_summary(own_place: Path, size: tuple[int, int]) -> None:
     async def test() -> None:
-        folder = write_story(own_place / "mine", story())
+        folder = write_story(write_adapter(own_place / "mine"), story())
         app = ShadowApp()
         async with shown(app, size) as pilot:
             app.show_run(folder)
-            await until(pilot, lambda: "best validation loss" in words(pilot))
+            await until(pilot, lambda: "c chat with it" in words(pilot))
             screen = words(pilot)
             assert "✔ done mine · sprout" in screen
-            assert "c chat with it" in screen
+            assert "best validation loss" in screen
             assert "2,345 tokens/s" in screen
             assert "★" in screen
             assert "⠀" not in screen  # an empty braille cell is a space

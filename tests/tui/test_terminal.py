@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
 import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.tui.support import FAKE_TRAIN
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import PIECES, Terminal
 from tui import bridge
 from tui.state import state_file
 
@@ -88,3 +91,58 @@ def test_a_slow_terminal_neither_stops_the_keys_nor_fills_up(own_place: Path) ->
     finally:
         run.send_signal(signal.SIGTERM)
         run.wait()
+
+
+def test_no_byte_ends_it_and_what_is_typed_is_not_lost(own_place: Path) -> None:
+    """Broken UTF-8, keys that are none, sizes and clicks out of the world, endless pastes."""
+    draw = random.Random(5)
+    noise = [piece for piece in PIECES if piece not in (b"x", b"\r")]
+    terminal = Terminal()
+    terminal.wait_for("[1 Home]")
+    terminal.press("3")
+    terminal.wait_for("Find a file above")
+    for _ in range(60):
+        terminal.send(b"".join(draw.choices(noise, k=draw.randint(1, 8))))
+    terminal.send(b"\x1b[48;9999;9999;9999;9999t\x1b[<0;99999999;99999999M\x1b[O")
+    terminal.send(b"\x1b[200~pasted \xff\x1b[31m\x00 text\x1b[201~")
+    terminal.wait_for("pasted �␛[31m␀ text")
+    terminal.press("\x15and typed")  # Ctrl+U empties the field before the cursor
+    terminal.wait_for("and typed")
+    terminal.press(LEAVE)
+    assert terminal.end() == 0
+    assert b"Traceback" not in terminal.raw
+
+
+def test_keys_that_come_at_once_are_taken_one_after_the_other(own_place: Path) -> None:
+    """Each leads somewhere, and the next one is for where that is."""
+    (own_place / "chats.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    terminal = Terminal()
+    terminal.wait_for("[1 Home]")
+    # A file is found and opened, the form filled with it, its number of steps written.
+    terminal.press("3chats.jsonl\rt\t\t\t\t77")
+    terminal.wait_for("77 steps")
+    # F4, back to the field, which is emptied; the palette, where a name and Enter find an action.
+    terminal.press("\x1bOS/\x15abc\x10change keys")
+    terminal.wait_for("other keys for what this page")
+    terminal.press("\r")
+    terminal.wait_for("Enter: another key")
+    terminal.press("\x1b")
+    terminal.wait_for(re.compile(r"\[3 Data\] .* abc ").search)
+    terminal.press(LEAVE)
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
+    terminal = Terminal()
+    terminal.wait_for("[1 Home]")
+    os.kill(terminal.process, number)
+    assert terminal.end() == 128 + number
+    restored = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l")
+    assert all(mode in terminal.raw for mode in restored)
+
+
+def test_it_ends_with_its_terminal() -> None:
+    terminal = Terminal()
+    terminal.wait_for("[1 Home]")
+    assert terminal.hang_up() == 128 + signal.SIGHUP

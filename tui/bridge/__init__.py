@@ -11,13 +11,16 @@ from tui.bridge.conversations import (
 from tui.bridge.data import (
     bundled_data,
     data_files,
+    data_refusal,
     records_in,
+    trained_files,
     training_bytes,
 )
 from tui.bridge.machine import (
     memory_of_machine,
     worker_command,
 )
+from tui.bridge.paths import absolute, expanded, local, shown
 from tui.bridge.records import EventReader, follow
 from tui.bridge.runs import (
     SPARK,
@@ -54,6 +57,7 @@ __all__ = [
     "Launched",
     "RunSummary",
     "Status",
+    "absolute",
     "adapter_changed",
     "bundled_data",
     "check_target",
@@ -61,7 +65,9 @@ __all__ = [
     "contenders",
     "copy",
     "data_files",
+    "data_refusal",
     "discard",
+    "expanded",
     "find_runs",
     "follow",
     "free_folder",
@@ -70,6 +76,7 @@ __all__ = [
     "is_live",
     "last_change",
     "load_conversation",
+    "local",
     "log_path",
     "log_tail",
     "memory_of_machine",
@@ -80,10 +87,12 @@ __all__ = [
     "save_conversation",
     "save_report",
     "send",
+    "shown",
     "start_training",
     "status_of",
     "summarise",
     "test_file",
+    "trained_files",
     "training_bytes",
     "weights_named",
     "worker_command",

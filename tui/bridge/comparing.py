@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.files import check_writable
+from tui.bridge.paths import local
 
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender
@@ -24,7 +25,7 @@ def report_path(data: str) -> str:
     """A name for the report on a test file that is free in the working folder."""
     base = f"compare-{Path(data).stem}"
     names = (f"{base}{'' if number == 1 else f'-{number}'}.html" for number in itertools.count(1))
-    return next(name for name in names if not Path(name).exists())
+    return next(name for name in names if local(name) is None)
 
 
 def save_report(path: Path, figures: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shadow_mlx.errors import ShadowMLXError
+from tui.bridge.paths import local
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -22,20 +23,11 @@ def bundled_data() -> Path:
     return bundled_model("sprout") / "data" / "robot-intents"
 
 
-def place_of(name: str) -> Path | None:
-    """The file or folder of that name, where there is one (never where the system refuses it)."""
-    try:
-        path = Path(name).expanduser().absolute()
-        return path if path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long, NUL, ~nobody
-        return None
-
-
 def data_files(data: str) -> list[Path]:
     """The local files that a name of data stands for; ``[]`` for what is not here."""
     from shadow_mlx.data.sources import locate
 
-    if place_of(data) is None:
+    if local(data) is None:
         return []
     try:
         return list(locate(data))
@@ -43,12 +35,37 @@ def data_files(data: str) -> list[Path]:
         return []
 
 
+def data_refusal(data: str) -> str | None:
+    """Why training would refuse these data at once, if it would; a hub id is not looked up."""
+    from shadow_mlx.data.sources import is_hub_id, locate
+
+    try:
+        if not is_hub_id(data):
+            locate(data)
+    except ShadowMLXError as error:
+        return str(error)
+    return None
+
+
+def trained_files(data: str) -> list[Path]:
+    """The local files that a run on these data reads: to train, and to validate."""
+    from shadow_mlx.data.sources import locate
+
+    if local(data) is None:
+        return []
+    try:
+        files = locate(data)
+    except ShadowMLXError:
+        return []
+    return [path for path in (files.train, files.valid) if path is not None]
+
+
 def records_in(data: str) -> tuple[int, int] | None:
     """Training and validation examples of local data, by counting lines (0 where not given)."""
     from shadow_mlx.data.lines import LineIndex
     from shadow_mlx.data.sources import locate
 
-    if not data or place_of(data) is None:
+    if local(data) is None:
         return None
     try:
         files = locate(data)
@@ -61,7 +78,7 @@ def training_bytes(config: TrainConfig) -> float:
     """Bytes of the lines that a run trains on; 0 for data that are not here."""
     from shadow_mlx.data.sources import locate
 
-    if not config.data or place_of(config.data) is None:
+    if not config.data or local(config.data) is None:
         return 0.0
     try:
         files = locate(config.data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterable
@@ -19,9 +20,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from shadow_mlx.errors import InputError, ShadowMLXError
 from shadow_mlx.files import disk_errors, open_regular, write_text
-from shadow_mlx.paths import home_expanded
 from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
-from tui.bridge.data import data_files, place_of
+from tui.bridge.data import data_files
+from tui.bridge.paths import absolute, expanded, local
 from tui.bridge.records import EventReader, without_waiting
 from tui.curves import RunView
 from tui.words import means
@@ -175,8 +176,8 @@ def columns_of(adapter: str, data: str) -> dict[str, str]:
     config = read_config(Path(adapter))
     if config is None or not config.data:
         return {}
-    known = {config.data, *map(str, data_files(config.data))}
-    return config.named() if data in known else {}
+    known = {absolute(config.data), *(absolute(str(path)) for path in data_files(config.data))}
+    return config.named() if absolute(data) in known else {}
 
 
 def has_adapter(folder: Path) -> bool:
@@ -188,14 +189,14 @@ def holds_adapter(folder: str) -> bool:
     """Whether a folder that somebody named holds an adapter, of either format."""
     from shadow_mlx import model_folder
 
-    place = place_of(folder)
-    return place is not None and model_folder.holds_adapter(place)
+    path = local(folder)
+    return path is not None and model_folder.holds_adapter(path)
 
 
 def weights_named(name: str) -> tuple[str | None, str | None]:
     """The model and the adapter that a name stands for: one of the two."""
     if holds_adapter(name):
-        return None, str(home_expanded(name))
+        return None, str(expanded(name))
     return name, None
 
 
@@ -208,11 +209,12 @@ def adapter_changed(adapter: str | None) -> float:
 
 
 def free_folder(base: str = "adapters") -> str:
-    """``base``, or ``base-2``, ``base-3`` …: the first that holds no run."""
+    """``base``, or the same name with ``-2``, ``-3`` …: the first that holds no run."""
+    stem = re.sub(r"-\d+$", "", base)
     number, name = 1, base
     while _is_run(Path(name)) or RunFolder(Path(name)).has_adapter:
         number += 1
-        name = f"{base}-{number}"
+        name = f"{stem}-{number}"
     return name
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Footer
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Footer, TextArea
 
 from tui.widgets.divider import Divider
+from tui.widgets.field import Field
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from tui.app import ShadowApp
 
+Answer = TypeVar("Answer")
 
 DIVIDER_STEP = 2
 """Cells by which a key moves a divider."""
 
 
 class Page(Screen[Any]):
-    """A page with the bar of tabs above and the keys below. ``NAME`` is its name in the bar."""
+    """A page with the bar of tabs above and the keys below.
+
+    ``NAME`` is its name in the bar, and the application's mode that shows it.
+    """
 
     NAME: ClassVar[str] = ""
+    AUTO_FOCUS: ClassVar[str | None] = ""  # :meth:`first` says what has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave_field", "Leave field", show=False),
         # Keys that no field and no list takes, so that they work whatever has the focus.
@@ -41,6 +50,71 @@ class Page(Screen[Any]):
         """The page itself."""
         yield from ()
 
+    def resting(self) -> Widget | None:
+        """The widget that has the keys while no field has them, if there is one."""
+        return None
+
+    def field(self) -> Widget | None:
+        """The field that is for what is typed on this page, if there is one."""
+        return None
+
+    def first(self) -> Widget | None:
+        """The widget that has the focus when the page is opened."""
+        field = self.field()
+        return field if _usable(field) else self.resting()
+
+    def on_mount(self) -> None:
+        """Watch over the focus."""
+        self.watch(self, "focused", self._keep_focus, init=False)
+
+    def on_screen_resume(self) -> None:
+        """Back to what the page is for; and there may be other tabs."""
+        self.query_one(TopBar).refresh()
+        if self.focused in (None, self.resting()):
+            self._take_focus(self.first())
+
+    def _keep_focus(self, focused: Widget | None) -> None:
+        """The focus is never nowhere: what had it may be gone."""
+        if focused is None:
+            self.call_after_refresh(self._regain_focus)
+
+    def _regain_focus(self) -> None:
+        if self.focused is None and self.app.app_focus:
+            self._take_focus(self.resting())
+
+    def _take_focus(self, widget: Widget | None) -> None:
+        self.set_focus(widget if _usable(widget) else None)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed outside of a field, and is no key of the page, goes into its field."""
+        field = self.field()
+        if field is None or not _usable(field) or field.has_focus:
+            return
+        if event.key == "enter" and self.focused in (None, self.resting()):
+            field.focus()
+        elif event.is_printable and event.key not in self.active_bindings:
+            self._type_into(field, event.character or "")
+        else:
+            return
+        event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """As what is typed."""
+        field = self.field()
+        if field is not None and _usable(field) and not field.has_focus:
+            self._type_into(field, event.text)
+
+    def _type_into(self, field: Widget, text: str) -> None:
+        field.focus()
+        if isinstance(field, TextArea):
+            field.insert(text)
+        elif isinstance(field, Field):
+            field.write(text)
+
+    def put(self, dialog: ModalScreen[Answer], then: Callable[[Answer | None], Any]) -> None:
+        """Show a dialog in front of this page, also where another one is looked at by now."""
+        self.app.push_screen(dialog, then, mode=self.NAME)
+
     @property
     def ui(self) -> ShadowApp:
         """The application, by its own type."""
@@ -55,4 +129,13 @@ class Page(Screen[Any]):
 
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that digits change the page again."""
-        self.set_focus(None)
+        self._take_focus(self.resting())
+
+
+def _usable(widget: Widget | None) -> bool:
+    """Whether a widget can take the keys: what is hidden must not."""
+    return (
+        widget is not None
+        and widget.focusable
+        and all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
+    )

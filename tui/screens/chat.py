@@ -11,24 +11,26 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge, finder
-from tui.chat_view import Weights, cost, invitation, loading_line, weights_line
+from tui.chat_view import Weights, adapter_name, invitation, loading_line, weights_line
 from tui.child import ChildError
-from tui.conversation import Conversation, Turn
-from tui.screens.conversation_files import ConversationPage
+from tui.conversation import Conversation
 from tui.screens.dialogs import Ask
 from tui.screens.settings import ChatSettings, SettingsDialog
+from tui.screens.talking import TalkingPage
 from tui.screens.weights import WeightsDialog, known_weights
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
+from tui.widgets.waiting import Waiting
 
 
-class ChatScreen(ConversationPage):
+class ChatScreen(TalkingPage):
     """One conversation with one loaded model."""
 
     NAME = "chat"
@@ -39,7 +41,8 @@ The line on top says at every moment **which weights answer**. `Ctrl+T` lets the
 attached, detached, base. The conversation stays.
 
 - `Enter` sends, `Ctrl+J` begins a new line, `Escape` stops an answer and keeps what there is
-- `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew
+- What is sent meanwhile waits for its turn; `Escape` takes it back into the field
+- `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew, `Escape` keeps it
 - `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
 - `Ctrl+S` saves, `Ctrl+L` loads a conversation · `Ctrl+G` system message and sampling
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
@@ -51,23 +54,16 @@ attached, detached, base. The conversation stays.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "mode", "Mode", id="chat-mode", priority=True),
         Binding("f6", "next_adapter", "Adapter", id="chat-adapter", priority=True),
-        Binding("ctrl+r", "again", "Again", id="chat-again", priority=True),
-        Binding("ctrl+e", "edit", "Edit", id="chat-edit", priority=True),
         Binding("ctrl+y", "copy", "Copy", id="chat-copy", priority=True),
         Binding("ctrl+g", "settings", "Settings", id="chat-settings", priority=True),
         Binding("ctrl+o", "open", "Model", id="chat-open", priority=True),
         Binding("ctrl+f", "search", "Search", show=False, id="chat-search", priority=True),
-        Binding("escape", "stop_or_leave", "Stop", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.mode: str = "attached"
         self._loaded: m.Loaded | None = None
         self._loading: Weights | None = None
-        self._weights: Weights = (None, None)
-        self._asked: int | None = None  # the request that is being answered
-        self._last: m.Answered | None = None
         self._problem = ""
         self._wanted = ""  # what was searched last
 
@@ -75,25 +71,28 @@ attached, detached, base. The conversation stays.
         """Which weights, the conversation, the field."""
         yield Static(id="status", markup=False)
         yield Transcript()
+        yield Waiting()
         yield Composer(compact=True, placeholder="Message (Enter sends)", id="composer")
 
     def on_mount(self) -> None:
         """Load the newest adapter, or the bundled model."""
         self.conversation = Conversation(system=self.ui.state.system_prompt)
-        self.query_one(Composer).focus()
-        self._draw()
+        self.draw()
         if self._loading is None and self._loaded is None:
             self._load_newest()
 
     @property
-    def answering(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._asked is not None
+    def ready(self) -> bool:
+        """Whether weights are loaded, and no others on their way."""
+        return self._loaded is not None and self._loading is None
 
     @property
-    def transcript(self) -> Transcript:
-        """The conversation on the screen."""
-        return self.query_one(Transcript)
+    def answered_by(self) -> str:
+        """The adapter, or the model alone."""
+        adapter = self._weights[1]
+        if adapter is not None and self.mode != "base":
+            return adapter_name(adapter)
+        return Path(self._loaded.backbone).name if self._loaded else ""
 
     @work(exclusive=True, group="load")
     async def _load_newest(self) -> None:
@@ -112,7 +111,7 @@ attached, detached, base. The conversation stays.
     def load(self, model: str | None, adapter: str | None) -> None:
         """Load other weights; the conversation stays."""
         self._loading, self._problem = (model, adapter), ""
-        self._draw()
+        self.draw()
         self._load(model, adapter)
 
     @work(exclusive=True, group="loading")
@@ -121,7 +120,7 @@ attached, detached, base. The conversation stays.
             loaded = await self.ui.loaded(model, adapter)
         except ChildError as error:
             self._loading, self._loaded, self._problem = None, None, str(error)
-            self._draw()
+            self.draw()
             return
         first_adapter = bool(adapter) and not self._weights[1]  # it is opened to be used
         self._loading, self._loaded, self._weights = None, loaded, (model, adapter)
@@ -131,13 +130,23 @@ attached, detached, base. The conversation stays.
             self.ui.remember_first("recent_adapters", str(Path(adapter).resolve()))
         elif model:
             self.ui.remember_first("recent_models", model)
-        self._draw()
+        self.draw()
+        self.go_on()
 
     def on_resize(self) -> None:
         """The line on top fits the width."""
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def resting(self) -> Widget:
+        """The conversation."""
+        return self.transcript
+
+    def field(self) -> Widget:
+        """Where messages are written."""
+        return self.composer
+
+    def draw(self) -> None:
+        """The line on top, and a word where nothing is said yet."""
         self.query_one("#status", Static).update(self._status())
         talking = bool(self.conversation.turns)
         self.transcript.invite("" if talking else invitation(self._loaded, self._problem))
@@ -155,72 +164,6 @@ attached, detached, base. The conversation stays.
             width=self.app.size.width,
         )
 
-    async def on_composer_sent(self, message: Composer.Sent) -> None:
-        """Ask."""
-        if self._busy():
-            return
-        if self._loaded is None or self._loading is not None:
-            self.ui.tell("Nothing is loaded yet.", "warning")
-            return
-        self.query_one(Composer).text = ""
-        await self._say(Turn("user", message.text))
-        self._answer()
-
-    def _busy(self) -> bool:
-        """Whether an answer is on its way; then a word about it is said."""
-        if self.answering:
-            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
-        return self.answering
-
-    async def _say(self, turn: Turn) -> None:
-        self.conversation = self.conversation.said(turn)
-        self.mark_unsaved()
-        await self.transcript.say(turn)
-        self._draw()
-
-    @work(exclusive=True, group="answer")
-    async def _answer(self) -> None:
-        """Stream an answer to the conversation as it stands."""
-        child, mode = self.ui.child("models"), self.mode
-        number = child.number()
-        self._asked = number
-        request = m.Ask(number, mode, self.conversation.messages(), self.ui.state.sampling)
-        bubble = await self.transcript.say(Turn("assistant", "", mode))
-        stream = bubble.stream()
-        self._draw()
-        pieces: list[str] = []
-        turn: Turn | None = None
-        try:
-            await self.ui.loaded(*self._weights)  # another page may have loaded something else
-            async for reply in child.ask(request):
-                if isinstance(reply, m.Piece):
-                    pieces.append(reply.text)
-                    await stream.write(visible(reply.text))
-                elif isinstance(reply, m.Answered):
-                    self._last = reply
-                    turn = Turn("assistant", reply.text, mode, cost(reply))
-        except ChildError as error:
-            self.ui.tell(str(error), "error")
-        finally:
-            await stream.stop()
-            self._asked = None
-        if turn is None and pieces:
-            turn = Turn("assistant", "".join(pieces), mode, "stopped")
-        if turn is None:
-            await bubble.remove()
-        else:
-            self.conversation = self.conversation.said(turn)
-            bubble.finish(turn)
-            self.mark_unsaved()
-        self._draw()
-
-    async def show_conversation(self, conversation: Conversation) -> None:
-        """Go on with another conversation."""
-        self.conversation, self._last = conversation, None
-        await self.transcript.show(conversation.turns)
-        self.mark_unsaved()
-        self._draw()
-
     def action_mode(self) -> None:
         """The next weights answer."""
         modes: list[str] = [mode for mode in MODES if self._loaded and mode in self._loaded.modes]
@@ -229,35 +172,7 @@ attached, detached, base. The conversation stays.
             return
         self.mode = modes[(modes.index(self.mode) + 1) % len(modes)]
         self._last = None
-        self._draw()
-
-    def action_stop_or_leave(self) -> None:
-        """Stop the answer; else leave the field."""
-        if self._asked is not None:
-            self.ui.child("models").stop(self._asked)
-        else:
-            self.set_focus(None)
-
-    async def action_again(self) -> None:
-        """Answer the last message again."""
-        if self._asked is not None or self._loaded is None:
-            return
-        conversation, question = self.conversation.before_last_question()
-        if question:
-            await self.show_conversation(conversation.said(Turn("user", question)))
-            self._answer()
-
-    async def action_edit(self) -> None:
-        """Take the last message back into the field."""
-        if self._asked is not None:
-            return
-        conversation, question = self.conversation.before_last_question()
-        if question:
-            await self.show_conversation(conversation)
-            composer = self.query_one(Composer)
-            composer.text = question
-            composer.move_cursor(composer.document.end)
-            composer.focus()
+        self.draw()
 
     @work(group="copy")
     async def action_copy(self) -> None:
@@ -279,6 +194,12 @@ attached, detached, base. The conversation stays.
                 self.ui.remember(sampling=settings.sampling, system_prompt=settings.system)
 
         self.app.push_screen(SettingsDialog(now), keep)
+
+    def _busy(self) -> bool:
+        """Whether an answer is on its way; then a word about it is said."""
+        if self.answering:
+            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
+        return self.answering
 
     async def action_next_adapter(self) -> None:
         """The next of the recent adapters answers from now on; the conversation stays."""
@@ -311,10 +232,12 @@ attached, detached, base. The conversation stays.
 
     def action_search(self) -> None:
         """Find a message by what it says; the same words again find the next one."""
-        self.app.push_screen(Ask("Search the conversation for:", self._wanted), self._find)
+        self.app.push_screen(
+            Ask("Search the conversation for:", self._wanted, search=True), self._find
+        )
 
     def _find(self, wanted: str | None) -> None:
-        if wanted is None:
+        if not wanted:
             return
         self._wanted = wanted
         if not self.transcript.find(wanted):

@@ -10,10 +10,10 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge
@@ -22,7 +22,9 @@ from tui.screens.base import Page
 from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
 from tui.screens.dialogs import Ask, Choice
 from tui.widgets.batch_view import BatchView
+from tui.widgets.field import Field
 from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
+from tui.widgets.waiting import Waiting
 from tui.words import bar
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ differs from **attached** is underlined.
         self.blind = False
         self._columns, self._view = SideBySide(), BatchView()
         self._contenders: list[Contender] = []
+        self._waiting = Waiting()
+        self._prompt = ""  # the one that is answered, or was answered last
         self._asked: int | None = None
         self._stopping = False
         self._busy = ""
@@ -86,13 +90,13 @@ differs from **attached** is underlined.
     def body(self) -> ComposeResult:
         """Status; prompt and columns; or the figures of a file."""
         yield Static(id="status", markup=False)
-        yield Input(placeholder="a prompt for all of them (Enter)", compact=True, id="prompt")
+        yield Field(placeholder="a prompt for all of them (Enter)", compact=True, id="prompt")
         yield self._columns
+        yield self._waiting
         yield self._view
 
     def on_mount(self) -> None:
         """Begin with the newest adapter."""
-        self.query_one("#prompt", Input).focus()
         self._draw()
         if self.adapters:
             self._seat()
@@ -124,10 +128,26 @@ differs from **attached** is underlined.
         self.remove_class("-batch")
         self._draw()
         self.refresh_bindings()
+        self._go_on()
+
+    def resting(self) -> Widget | None:
+        """The answers, or the examples of a file."""
+        if self.has_class("-batch"):
+            return self.query_one("#examples")
+        return next(iter(self.query(Column)), None)
+
+    def field(self) -> Widget:
+        """The prompt."""
+        return self.query_one("#prompt")
 
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
         hint = "type a prompt, or ctrl+r for a test file" if self._contenders else "…"
+        if sampling := self.ui.state.sampling:
+            named = ", ".join(
+                f"{name.replace('_', ' ')} {value}" for name, value in sampling.items()
+            )
+            hint = f"{hint} · as in the chat: {named}"
         if self.blind:
             hint = f"blind: the next answers come without names · {hint}"
         text = f" {names} · {self._busy or hint}"
@@ -135,24 +155,34 @@ differs from **attached** is underlined.
             text = " no adapter yet: train one (4), or ctrl+o"
         self.query_one("#status", Static).update(Text(text, no_wrap=True))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Let all of them answer."""
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        """Let all of them answer, now or when this prompt's turn comes."""
         prompt = event.value.strip()
-        if not prompt:
-            return
-        if not self._contenders:
+        if not self._contenders and not self.adapters:
             self.ui.tell(NO_ADAPTER)
-        elif self._asked is not None:
+        if self._asked is not None and prompt in (self._prompt, *self._waiting.texts):
             self.ui.tell("Still at work; Escape stops it.", "warning")
-        else:
-            self._ask(prompt)
+        elif prompt:
+            self._waiting.add(prompt)
+        event.input.select_all()  # it stays to be seen; what is typed next is another one
+        self._ask_next()
+
+    def _go_on(self) -> None:
+        """Ask what waits, after the vote on what was answered."""
+        if not self._columns.can_vote:
+            self._ask_next()
+
+    def _ask_next(self) -> None:
+        if self._asked is None and self._contenders and self._waiting.texts:
+            self._prompt = self._waiting.next()
+            self._asked, self._stopping = 0, False
+            self._ask(self._prompt)
 
     @work(exclusive=True, group="ask")
     async def _ask(self, prompt: str) -> None:
         columns = self._columns
         columns.begin(blind=self.blind)
         messages = [{"role": "user", "content": prompt}]
-        self._asked, self._stopping = 0, False
         try:
             for contender in self._contenders:
                 self._say("loading")
@@ -166,10 +196,13 @@ differs from **attached** is underlined.
         self._asked = None
         self._say("")
         if columns.can_vote:
-            self.set_focus(None)
+            if self.query_one("#prompt", Field).value.strip() == prompt:  # nobody writes in it
+                self.action_leave_field()
         elif columns.hidden:
             columns.reveal()
         self.refresh_bindings()
+        if not self._stopping:
+            self._go_on()
 
     def _say(self, busy: str) -> None:
         """What is at work now; drawn when it changes, however often it is told."""
@@ -194,8 +227,9 @@ differs from **attached** is underlined.
         winner = self._columns.vote(place)
         if winner is not None:
             self.ui.tell(f"{letter_of(place)} was {winner}.")
-            self.query_one("#prompt", Input).focus()
+            self.field().focus()
             self.refresh_bindings()
+            self._go_on()
 
     def on_column_picked(self, event: Column.Picked) -> None:
         """A click votes too."""
@@ -210,7 +244,7 @@ differs from **attached** is underlined.
     def action_prompt(self) -> None:
         """Back to the prompt and the columns."""
         self.remove_class("-batch")
-        self.query_one("#prompt", Input).focus()
+        self.field().focus()
         self.refresh_bindings()
 
     @work(exclusive=True, group="dialog")
@@ -222,14 +256,18 @@ differs from **attached** is underlined.
             self.load(*chosen)
 
     def action_stop_or_leave(self) -> None:
-        """Stop what is at work; else leave the field."""
+        """Stop what is at work, take back what waits; else leave the field."""
+        waits = bool(self._waiting.texts)
         if self._asked is not None:
             self._stopping = True
             self.ui.child("models").stop(self._asked)
-        elif self.has_class("-batch"):
-            self.query_one("#examples").focus()
-        else:
-            self.set_focus(None)
+        elif not waits:
+            self.action_leave_field()
+        if waits:
+            prompt = self.query_one("#prompt", Field)
+            written = "" if prompt.value.strip() in self._waiting.texts else prompt.value
+            prompt.value = " ".join(self._waiting.take_back(written).split("\n"))
+            prompt.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of the other way to compare are not shown."""
@@ -256,7 +294,7 @@ differs from **attached** is underlined.
         guess = bridge.test_file(Path(self.adapters[0])) or ""
         dialog = BatchDialog(guess, self.ui.state.compare_limit)
         request = await self.app.push_screen_wait(dialog)
-        if request is not None:
+        if request is not None and self._asked is None:
             limit = "all" if request.limit is None else str(request.limit)
             self.ui.remember(compare_limit=limit)
             self._measure(request)
@@ -273,7 +311,7 @@ differs from **attached** is underlined.
             list(self.adapters),
             limit=asked.limit,
             max_tokens=longest,
-            columns=next(filter(None, named), {}) or self.ui.state.columns_of(asked.data),
+            columns=next(filter(None, named), {}) or self.ui.columns_of(asked.data),
         )
         self.ui.forget_loaded()
         self.add_class("-batch")
@@ -303,8 +341,8 @@ differs from **attached** is underlined.
         name = await self.app.push_screen_wait(Ask(question, free))
         if name is None:
             return
-        path = home_expanded(name)
-        if path.is_file():
+        path = bridge.expanded(name)
+        if bridge.local(name) is not None and path.is_file():
             replace = Choice(f"{path} is there already.", [("yes", "y", "Replace it")])
             if await self.app.push_screen_wait(replace) is None:
                 return

@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
-from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from tui import bridge
+from tui.widgets.field import Field
 
 
 class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
@@ -48,7 +48,7 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         with Vertical(classes="dialog"):
             yield Static("Adapters to compare (space or Enter marks one):")
             yield OptionList(*(Option(self._line(folder)) for folder in self._known))
-            yield Input(placeholder="another folder (Enter adds it)", compact=True, id="folder")
+            yield Field(placeholder="another folder (Enter adds it)", compact=True, id="folder")
             yield Static(id="wrong", markup=False, classes="problem")
             yield Button("Compare these (ctrl+s)", id="take", variant="primary")
 
@@ -56,7 +56,7 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         """The list first, unless there is nothing in it."""
         listed = self.query_one(OptionList)
         listed.highlighted = 0 if self._known else None
-        (listed if self._known else self.query_one(Input)).focus()
+        (listed if self._known else self.query_one(Field)).focus()
 
     def _line(self, folder: str) -> Text:
         return Text(f"{'[x]' if folder in self.marked else '[ ]'} {visible(folder)}")
@@ -80,13 +80,13 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         """Enter and a click mark too."""
         self._mark(event.option_index)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Field.Submitted) -> None:
         """Add a folder that holds an adapter, marked."""
         if not event.value.strip():
             self.action_take()
             return
-        folder = str(home_expanded(event.value.strip()))
-        if not bridge.has_adapter(Path(folder)):
+        folder = str(bridge.expanded(event.value.strip()))
+        if bridge.local(folder) is None or not bridge.has_adapter(Path(folder)):
             self._complain(f"{folder}: no adapter here")
             return
         if folder not in self._known:
@@ -137,16 +137,16 @@ class BatchDialog(ModalScreen[BatchRequest | None]):
         """Two fields."""
         with Vertical(classes="dialog"):
             yield Static("Test file (chats or completions):")
-            yield Input(self._data, select_on_focus=False, id="data")
+            yield Field(self._data, select_on_focus=False, id="data")
             yield Static("How many of its examples (a number, or all):")
-            yield Input(self._limit, id="limit")
+            yield Field(self._limit, id="limit")
             yield Static(id="wrong", markup=False, classes="problem")
             yield Button("Measure (enter)", id="measure", variant="primary")
 
     def on_input_submitted(self) -> None:
         """Begin, when both make sense."""
-        data = self.query_one("#data", Input).value.strip()
-        limit = self.query_one("#limit", Input).value.strip().lower()
+        data = self.query_one("#data", Field).value.strip()
+        limit = self.query_one("#limit", Field).value.strip().lower()
         if not data:
             self.query_one("#wrong", Static).update("Which file?")
         elif limit == "all":

@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.paths import home_expanded
 from tui import bridge
 from tui.conversation import Conversation, from_messages
 from tui.screens.base import Page
@@ -55,8 +54,8 @@ class ConversationPage(Page):
     def _save(self, name: str | None) -> None:
         if name is None:
             return
-        path = home_expanded(name)
-        if path.exists():
+        path = bridge.expanded(name)
+        if bridge.local(name) is not None:
             question = f"{path} exists. Replace it?"
             answers = [("replace", "y", "Replace it")]
             self.app.push_screen(
@@ -86,7 +85,7 @@ class ConversationPage(Page):
         if name is None:
             return
         try:
-            messages = bridge.load_conversation(home_expanded(name))
+            messages = bridge.load_conversation(bridge.expanded(name))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return

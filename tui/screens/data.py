@@ -11,17 +11,18 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Input, OptionList, Static
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.paths import home_expanded
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge, data_view, finder
 from tui.child import ChildError
 from tui.screens import columns
 from tui.screens.base import Page
+from tui.widgets.field import Field
 
 VIEWS = ("records", "tokens", "lengths", "problems")
 DEFAULT_LENGTH = 2048
@@ -74,12 +75,13 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._problems: list[m.ProblemView] = []
         self._view = "records"
         self._nearby: list[str] = []
+        self._recent: list[str] = []  # those that are still there, as they are named from here
         self._page: m.Page | None = None  # the newest page of records
         self._columns: columns.Mapped = {}  # which columns hold what, where they were chosen
 
     def body(self) -> ComposeResult:
         """Finder, facts, and the view."""
-        yield Input(placeholder="find a data file, or type a path", compact=True, id="find")
+        yield Field(placeholder="find a data file, or type a path", compact=True, id="find")
         yield OptionList(id="matches", markup=False)
         yield Static(id="facts", markup=False)
         yield Static(id="views", markup=False)
@@ -90,16 +92,27 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     def on_mount(self) -> None:
         """Look around for files."""
         self.query_one("#problems").display = False
-        self.query_one("#find", Input).focus()
         self._look_around()
         self._draw()
 
+    def resting(self) -> Widget | None:
+        """What is shown of the file, or the list of files that can be opened."""
+        if self.path is None:
+            return self.query_one("#matches")
+        return self.query_one("#problems" if self._view == "problems" else "#scroll")
+
+    def first(self) -> Widget | None:
+        """The field, until a file is open."""
+        return self.query_one("#find") if self.path is None else self.resting()
+
     @work(exclusive=True, group="around")
     async def _look_around(self) -> None:
+        known = self.ui.state.recent_data
+        self._recent = await asyncio.to_thread(finder.recent, known)
         self._nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
-        self._match(self.query_one("#find", Input).value)
+        self._match(self.query_one("#find", Field).value)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Field.Changed) -> None:
         """Find with every letter."""
         self._match(event.value)
 
@@ -108,13 +121,13 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         if finder.is_path(typed):
             found = finder.completions(typed)
         else:
-            known = finder.unique(self.ui.state.recent_data, self._nearby, _bundled())
+            known = finder.unique(self._recent, self._nearby, _bundled())
             found = finder.fuzzy(typed, known)
         matches.clear_options()
         matches.add_options(Option(Text(visible(path)), id=path) for path in dict.fromkeys(found))
         if found:
             matches.highlighted = 0
-        matches.display = self.focused is self.query_one("#find", Input)
+        matches.display = self.focused is self.query_one("#find", Field)
 
     def on_descendant_focus(self) -> None:
         """The list of matches is there while the field is used."""
@@ -130,11 +143,11 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         if self.focused is self.query_one("#find"):
             self.query_one("#matches").focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Field.Submitted) -> None:
         """Open what is marked in the list, or the path as typed."""
         matches = self.query_one("#matches", OptionList)
         typed = event.value.strip()
-        if typed and home_expanded(typed).is_file():
+        if (path := bridge.local(typed)) is not None and path.is_file():
             self.open(typed)
         elif matches.highlighted is not None and matches.option_count:
             self._pick(str(matches.get_option_at_index(matches.highlighted).id))
@@ -153,7 +166,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def _pick(self, path: str) -> None:
         if path.endswith("/") and not bridge.data_files(path):  # a folder on the way
-            field = self.query_one("#find", Input)
+            field = self.query_one("#find", Field)
             field.value = path
             field.focus()
             field.cursor_position = len(path)
@@ -167,14 +180,14 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
-        self._columns = self.ui.state.columns_of(self._chosen)
-        self.ui.remember_first("recent_data", self._chosen)
+        self._columns = self.ui.columns_of(self._chosen)
+        self.ui.remember_first("recent_data", bridge.absolute(self._chosen))
+        self._recent = [self._chosen, *self._recent]
         self._show(files[0])
 
     def _show(self, path: Path) -> None:
         self.path, self._start, self._total, self._page = path, 0, None, None
         self._checked, self._problems = None, []
-        self.set_focus(None)
         self.query_one("#problems", OptionList).clear_options()
         self.action_view("records")  # asked first: a huge file is indexed for the check
         self._check()
@@ -291,7 +304,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def action_find(self) -> None:
         """To the field that finds files."""
-        self.query_one("#find", Input).focus()
+        self.query_one("#find", Field).focus()
 
     def action_turn(self, by: int) -> None:
         """The next page of records, or the one before."""
@@ -329,7 +342,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
                 self._show(self.path)
 
         begin = self._columns or page.suggested
-        self.app.push_screen(columns.ColumnsDialog(page.columns, begin), decide)
+        self.put(columns.ColumnsDialog(page.columns, begin), decide)
 
     async def action_train(self) -> None:
         """Fill the data into the training form."""

@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Static
 
 from shadow_mlx.terminal import visible
+from tui.widgets.field import Field
 
 
 class Choice(ModalScreen[str | None]):
@@ -20,9 +21,10 @@ class Choice(ModalScreen[str | None]):
 
     Args:
         question: The text.
-        answers: (result, key, label); the first one has the focus.
+        answers: (result, key, label). None of them has the focus: Enter changes nothing.
     """
 
+    AUTO_FOCUS = "#answer-cancel"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "answer('')", "Cancel")]
 
     def __init__(self, question: str, answers: Sequence[tuple[str, str, str]]) -> None:
@@ -71,23 +73,30 @@ class LeaveDialog(Choice):
 
 
 class Ask(ModalScreen[str | None]):
-    """A question with one line of text as its answer."""
+    """A question with one line of text as its answer.
+
+    Args:
+        question: What is asked.
+        value: The answer to begin with.
+        search: It is a search: an empty answer is one too, and the former one is typed over.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
-    def __init__(self, question: str, value: str = "") -> None:
+    def __init__(self, question: str, value: str = "", *, search: bool = False) -> None:
         super().__init__()
-        self._question, self._value = question, value
+        self._question, self._value, self._search = question, value, search
 
     def compose(self) -> ComposeResult:
         """The question above its field."""
         with Vertical(classes="dialog"):
             yield Static(visible(self._question), markup=False)
-            yield Input(self._value, select_on_focus=False)
+            yield Field(self._value, select_on_focus=self._search)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Field.Submitted) -> None:
         """Enter gives the answer."""
-        self.dismiss(event.value.strip() or None)
+        answer = event.value.strip()
+        self.dismiss(answer if answer or self._search else None)
 
     def action_cancel(self) -> None:
         """Escape gives none."""

@@ -13,6 +13,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from shadow_mlx.errors import ShadowMLXError
@@ -21,7 +22,7 @@ from shadow_mlx.worker import messages as m
 from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.widgets.tables import fill
+from tui.widgets.tables import chosen, fill
 from tui.words import SIGNS, ago, gigabytes, short, sparkline
 
 REFRESH_SECONDS = 2.0
@@ -42,6 +43,10 @@ Make a small language model yours: show it examples, and it answers like them.
   3   your own data (JSON Lines of chats)      4   the training form
   2   the models of this machine               F1  help, here and everywhere"""
 RETURNING = "Enter opens a run · g a first run with sprout · 4 train · 5 chat · F1 help"
+
+
+class Welcome(Static, can_focus=True):
+    """What to do; it has the keys while there is no run."""
 
 
 class HomePage(Page):
@@ -66,7 +71,6 @@ gives them other keys.
         Binding("g", "guided", "First run", id="home-guided"),
         Binding("c", "chat", "Chat", id="home-chat"),
         Binding("v", "compare", "Compare", id="home-compare"),
-        Binding("enter", "open", "Open", show=False),
     ]
 
     class Listed(Message):
@@ -85,7 +89,7 @@ gives them other keys.
 
     def body(self) -> ComposeResult:
         """What to do, and the runs."""
-        yield Static(NEWCOMER, id="welcome", markup=False)
+        yield Welcome(NEWCOMER, id="welcome", markup=False)
         yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
         yield Static(id="models", markup=False)
 
@@ -139,11 +143,10 @@ gives them other keys.
             return
         first = not self._runs
         self._runs = message.runs
-        row = table.cursor_row
         shown = len(COLUMNS) if self.size.width >= 100 else 5
-        fill(table, COLUMNS[:shown], [self._cells(run)[:shown] for run in message.runs])
-        table.move_cursor(row=row)
-        if first and message.runs and self.focused is None:
+        cells = [self._cells(run)[:shown] for run in message.runs]
+        fill(table, COLUMNS[:shown], cells, [str(run.folder) for run in message.runs])
+        if first and message.runs:
             table.focus()
         self.refresh_bindings()
 
@@ -169,18 +172,23 @@ gives them other keys.
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
-        if event.cursor_row < len(self._runs):
-            self.ui.show_run(self._runs[event.cursor_row].folder)
+        if event.row_key.value is not None:
+            self.ui.show_run(Path(event.row_key.value))
+
+    def resting(self) -> Widget:
+        """The runs, as soon as there are some."""
+        table = self.query_one(DataTable)
+        return table if table.display else self.query_one(Welcome)
 
     def _chosen(self) -> bridge.RunSummary | None:
-        row = self.query_one(DataTable).cursor_row
-        return self._runs[row] if 0 <= row < len(self._runs) else None
+        key = chosen(self.query_one(DataTable))
+        return next((run for run in self._runs if str(run.folder) == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Chat and compare need a run with an adapter."""
         if action in ("chat", "compare"):
-            chosen = self._chosen()
-            return chosen is not None and chosen.has_adapter
+            one = self._chosen()
+            return one is not None and one.has_adapter
         return True
 
     def on_data_table_row_highlighted(self) -> None:
@@ -189,13 +197,13 @@ gives them other keys.
 
     async def action_chat(self) -> None:
         """Chat with the run under the cursor."""
-        if chosen := self._chosen():
-            await self.ui.chat_with(chosen.folder)
+        if one := self._chosen():
+            await self.ui.chat_with(one.folder)
 
     async def action_compare(self) -> None:
         """Compare the run under the cursor with the untuned model."""
-        if chosen := self._chosen():
-            await self.ui.compare_with(chosen.folder)
+        if one := self._chosen():
+            await self.ui.compare_with(one.folder)
 
     async def action_guided(self) -> None:
         """Fill the training form for a first run."""

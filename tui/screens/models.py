@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from shadow_mlx.terminal import visible
@@ -16,7 +17,7 @@ from tui import bridge, memory
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
-from tui.widgets.tables import fill
+from tui.widgets.tables import chosen, fill
 from tui.words import bar, gigabytes
 
 QUIET_SECONDS = 0.4
@@ -66,7 +67,6 @@ The models that come along, those in folders here, and those in the hub's cache.
 
     def on_mount(self) -> None:
         """Look."""
-        self.query_one(DataTable).focus()
         self.action_look()
 
     @work(exclusive=True, group="look")
@@ -88,16 +88,20 @@ The models that come along, those in folders here, and those in the hub's cache.
             )
             for model in self._models
         ]
-        fill(self.query_one(DataTable), COLUMNS, rows)
+        fill(self.query_one(DataTable), COLUMNS, rows, [model.path for model in self._models])
         self._describe()
 
     def on_data_table_row_highlighted(self) -> None:
         """Tell about the one under the cursor."""
         self._describe()
 
+    def resting(self) -> Widget:
+        """The models."""
+        return self.query_one(DataTable)
+
     def _chosen(self) -> m.ModelView | None:
-        row = self.query_one(DataTable).cursor_row
-        return self._models[row] if 0 <= row < len(self._models) else None
+        key = chosen(self.query_one(DataTable))
+        return next((model for model in self._models if model.path == key), None)
 
     def _describe(self) -> None:
         model = self._chosen()

@@ -15,12 +15,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from tui import bridge
-from tui.alerts import Alert, alerts
+from tui.alerts import Alert, alerts, died
 from tui.curves import RunView
 from tui.plot import Look
 from tui.run_facts import Difference, figures, notes
@@ -43,7 +44,7 @@ class RunScreen(Page):
         folder: The adapter folder.
     """
 
-    NAME = "train"
+    NAME = "run"
     HELP = """\
 # A run
 
@@ -137,7 +138,6 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def on_mount(self) -> None:
         """Begin to follow the run."""
-        self.query_one(LossChart).focus()
         self._follow()
         self._watch()
 
@@ -168,6 +168,10 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._output = message.output
         self._draw(False)
 
+    def resting(self) -> Widget:
+        """The chart."""
+        return self.query_one(LossChart)
+
     @property
     def status(self) -> str:
         """The run's state in a word."""
@@ -190,9 +194,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             free_disk_bytes=_free_disk(self.folder),
         )
         if self.status in ("interrupted", "empty") and self.exit_code not in (None, 0):
-            message = visible(self._output).strip().splitlines()
-            text = "\n".join(message[-3:]) or f"the process ended with code {self.exit_code}"
-            self._alerts.insert(0, Alert("error", text, "t: change the settings"))
+            self._alerts.insert(0, died(self.exit_code, self._output))
         warnings = "\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts)
         self._put("head", self._head())
         self._put("next", self._next())
@@ -207,7 +209,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         if fresh:
             answers.show(self.view.samples)
             self.query_one(LossChart).show(self.view, self._overlays)
-        possible = (self.status, self.view.saved_step is None, self._starting)
+        adapter = bridge.has_adapter(self.folder)
+        possible = (self.status, self.view.saved_step is None, self._starting, adapter)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
             self.refresh_bindings()
@@ -228,7 +231,8 @@ The run works in a process of its own: leaving this page, or the program, does n
     def _next(self) -> str:
         """What the run left and what can be done with it, once it is over."""
         over = self.status not in ("running", "starting", "empty")
-        return visible(summary(self.view, self.status)) if over else ""
+        actions = [name for name in ("resume", "chat", "compare") if self.check_action(name, ())]
+        return visible(summary(self.view, self.status, actions)) if over else ""
 
     def _differences(self) -> dict[str, list[Difference]]:
         """How the settings differ from those of the runs that are laid over this one."""
@@ -246,12 +250,12 @@ The run works in a process of its own: leaving this page, or the program, does n
         if action in ("stop", "pause"):
             return running
         if action == "resume":
-            resumable = self.status in ("interrupted", "stopped") and self.view.step > 0
-            return resumable and not self._starting
+            resumable = self.status in ("interrupted", "stopped") and not self._starting
+            return resumable and self.view.saved_step is not None
         if action == "discard":
             return not self._starting or running
         if action in ("chat", "compare"):
-            return self.view.saved_step is not None or bool(self.view.ended)
+            return bridge.has_adapter(self.folder)
         return True
 
     def action_stop(self) -> None:
@@ -299,7 +303,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             self.ui.tell(str(error), "error")
             return
         self.ui.tell(f"{self.folder} is removed.")
-        self.dismiss()
+        self.app.call_later(self.ui.close_run)
 
     async def action_chat(self) -> None:
         """Chat with the adapter."""
@@ -339,7 +343,7 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def action_back(self) -> None:
         """Leave this view; the run goes on."""
-        self.dismiss()
+        self.ui.leave_run()
 
     @work(exclusive=True, group="overlay")
     async def action_overlay(self) -> None:
@@ -376,6 +380,3 @@ def _free_disk(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return -1
-
-
-PAGE = RunScreen

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Static
 
 from shadow_mlx.config import SamplingConfig
 from tui import form
+from tui.widgets.field import Field
 from tui.widgets.option_row import OptionRow
 
 
@@ -41,7 +42,7 @@ class SettingsDialog(ModalScreen[ChatSettings | None]):
         """System message, then one row for each option of sampling."""
         with Vertical(classes="dialog"):
             yield Static("System message")
-            yield Input(self._settings.system, placeholder="none", compact=True, id="system")
+            yield Field(self._settings.system, placeholder="none", compact=True, id="system")
             with VerticalScroll(id="sampling", can_focus=False):
                 for field in form.fields(SamplingConfig):
                     value = form.to_text(self._settings.sampling.get(field.name))
@@ -68,7 +69,7 @@ class SettingsDialog(ModalScreen[ChatSettings | None]):
         if sampling is None:
             self.query_one("#wrong", Static).update("\n".join(problems.values()))
             return
-        self.dismiss(ChatSettings(self.query_one("#system", Input).value.strip(), sampling))
+        self.dismiss(ChatSettings(self.query_one("#system", Field).value.strip(), sampling))
 
     def action_cancel(self) -> None:
         """Change nothing."""

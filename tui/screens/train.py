@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,16 +18,20 @@ from textual.widgets import Button, Label, Static
 from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.terminal import visible
-from shadow_mlx.worker import messages as m
-from tui import bridge, form, memory
-from tui.child import ChildError
+from tui import bridge, form, judging
+from tui.judging import Judgement
 from tui.pace import Pace, checks_of, pace_of
 from tui.screens.base import Page
+from tui.screens.dialogs import Choice
 from tui.widgets.option_row import OptionRow
 from tui.words import clock
 
 QUIET_SECONDS = 0.4
-"""How long the form must rest before its memory is estimated."""
+"""How long the form must rest before it is judged."""
+JUDGED_SECONDS = 20.0
+"""How long a start waits for the judgement."""
+PATHS = ("model", "data")
+"""Fields that stand for the same thing in whatever folder the program is started next."""
 
 
 class TrainScreen(Page):
@@ -40,7 +45,8 @@ Every option of `shadow-mlx train`. An empty field takes the default that stands
 below explains the option that has the focus, and a `!` says what is wrong with a value.
 
 - `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
-- `Ctrl+D` goes back to the defaults · `Tab` moves on, `Escape` leaves the field
+- `Ctrl+D` goes back to the defaults, `Ctrl+Z` to what stood here before the form was filled
+- `Tab` moves on, `Escape` leaves the field
 """
     DEFAULT_CSS = """
     TrainScreen #form { height: 1fr; }
@@ -56,6 +62,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         Binding("ctrl+r", "start", "Start", id="train-start"),
         Binding("ctrl+a", "everything", "All options", id="train-everything", priority=True),
         Binding("ctrl+d", "defaults", "Defaults", id="train-defaults", priority=True),
+        Binding("ctrl+z", "undo", "Undo", show=False, id="train-undo", priority=True),
     ]
 
     def __init__(self) -> None:
@@ -68,12 +75,17 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._due = False
         self._records: dict[str, tuple[int, int] | None] = {}
         self._paces: dict[str, Pace | None] = {}  # by backbone
-        self._weighed: TrainConfig | None = None  # whose memory is known, or being estimated
-        self._memory = ""
+        self._judged: TrainConfig | None = None  # of which the judgement is
+        self._judgement = Judgement()
+        self._complete = asyncio.Event()  # nothing more will be said of it
+        self._former: dict[str, str] = {}  # what stood in the fields before they were filled anew
+        self._starting = False
+        self._started = ""  # the folder of the run that was started last
 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
-        self._values = {name: str(text) for name, text in self.ui.state.form.items()}
+        kept = {name: str(text) for name, text in self.ui.state.form.items()}
+        self._values = {n: bridge.shown(text) if n in PATHS else text for n, text in kept.items()}
         with VerticalScroll(id="form", can_focus=False):
             for field in self._fields:
                 if field.simple:
@@ -86,8 +98,18 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def on_mount(self) -> None:
         """Check what the form begins with, and explain the focused field."""
         self.watch(self, "focused", self._explain)
+
+    def on_screen_resume(self) -> None:
+        """Folders and files may have come and gone; a run that was started here has its own."""
+        rows = self._rows
+        if self._started and rows["adapter_path"].value in (self._started, ""):
+            rows["adapter_path"].value = self._free(self._started)
+        self._judged = None
         self._check()
-        self.query_one("#start", Button).focus()
+
+    def resting(self) -> Widget:
+        """The button, so that Enter starts."""
+        return self.query_one("#start")
 
     def _row(self, field: form.FormField) -> OptionRow:
         row = self._rows[field.name] = OptionRow(field, self._values.get(field.name, ""))
@@ -112,9 +134,11 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     async def fill(self, values: Mapping[str, Any]) -> None:
         """Put other settings in; everything not named goes back to its default."""
-        self._values = {}
+        self._former, self._values = self._texts(), {}
         for field in self._fields:
             text = form.to_text(values.get(field.name))
+            if field.name in PATHS:
+                text = bridge.shown(text)
             self._values[field.name] = "" if text == field.default else text
             if field.name in self._rows:
                 self._rows[field.name].value = self._values[field.name]
@@ -143,8 +167,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._due = False
         texts = self._texts()
         self._config, problems = form.problems_of(texts)
-        if self._config is not None and (blocked := bridge.check_target(self._config)):
-            problems = {"adapter_path": blocked}
+        if self._config is not None and (problems := self._refused(self._config)):
             self._config = None
         for row in self._rows.values():
             row.complain(problems.get(row.field.name, ""))
@@ -156,10 +179,22 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         ]
         self._say(hidden)
         self._measure(texts.get("data", "").strip())
-        if self._config is not None and self._config != self._weighed:
-            self._weighed, self._memory = self._config, ""
-            self._weigh(self._config)
-        self.ui.remember(form={name: text for name, text in texts.items() if text})
+        if self._config is not None and self._config != self._judged:
+            self._judged, self._judgement = self._config, Judgement()
+            self._complete.clear()
+            self._judge(self._config)
+        kept = {n: bridge.absolute(text) if n in PATHS else text for n, text in texts.items()}
+        self.ui.remember(form={name: text for name, text in kept.items() if text})
+
+    def _refused(self, config: TrainConfig) -> dict[str, str]:
+        """What training would refuse at once, by the field."""
+        folder = config.adapter_path
+        begun = f"{folder}: a run is starting here" if self.ui.starting(Path(folder)) else ""
+        found = {
+            "adapter_path": bridge.check_target(config) or begun,
+            "data": bridge.data_refusal(config.data or "") or "",
+        }
+        return {name: text for name, text in found.items() if text}
 
     @work(exclusive=True, group="measure")
     async def _measure(self, data: str) -> None:
@@ -172,20 +207,14 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self._paces[model] = await asyncio.to_thread(pace_of, model, known, Path.cwd())
         self._say([])
 
-    @work(exclusive=True, group="memory")
-    async def _weigh(self, config: TrainConfig) -> None:
-        """Estimate the run's memory, in the child."""
+    @work(exclusive=True, group="judge")
+    async def _judge(self, config: TrainConfig) -> None:
+        """Find out what speaks against the run, in the child."""
         await asyncio.sleep(QUIET_SECONDS)
-        child = self.ui.child("data")
-        request = m.Estimate(child.number(), config.to_mapping())
-        try:
-            async for reply in child.ask(request):
-                if isinstance(reply, m.Estimated):
-                    self._memory = memory.verdict(reply)
-                    self._say([])
-        except ChildError as error:
-            self._memory = f"! Memory: {str(error).splitlines()[0]}"
+        async for judgement in judging.judge(self.ui.child("data"), config):
+            self._judgement = judgement
             self._say([])
+        self._complete.set()
 
     def _say(self, problems: list[str]) -> None:
         verdict = self.query_one("#verdict", Static)
@@ -195,8 +224,10 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             return
         records = self._records.get(self._config.data or "")
         pace = self._paces.get(self._config.model or "")
-        lines = [extent(self._config, records, pace), self._memory]
-        verdict.update(visible("\n".join(line for line in lines if line)))
+        judged = self._judgement
+        ready = "" if judged.trouble else "Ready. " if judged.finished else "… "
+        lines = [ready + extent(self._config, records, pace), *judged.lines()]
+        verdict.update(visible("\n".join(lines)))
 
     def _explain(self) -> None:
         for row in self._rows.values():
@@ -218,6 +249,12 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """Everything as declared, but keep model and data."""
         texts = self._texts()
         await self.fill({"model": texts["model"], "data": texts["data"]})
+        self.ui.tell("These are the defaults; ctrl+z brings back what stood here.")
+
+    async def action_undo(self) -> None:
+        """What stood in the fields before they were filled anew."""
+        if self._former:
+            await self.fill(self._former)
 
     def on_button_pressed(self) -> None:
         """Start."""
@@ -226,29 +263,59 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     async def action_start(self) -> None:
         """Start the run, or go to what is wrong."""
         self._check()
-        if self._config is None:
-            names = [name for name in self._problems if name]
-            if names:
-                if names[0] not in self._rows:
-                    await self._mount_experts()
-                row = self._rows[names[0]]
-                if not row.field.simple:
-                    self.add_class("-everything")
-                row.query("Input, Select").first().focus()
-            self.app.bell()
+        if self._config is not None:
+            self._start(self._config)
             return
-        config = self._config
+        names = [name for name in self._problems if name]
+        if names:
+            if names[0] not in self._rows:
+                await self._mount_experts()
+            row = self._rows[names[0]]
+            if not row.field.simple:
+                self.add_class("-everything")
+            row.query("Input, Select").first().focus()
+        self.app.bell()
+
+    @work(group="start")
+    async def _start(self, config: TrainConfig) -> None:
+        """Start, after a question where something speaks against it."""
+        if self._starting:
+            return
+        self._starting = True
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), JUDGED_SECONDS)
+            if config == self._config and await self._agreed():
+                await self._launch(config)
+        finally:
+            self._starting = False
+
+    async def _agreed(self) -> bool:
+        """Whether nothing speaks against the start, or the person wants it nevertheless."""
+        if not self._judgement.trouble:
+            return True
+        question = "\n".join([*self._judgement.trouble, "Start the run nevertheless?"])
+        dialog = Choice(question, [("start", "y", "Start it")])
+        choice = await self.app.push_screen_wait(dialog, mode=self.NAME)
+        return choice is not None
+
+    async def _launch(self, config: TrainConfig) -> None:
         self._paces.clear()  # the next form may be told by this run
         if config.data:
-            self.ui.remember_first("recent_data", config.data)
+            self.ui.remember_first("recent_data", bridge.absolute(config.data))
+        self._started = config.adapter_path
         await self.ui.launch(config)
-        self._rows["adapter_path"].value = bridge.free_folder(config.adapter_path)
+
+    def _free(self, folder: str) -> str:
+        """A folder for another run than the one that was started in this one."""
+        name = bridge.free_folder(folder)
+        return folder if name == folder and not self.ui.starting(Path(folder)) else name
 
 
 def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | None = None) -> str:
     """How long the run is, in plain words; in time too, where an earlier run tells the pace."""
     if records is None:
-        return "Ready. The data are looked at when the run starts."
+        return "The data are looked at when the run starts."
     train, valid = records
     if not valid:
         valid = round(train * config.valid_fraction)
@@ -267,7 +334,7 @@ def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | No
         checked = checks_of(config, steps) if valid else 0
         takes = f" About {clock(pace.seconds(steps / epoch, size, checked))}, as fast as the last."
     return (
-        f"Ready. {train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
+        f"{train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
         f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps.{takes}"
     )
 

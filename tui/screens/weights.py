@@ -11,12 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.terminal import visible
 from tui import bridge, finder
 from tui.chat_view import Weights, adapter_name
+from tui.widgets.field import Field
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,15 @@ class WeightsDialog(ModalScreen[Weights | None]):
         """The field above what it finds."""
         with Vertical(classes="dialog"):
             yield Static("Which weights? Type to find, or a folder's path, or an id on the hub.")
-            yield Input(compact=True, id="name")
+            yield Field(compact=True, id="name")
             yield OptionList(id="known", markup=False)
 
     def on_mount(self) -> None:
         """Everything, the newest first."""
         self._match("")
-        self.query_one(Input).focus()
+        self.query_one(Field).focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Field.Changed) -> None:
         """Find with every letter."""
         self._match(event.value.strip())
 
@@ -91,7 +92,7 @@ class WeightsDialog(ModalScreen[Weights | None]):
         """From the field into the list below it."""
         self.query_one(OptionList).focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Field.Submitted) -> None:
         """What is marked in the list, else the name as typed."""
         typed, marked = event.value.strip(), self.query_one(OptionList).highlighted
         if typed and (not self._shown or finder.is_path(typed)):

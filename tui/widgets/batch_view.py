@@ -162,10 +162,10 @@ class BatchView(Vertical):
     def action_search(self) -> None:
         """Only examples that contain a text; an empty one shows all again."""
         if self.figures is not None:
-            question = "Only examples that contain (- shows all again):"
-            self.app.push_screen(Ask(question, self._words), self._search)
+            question = "Only examples that contain (nothing shows all again):"
+            self.app.push_screen(Ask(question, self._words, search=True), self._search)
 
     def _search(self, words: str | None) -> None:
         if words is not None:
-            self._words = "" if words == "-" else words
+            self._words = words
             self._list()

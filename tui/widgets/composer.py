@@ -29,7 +29,7 @@ digits change the page.
     ]
 
     class Sent(Message):
-        """The person sent a message."""
+        """The person sent a message, or pressed Enter without one."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -39,11 +39,18 @@ digits change the page.
         if event.key == "enter":
             event.prevent_default()
             event.stop()
-            if text := self.text.strip():
-                self.post_message(self.Sent(text))
+            text = self.text.strip()
+            self.clear()  # now: what is typed next is another message
+            self.post_message(self.Sent(text))
             return
         await super()._on_key(event)
 
     def action_new_line(self) -> None:
         """Begin a new line."""
         self.insert("\n")
+
+    def write(self, text: str) -> None:
+        """Have this text in the field, to be written on."""
+        self.text = text
+        self.move_cursor(self.document.end)
+        self.focus()

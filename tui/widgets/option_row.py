@@ -10,6 +10,7 @@ from textual.widgets import Input, Label, Select
 
 from shadow_mlx.terminal import visible
 from tui.form import FormField
+from tui.widgets.field import Field
 
 
 class OptionRow(Horizontal):
@@ -58,7 +59,7 @@ class OptionRow(Horizontal):
                 compact=True,
             )
         else:
-            control = Input(self._value, placeholder=field.default or "default", compact=True)
+            control = Field(self._value, placeholder=field.default or "default", compact=True)
         control.HELP = self._help()  # type: ignore[misc]
         self._control = control
         yield control
@@ -77,7 +78,7 @@ class OptionRow(Horizontal):
         if isinstance(control, Select):
             text = "" if control.selection is None else str(control.selection)
             return "" if text == self.field.default else text
-        assert isinstance(control, Input)
+        assert isinstance(control, Field)
         return control.value
 
     @value.setter
@@ -86,7 +87,7 @@ class OptionRow(Horizontal):
         if isinstance(control, Select):
             control.value = text or self.field.default or Select.NULL
         else:
-            assert isinstance(control, Input)
+            assert isinstance(control, Field)
             control.value = text
 
     def complain(self, problem: str) -> None:

@@ -10,13 +10,32 @@ from textual.widgets import DataTable
 
 
 def fill(
-    table: DataTable[Any], columns: Sequence[str], rows: Iterable[Sequence[str | Text]]
+    table: DataTable[Any],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    keys: Sequence[str] = (),
 ) -> None:
-    """Put these rows in the place of what the table holds; text is shown as it is."""
+    """Put these rows in the place of what the table holds; text is shown as it is.
+
+    With ``keys``, which name what the rows stand for, the cursor stays on what it was on, wherever
+    that is now.
+    """
+    here = chosen(table)
+    at = table.cursor_row
     table.clear(columns=True)
     table.add_columns(*map(Text, columns))
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    for i, row in enumerate(rows):
+        cells = (Text(cell) if isinstance(cell, str) else cell for cell in row)
+        table.add_row(*cells, key=keys[i] if keys else None)
+    if keys:
+        table.move_cursor(row=keys.index(here) if here in keys else at)
     # Textual measures new cells when the table is idle, and paints them anew only where that
     # changed the size of the whole: a paint in between would stay, its columns too narrow.
     table.call_after_refresh(table.refresh, layout=True)
+
+
+def chosen(table: DataTable[Any]) -> str | None:
+    """The key of the row under the cursor."""
+    if not table.is_valid_row_index(table.cursor_row):
+        return None
+    return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value

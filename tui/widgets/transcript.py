@@ -22,6 +22,8 @@ class Bubble(Vertical):
     Bubble .note { color: $text-muted; }
     Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
     Bubble .said { padding: 0 2; }
+    Bubble.-former { text-opacity: 50%; }
+    Bubble.-former * { text-opacity: 50%; }
     Bubble.-found { background: $boost; border-left: thick $accent; }
     """
 
@@ -31,8 +33,7 @@ class Bubble(Vertical):
 
     def compose(self) -> ComposeResult:
         """The person's words as they are; an answer as Markdown whose links lead nowhere."""
-        who = "you" if self.turn.role == "user" else self.turn.mode or self.turn.role
-        yield Static(visible(who), classes="who", markup=False)
+        yield Static(visible(self.turn.who), classes="who", markup=False)
         if self.turn.role == "assistant":
             yield Markdown(visible(self.turn.text), open_links=False)
         else:
@@ -87,6 +88,28 @@ class Transcript(VerticalScroll):
         await self.mount(bubble)
         self.anchor()
         return bubble
+
+    async def begin(self, turns: Sequence[Turn], *, keep: bool) -> list[Bubble]:
+        """Have these turns on the screen, for an answer to come.
+
+        Returns the bubbles after them: those that the answer replaces. Without ``keep`` they go.
+        """
+        bubbles, at = list(self.query(Bubble)), 0
+        if keep:
+            self.set_former(len(turns))
+            return bubbles[len(turns) :]
+        while at < min(len(bubbles), len(turns)) and bubbles[at].turn == turns[at]:
+            at += 1
+        for bubble in bubbles[at:]:
+            await bubble.remove()
+        for turn in turns[at:]:
+            await self.say(turn)
+        return []
+
+    def set_former(self, first: int) -> None:
+        """Show the bubbles from this one on as about to be replaced, and no others."""
+        for i, bubble in enumerate(self.query(Bubble)):
+            bubble.set_class(i >= first, "-former")
 
     async def show(self, turns: Sequence[Turn]) -> None:
         """Show another conversation."""

@@ -1,0 +1,207 @@
+"""Asking and answering: the part of the chat that talks with the models' process."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.widgets.markdown import MarkdownStream
+
+from shadow_mlx.terminal import visible
+from shadow_mlx.worker import messages as m
+from tui.chat_view import Weights, cost
+from tui.child import ChildError
+from tui.conversation import Conversation, Turn
+from tui.screens.conversation_files import ConversationPage
+from tui.widgets.composer import Composer
+from tui.widgets.transcript import Transcript
+from tui.widgets.waiting import Waiting
+
+EDITING = "Your last message is in the field: Enter sends it anew, Escape keeps all as it was."
+
+
+class TalkingPage(ConversationPage):
+    """A page that sends messages and streams the answers into its transcript.
+
+    What is sent while nobody can answer waits, and is asked in its turn. Nothing that was said is
+    given up before something else stands in its place.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "again", "Again", id="chat-again", priority=True),
+        Binding("ctrl+e", "edit", "Edit", id="chat-edit", priority=True),
+        Binding("escape", "stop_or_leave", "Stop", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode: str = "attached"
+        self._weights: Weights = (None, None)
+        self._asked: int | None = None  # the request that is being answered
+        self._stopping = False
+        self._last: m.Answered | None = None
+        self._draft: str | None = None  # what stood in the field before Ctrl+E
+
+    @property
+    def ready(self) -> bool:
+        """Whether weights are loaded that can answer."""
+        raise NotImplementedError
+
+    @property
+    def answered_by(self) -> str:
+        """Whose answers come now, beside the mode."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Show the state around the conversation."""
+        raise NotImplementedError
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._asked is not None
+
+    @property
+    def transcript(self) -> Transcript:
+        """The conversation on the screen."""
+        return self.query_one(Transcript)
+
+    @property
+    def composer(self) -> Composer:
+        """The field."""
+        return self.query_one(Composer)
+
+    def on_composer_sent(self, message: Composer.Sent) -> None:
+        """Ask, now or when its turn comes."""
+        if message.text:
+            self.query_one(Waiting).add(message.text)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Ask what waits, if it can be answered now."""
+        waiting = self.query_one(Waiting)
+        if self.answering or not self.ready or not waiting.texts:
+            return
+        conversation = self.conversation
+        if self._draft is not None:
+            conversation, _ = conversation.before_last_question()
+            draft, self._draft = self._draft, None
+            self.composer.write(draft)
+        self.conversation = conversation.said(Turn("user", waiting.next()))
+        self.mark_unsaved()
+        self._ask(self.conversation)
+
+    def _ask(self, asked: Conversation) -> None:
+        self._asked, self._stopping = self.ui.child("models").number(), False
+        self._answer(asked, self._asked)
+
+    @work(group="answer")
+    async def _answer(self, asked: Conversation, number: int) -> None:
+        """Stream an answer; a former one stays until this one is complete."""
+        again = len(self.conversation.turns) > len(asked.turns)
+        former = await self.transcript.begin(asked.turns, keep=again)
+        blank = Turn("assistant", "", self.mode, weights=self.answered_by)
+        bubble = await self.transcript.say(blank)
+        stream = bubble.stream()
+        self.draw()
+        turn: Turn | None = None
+        try:
+            turn = await self._listen(asked, number, blank, stream)
+        except ChildError as error:
+            self._stopping = True
+            self.ui.tell(str(error), "error")
+        finally:
+            await stream.stop()
+            self._asked = None
+        if turn is None or (self._stopping and (again or not turn.text)):
+            await bubble.remove()
+            for one in former:
+                one.remove_class("-former")
+            if again:
+                self.ui.tell("The former answer stays.")
+        else:
+            for one in former:
+                await one.remove()
+            turns = (*asked.turns, turn)
+            self.conversation = dataclasses.replace(self.conversation, turns=turns, saved=False)
+            bubble.finish(turn)
+            self.mark_unsaved()
+        self.draw()
+        if not self._stopping:
+            self.go_on()
+
+    async def _listen(
+        self, asked: Conversation, number: int, blank: Turn, stream: MarkdownStream
+    ) -> Turn | None:
+        """The answer as it comes; what there is of it where it was stopped."""
+        child, pieces = self.ui.child("models"), []
+        request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.sampling)
+        await self.ui.loaded(*self._weights)  # another page may have loaded something else
+        if self._stopping:
+            return None
+        async for reply in child.ask(request):
+            if isinstance(reply, m.Piece):
+                pieces.append(reply.text)
+                await stream.write(visible(reply.text))
+            elif isinstance(reply, m.Answered):
+                self._last = reply
+                return dataclasses.replace(blank, text=reply.text, note=cost(reply))
+        return dataclasses.replace(blank, text="".join(pieces), note="stopped") if pieces else None
+
+    async def show_conversation(self, conversation: Conversation) -> None:
+        """Go on with another conversation."""
+        self._leave_editing()
+        self.conversation, self._last = conversation, None
+        await self.transcript.show(conversation.turns)
+        self.mark_unsaved()
+        self.draw()
+
+    def action_stop_or_leave(self) -> None:
+        """Stop the answer, take back what waits or is edited; else leave the field."""
+        waiting = self.query_one(Waiting)
+        if self._asked is not None:
+            self._stopping = True
+            self.ui.child("models").stop(self._asked)
+        elif self._draft is not None:
+            self._leave_editing()
+            return
+        elif not waiting.texts:
+            self.action_leave_field()
+        if waiting.texts:
+            self.composer.write(waiting.take_back(self.composer.text))
+
+    def _leave_editing(self) -> None:
+        """All is as it was before Ctrl+E."""
+        if self._draft is not None:
+            draft, self._draft = self._draft, None
+            self.transcript.set_former(len(self.conversation.turns))
+            self.composer.write(draft)
+
+    def _settled(self) -> bool:
+        """Whether the last question can be asked anew; else a word about why not."""
+        if self.answering:
+            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
+        elif self._draft is not None:
+            self.ui.tell(EDITING, "warning")
+        elif not self.ready:
+            self.ui.tell("Nothing is loaded yet.", "warning")
+        else:
+            return True
+        return False
+
+    def action_again(self) -> None:
+        """Answer the last message again."""
+        conversation, question = self.conversation.before_last_question()
+        if question and self._settled():
+            self._ask(conversation.said(Turn("user", question)))
+
+    def action_edit(self) -> None:
+        """Take the last message into the field; until it is sent, nothing is given up."""
+        conversation, question = self.conversation.before_last_question()
+        if question and self._settled():
+            self._draft = self.composer.text
+            self.transcript.set_former(len(conversation.turns))
+            self.composer.write(question)
+            self.ui.tell(EDITING)
