@@ -58,7 +58,8 @@ def weights_line(
         text.append(f" · {gigabytes(loaded.memory_bytes)}")
     else:
         context = last.prompt_tokens + last.cached_tokens + last.tokens
-        text.append(f" · {context:,} tokens · {last.generation_tps:,.0f}/s")
+        of = f" of {last.positions:,}" if last.positions else ""
+        text.append(f" · {context:,}{of} tokens · {last.generation_tps:,.0f}/s")
         text.append(f" · {gigabytes(last.memory_bytes)}")
     return text
 
@@ -80,6 +81,10 @@ def invitation(loaded: m.Loaded | None, problem: str) -> str:
 def cost(answer: m.Answered) -> str:
     """What an answer took, in a line."""
     ends = {"length": " · cut at max tokens", "interrupted": " · stopped"}
+    context = answer.prompt_tokens + answer.cached_tokens + answer.tokens
+    if answer.positions and context >= answer.positions:
+        ends["length"] = ends[""] = f" · past the model's {answer.positions:,} positions"
+        ends["stop"] = ends["length"]
     return (
         f"{answer.tokens} tokens · {answer.generation_tps:,.0f}/s · first after "
         f"{1000 * answer.first_token_seconds:,.0f} ms{ends.get(answer.finish_reason, '')}"

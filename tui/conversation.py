@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 class Turn:
     """One message.
 
-    ``mode`` and ``weights`` tell who gave an answer, ``note`` what it took.
+    ``mode`` and ``weights`` tell who gave an answer, ``note`` what it took, ``reasoning`` what was
+    thought before it.
     """
 
     role: str
@@ -18,6 +19,13 @@ class Turn:
     mode: str = ""
     note: str = ""
     weights: str = ""
+    reasoning: str = ""
+
+    @property
+    def message(self) -> dict[str, str]:
+        """As a chat template takes it, and a file keeps it."""
+        thought = {"reasoning_content": self.reasoning} if self.reasoning else {}
+        return {"role": self.role, "content": self.text, **thought}
 
     @property
     def who(self) -> str:
@@ -53,13 +61,20 @@ class Conversation:
     def messages(self) -> list[dict[str, str]]:
         """As a chat template takes it."""
         system = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, *({"role": t.role, "content": t.text} for t in self.turns)]
+        return [*system, *(turn.message for turn in self.turns)]
 
 
 def from_messages(messages: Sequence[Mapping[str, str]]) -> Conversation:
     """A conversation from a file's messages."""
     has_system = bool(messages) and messages[0]["role"] == "system"
     rest = messages[1:] if has_system else messages
-    turns = tuple(Turn(m["role"], m["content"], mode="loaded" * (m["role"] == "assistant"))
-                  for m in rest)  # fmt: skip
+    turns = tuple(
+        Turn(
+            m["role"],
+            m["content"],
+            mode="loaded" * (m["role"] == "assistant"),
+            reasoning=m.get("reasoning_content", ""),
+        )
+        for m in rest
+    )
     return Conversation(turns, messages[0]["content"] if has_system else "")

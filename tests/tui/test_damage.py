@@ -68,7 +68,7 @@ def shown(folder: Path) -> RunView:
         str(figures(view, running=running, wide=running))
         headline(view, run.status, folder, 100).plain.encode()
         alerts(view, live=running, now=time.time(), memory_bytes=10**9, free_disk_bytes=-1)
-    summary(view, run.status)
+    summary(view, run.status, ())
     notes(view, {}).plain.encode()
     series = (view.train, view.shadow, view.valid, view.valid_shadow, view.speed)
     for one in series:

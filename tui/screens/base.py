@@ -69,6 +69,8 @@ class Page(Screen[Any]):
 
     def on_screen_resume(self) -> None:
         """Back to what the page is for; and there may be other tabs."""
+        if not self.is_current:  # it was left again before it was shown
+            return
         self.query_one(TopBar).refresh()
         if self.focused in (None, self.resting()):
             self._take_focus(self.first())
@@ -79,7 +81,7 @@ class Page(Screen[Any]):
             self.call_after_refresh(self._regain_focus)
 
     def _regain_focus(self) -> None:
-        if self.focused is None and self.app.app_focus:
+        if self.is_current and self.focused is None and self.app.app_focus:
             self._take_focus(self.resting())
 
     def _take_focus(self, widget: Widget | None) -> None:

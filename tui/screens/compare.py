@@ -216,7 +216,9 @@ differs from **attached** is underlined.
         pieces: list[str] = []
         request = m.Ask(number, contender.mode, messages, self.ui.state.sampling)
         async for reply in child.ask(request):
-            if isinstance(reply, m.Piece):
+            if isinstance(reply, m.Piece) and reply.part == "reasoning":
+                self._columns.hear(contender.name, "(thinking …)")
+            elif isinstance(reply, m.Piece):
                 pieces.append(reply.text)
                 self._columns.hear(contender.name, "".join(pieces))
             elif isinstance(reply, m.Answered):

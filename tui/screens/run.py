@@ -325,7 +325,9 @@ The run works in a process of its own: leaving this page, or the program, does n
         """Fill the form with this run's settings, for a folder of its own."""
         config = bridge.read_config(self.folder) or _requested(self.folder)
         values: dict[str, Any] = config.to_mapping() if config else {}
-        values["adapter_path"] = bridge.free_folder(values.get("adapter_path") or "adapters")
+        values["adapter_path"] = bridge.free_folder(
+            bridge.shown(values.get("adapter_path") or "adapters")
+        )
         await self.ui.train_with(values)
 
     def action_samples(self, by: int) -> None:

@@ -16,7 +16,7 @@ from tui.child import ChildError
 from tui.conversation import Conversation, Turn
 from tui.screens.conversation_files import ConversationPage
 from tui.widgets.composer import Composer
-from tui.widgets.transcript import Transcript
+from tui.widgets.transcript import Bubble, Transcript
 from tui.widgets.waiting import Waiting
 
 EDITING = "Your last message is in the field: Enter sends it anew, Escape keeps all as it was."
@@ -108,7 +108,7 @@ class TalkingPage(ConversationPage):
         self.draw()
         turn: Turn | None = None
         try:
-            turn = await self._listen(asked, number, blank, stream)
+            turn = await self._listen(asked, number, bubble, stream)
         except ChildError as error:
             self._stopping = True
             self.ui.tell(str(error), "error")
@@ -133,22 +133,31 @@ class TalkingPage(ConversationPage):
             self.go_on()
 
     async def _listen(
-        self, asked: Conversation, number: int, blank: Turn, stream: MarkdownStream
+        self, asked: Conversation, number: int, bubble: Bubble, stream: MarkdownStream
     ) -> Turn | None:
         """The answer as it comes; what there is of it where it was stopped."""
-        child, pieces = self.ui.child("models"), []
+        child, blank, thoughts = self.ui.child("models"), bubble.turn, ""
+        pieces: list[str] = []
         request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.sampling)
         await self.ui.loaded(*self._weights)  # another page may have loaded something else
         if self._stopping:
             return None
         async for reply in child.ask(request):
-            if isinstance(reply, m.Piece):
+            if isinstance(reply, m.Piece) and reply.part == "reasoning":
+                thoughts += reply.text
+                bubble.think(thoughts, ended=False)
+            elif isinstance(reply, m.Piece):
                 pieces.append(reply.text)
                 await stream.write(visible(reply.text))
             elif isinstance(reply, m.Answered):
                 self._last = reply
-                return dataclasses.replace(blank, text=reply.text, note=cost(reply))
-        return dataclasses.replace(blank, text="".join(pieces), note="stopped") if pieces else None
+                return dataclasses.replace(
+                    blank, text=reply.text, note=cost(reply), reasoning=reply.reasoning
+                )
+        if not pieces and not thoughts:
+            return None
+        text, thought = "".join(pieces), thoughts.strip()
+        return dataclasses.replace(blank, text=text, note="stopped", reasoning=thought)
 
     async def show_conversation(self, conversation: Conversation) -> None:
         """Go on with another conversation."""

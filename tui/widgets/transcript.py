@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Markdown, Static
+from textual.widgets import Collapsible, Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
 from shadow_mlx.terminal import visible
@@ -22,6 +22,8 @@ class Bubble(Vertical):
     Bubble .note { color: $text-muted; }
     Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
     Bubble .said { padding: 0 2; }
+    Bubble Collapsible { border: none; padding: 0; margin: 0; background: transparent; }
+    Bubble .thought { color: $text-muted; }
     Bubble.-former { text-opacity: 50%; }
     Bubble.-former * { text-opacity: 50%; }
     Bubble.-found { background: $boost; border-left: thick $accent; }
@@ -35,6 +37,8 @@ class Bubble(Vertical):
         """The person's words as they are; an answer as Markdown whose links lead nowhere."""
         yield Static(visible(self.turn.who), classes="who", markup=False)
         if self.turn.role == "assistant":
+            yield Collapsible(Static("", classes="thought", markup=False), title="")
+        if self.turn.role == "assistant":
             yield Markdown(visible(self.turn.text), open_links=False)
         else:
             yield Static(visible(self.turn.text), classes="said", markup=False)
@@ -43,6 +47,15 @@ class Bubble(Vertical):
     def on_mount(self) -> None:
         """No empty line where there is no note."""
         self.query_one(".note").display = bool(self.turn.note)
+        self.think(self.turn.reasoning)
+
+    def think(self, reasoning: str, *, ended: bool = True) -> None:
+        """Fold away what was thought by now; nothing is shown where nothing was."""
+        for folded in self.query(Collapsible):
+            words = len(reasoning.split())
+            folded.display = bool(reasoning)
+            folded.title = f"thought: {words:,} words" if ended else f"thinking … {words:,} words"
+            folded.query_one(".thought", Static).update(visible(reasoning))
 
     def stream(self) -> MarkdownStream:
         """Where the pieces of an answer go while it is made; stop it at the end."""
@@ -51,6 +64,7 @@ class Bubble(Vertical):
     def finish(self, turn: Turn) -> None:
         """The answer is complete."""
         self.turn = turn
+        self.think(turn.reasoning)
         note = self.query_one(".note", Static)
         note.display = bool(turn.note)
         note.update(visible(turn.note))
