@@ -47,12 +47,6 @@ def _page(name: str) -> Any:
     return make
 
 
-def _run_screen(folder: Path) -> Screen[Any]:
-    from tui.screens.run import RunScreen
-
-    return RunScreen(folder)
-
-
 class ShadowApp(App[None]):
     """``shadow-mlx tui``.
 
@@ -62,7 +56,7 @@ class ShadowApp(App[None]):
 
     TITLE = "shadow-mlx"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES}
+    MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in (*PAGES, RUN)}
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),
@@ -139,7 +133,8 @@ class ShadowApp(App[None]):
         self._loaded = None
 
     async def close_children(self) -> None:
-        """End the children."""
+        """End the children, and what still waits for them."""
+        self.workers.cancel_all()
         for child in self._children.values():
             await child.close()
 
@@ -256,7 +251,7 @@ class ShadowApp(App[None]):
         if name not in self.pages:
             self.tell("No run is open: Enter on one of Home's opens it.")
             return
-        if name == RUN != self.current_mode:
+        if name == RUN and self.current_mode != RUN:
             self._before_run = self.current_mode
         self.switch_mode(name)
 
@@ -269,12 +264,13 @@ class ShadowApp(App[None]):
 
     def show_run(self, folder: Path) -> None:
         """Open the live view of a run, in the place of another run's."""
+        from tui.screens.run import RunScreen
+
         self.remember_first("runs", str(folder))
-        if folder != self.run_shown:
-            self.close_run()
-            self.run_shown = folder
-            self.add_mode(RUN, lambda: _run_screen(folder))
+        changed, self.run_shown = folder != self.run_shown, folder
         self.action_go(RUN)
+        if changed and isinstance(self.screen, RunScreen) and self.screen.is_mounted:
+            self.screen.open(folder)
 
     def leave_run(self) -> None:
         """Back to where the run was opened; it stays open."""
@@ -282,12 +278,13 @@ class ShadowApp(App[None]):
 
     def close_run(self) -> None:
         """Forget the run that is open; it goes on."""
-        if self.run_shown is None:
-            return
-        if self.current_mode == RUN:
-            self.leave_run()
+        from tui.screens.run import RunScreen
+
+        page = self.screen_stack[0] if self.current_mode == RUN else None
         self.run_shown = None
-        self.remove_mode(RUN)
+        self.leave_run()
+        if isinstance(page, RunScreen):
+            page.close()
 
     def starting(self, folder: Path) -> bool:
         """Whether a run that was launched here is at work in this folder, or about to be."""

@@ -84,7 +84,8 @@ def is_hub_id(data: str) -> bool:
 
 def _may_be_hub_id(text: str) -> bool:
     parts = text.split("/")
-    return len(parts) == 2 and all(parts) and not text.endswith(SUFFIXES) and parts[0] != ".."
+    named = len(parts) == 2 and all(parts) and not text.endswith(SUFFIXES)
+    return named and not parts[0].startswith((".", "~"))
 
 
 def _suggestion(path: Path) -> str:

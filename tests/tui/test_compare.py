@@ -331,3 +331,60 @@ def test_differences_are_underlined_word_by_word() -> None:
     assert text.plain == "go to the attic"
     marked = [text.plain[s.start : s.end] for s in text.spans if "underline" in str(s.style)]
     assert marked == ["attic"]
+
+
+def test_prompts_that_are_typed_ahead_are_asked_in_turn_and_not_glued() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, *"long", "enter")
+            await until(pilot, lambda: "heard **long**" in words(pilot))
+            await press(pilot, *"two", "enter", *"rest")
+            await until(pilot, lambda: "waits: two" in words(pilot))
+            field = pilot.app.screen.query_one("#prompt", Input)
+            assert field.value == "rest"
+            await press(pilot, "escape")  # stops, and gives back
+            await until(pilot, lambda: "type a prompt" in words(pilot))
+            assert field.value == "two rest"
+            await press(pilot, "home", *"is ", "enter", *"more")
+            await until(pilot, lambda: "detached heard **is two rest**" in words(pilot))
+            assert field.value == "more"
+
+    run(test())
+
+
+def test_a_vote_neither_takes_typed_letters_nor_is_passed_over() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _ready(pilot)
+            await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
+            await until(pilot, lambda: "Which answer is the best?" in words(pilot))
+            assert "waits: a" in words(pilot)
+            assert pilot.app.screen.query_one("#prompt", Input).value == "b"
+            await press(pilot, "escape", "escape", "c")
+            await until(pilot, lambda: "votes:" in words(pilot))
+
+    run(test())
+
+
+def test_the_chats_settings_are_named_where_they_count() -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        app.remember(sampling={"temp": 1.2})
+        async with shown(app, WIDE) as pilot:
+            await _ready(pilot)
+            assert "as in the chat: temp 1.2" in words(pilot)
+
+    run(test())
+
+
+def test_a_search_is_cleared_by_an_empty_one() -> None:
+    async def test() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+            await _measured(pilot)
+            await press(pilot, "slash", *"question 1", "enter")
+            await until(pilot, lambda: "(1), containing 'question 1'" in words(pilot))
+            await press(pilot, "slash", "backspace", "enter")  # what was searched is selected
+            await until(pilot, lambda: "containing" not in words(pilot) and "(2)" in words(pilot))
+
+    run(test())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import Noted, RunEnded, from_json
+from shadow_mlx.events import Noted, RunEnded, Saved, from_json
 from tests.tui.fake_run import started, story, trained, validated, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
@@ -273,3 +274,92 @@ def test_what_is_no_run_and_no_log_keeps_nobody_waiting(own_place: Path) -> None
     assert bridge.log_tail(folder) == ""
     known = [str(folder), "x" * 5000, "a/" * 5000, "~nobody/x", "", "caf\udce9"]
     assert bridge.find_runs(known, own_place / "nowhere") == [folder.resolve()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    from shadow_mlx.config import TrainConfig
+
+    code = (
+        "import os, signal, sys, yaml\n"
+        "from pathlib import Path\n"
+        "from shadow_mlx.run_folder import EventLog, RunFolder\n"
+        "from tests.tui.fake_run import started, trained\n"
+        "run = RunFolder(Path('mine'))\n"
+        "run.config.write_text('adapter_path: mine')\n"
+        "log = EventLog(run.events)\n"
+        "log(started(100)); log(trained(1, 100)); print('backbone sprout: 2.3M', flush=True)\n"
+        f"os.kill(os.getpid(), {int(number)})\n"
+    )
+    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
+            await until(pilot, lambda: "✘ interrupted" in words(pilot))
+            said = "killed (signal 9), most likely because memory ran out"
+            other = f"ended by signal {int(number)}"
+            await until(pilot, lambda: (said if number == 9 else other) in words(pilot))
+            screen = words(pilot)
+            assert "backbone sprout" not in screen
+            assert "t train again" in screen
+            assert "goes on from" not in screen
+            assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
+
+    run(test())
+
+
+def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> None:
+    folder = write_adapter(own_place / "mine")
+    write_story(folder, [started(300), trained(60), Saved(0.0, 50, "step-000050", True)])
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            app.show_run(folder)
+            said = "r goes on from step 50, c chats with what is saved"
+            await until(pilot, lambda: said in words(pilot))
+            offered = {"Resume", "Chat"}
+            await until(pilot, lambda: offered <= set(text(pilot).splitlines()[-1].split()))
+
+    run(test())
+
+
+def test_enter_does_not_remove_a_run(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            app.show_run(folder)
+            await until(pilot, lambda: "✔ done" in words(pilot))
+            await press(pilot, "x")
+            await until(pilot, lambda: "Remove the run" in words(pilot))
+            await press(pilot, "enter")
+            await until(pilot, lambda: "Remove the run" not in words(pilot))
+            assert (folder / "run" / "events.jsonl").exists()
+
+    run(test())
+
+
+def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:
+    write_story(own_place / "mine", story())
+    write_story(own_place / "other", story(100))
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            app.show_run(own_place / "mine")
+            await until(pilot, lambda: "★ best" in words(pilot))
+            await press(pilot, "plus", "left", "left_square_bracket", "left_square_bracket")
+            assert "zoomed" in words(pilot)
+            await press(pilot, "1")
+            app.show_run(own_place / "other")
+            await until(pilot, lambda: "other · sprout" in words(pilot) and "★" in words(pilot))
+            assert "zoomed" not in words(pilot)
+            assert "[ step 100 ] 2/2" in words(pilot)
+
+    run(test())

@@ -12,8 +12,9 @@ from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text
 from tui import bridge, form
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
+from tui.screens.dialogs import Choice
 from tui.screens.run import RunScreen
-from tui.screens.train import extent
+from tui.screens.train import TrainScreen, extent
 
 
 def test_every_option_has_a_field() -> None:
@@ -138,3 +139,135 @@ def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
             await until(pilot, lambda: said in words(pilot))
 
     run(test())
+
+
+def _data(folder: Path, *lines: str) -> str:
+    (folder / "chats.jsonl").write_text("\n".join(lines or ['{"prompt": "a", "completion": "b"}']))
+    return "chats.jsonl"
+
+
+def test_what_does_not_fit_is_asked_about_and_enter_does_not_start_it(own_place: Path) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "sprout", "data": _data(own_place), "batch_size": 16})
+            await until(pilot, lambda: "Does not fit" in words(pilot))
+            assert "Ready" not in words(pilot)
+            await press(pilot, "enter")  # at once: the start waits for the advice
+            await until(pilot, lambda: isinstance(app.screen, Choice))
+            assert "Try --batch-size 8 (8.0 GB)." in words(pilot)
+            await press(pilot, "enter")
+            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+            assert not (own_place / "adapters").exists()
+
+    run(test())
+
+
+def test_a_start_against_advice_is_the_persons_choice(own_place: Path, fake_train: None) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with(
+                {"model": "sprout", "data": _data(own_place), "batch_size": 16, "iters": 20}
+            )
+            await press(pilot, "enter")
+            await until(pilot, lambda: "nevertheless?" in words(pilot))
+            await press(pilot, "y")
+            await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            await until(pilot, lambda: "✔ done" in words(pilot))
+            await press(pilot, "4")  # another run has a folder of its own, and what is left is said
+            await until(pilot, lambda: "adapters-2" in words(pilot))
+            assert "Does not fit" in words(pilot)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["/nope", "nope.jsonl", "./no/such", "~nobody-here/x", "x" * 5000, "a\x00b"],
+    ids=["absolute", "relative", "folder", "home", "long", "nul"],
+)
+def test_data_that_are_not_there_are_refused_by_the_form(data: str) -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "sprout", "data": data})
+            await until(pilot, lambda: "! --data" in words(pilot))
+            assert "Ready" not in words(pilot)
+            await press(pilot, "ctrl+r")
+            await pilot.pause()
+            assert isinstance(app.screen, TrainScreen)
+            assert app.launched == {}
+
+    run(test())
+
+
+def test_data_that_training_will_refuse_are_never_called_ready(own_place: Path) -> None:
+    broken = ['{"prompt": "a", "completion": "b"}', "a,b", '{"prompt": 3}']
+
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
+            await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
+            assert "(1 more; page 3 shows them)" in words(pilot)
+            assert "Ready" not in words(pilot)
+            _data(own_place)  # mended outside, and looked at again
+            await press(pilot, "f2", "4")
+            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+
+    run(test())
+
+
+def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> None:
+    """With the real worker, which reads the data for its estimate."""
+    line = '{"question": "a", "answer": "b", "id": 1}'
+    named = {"prompt_feature": "question", "completion_feature": "answer"}
+
+    async def test() -> None:
+        app = ShadowApp()
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
+            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+            assert "✔ Memory: Fits" in words(pilot)
+
+    run(test())
+
+
+def test_what_stood_in_the_form_comes_back() -> None:
+    async def test() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "mine", "batch_size": 3})
+            await press(pilot, "ctrl+d")
+            await until(pilot, lambda: "batch_size" not in app.state.form)
+            await press(pilot, "ctrl+z")
+            await until(pilot, lambda: app.state.form.get("batch_size") == "3")
+
+    run(test())
+
+
+def test_local_paths_mean_the_same_in_every_folder(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = str(own_place / _data(own_place))
+    elsewhere = own_place.parent / "elsewhere"
+    elsewhere.mkdir()
+
+    async def fill() -> None:
+        app = ShadowApp(FAKE_WORKER)
+        async with shown(app, WIDE) as pilot:
+            await app.train_with({"model": "sprout", "data": "chats.jsonl"})
+            await until(pilot, lambda: app.state.form.get("data") == data)
+            assert f"{own_place}" not in words(pilot)  # it is shown as one would type it
+            assert app.state.form["model"] == "sprout"  # which is no path
+
+    async def look() -> None:
+        async with shown(ShadowApp(FAKE_WORKER), (300, 50)) as pilot:
+            await press(pilot, "4")
+            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+            assert str(own_place)[:40] in words(pilot)
+
+    run(fill())
+    monkeypatch.chdir(elsewhere)
+    run(look())

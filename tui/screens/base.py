@@ -50,18 +50,17 @@ class Page(Screen[Any]):
         """The page itself."""
         yield from ()
 
-    def resting(self) -> Widget | None:
-        """The widget that has the keys while no field has them, if there is one."""
-        return None
+    def resting(self) -> str:
+        """Selects the widget that has the keys while no field has them; empty for none."""
+        return ""
 
-    def field(self) -> Widget | None:
-        """The field that is for what is typed on this page, if there is one."""
-        return None
+    def field(self) -> str:
+        """Selects the field that is for what is typed on this page; empty for none."""
+        return ""
 
-    def first(self) -> Widget | None:
-        """The widget that has the focus when the page is opened."""
-        field = self.field()
-        return field if _usable(field) else self.resting()
+    def first(self) -> str:
+        """Selects the widget that has the focus when the page is opened."""
+        return self.field() if self._usable(self.field()) else self.resting()
 
     def on_mount(self) -> None:
         """Watch over the focus."""
@@ -69,11 +68,9 @@ class Page(Screen[Any]):
 
     def on_screen_resume(self) -> None:
         """Back to what the page is for; and there may be other tabs."""
-        if not self.is_current:  # it was left again before it was shown
-            return
-        self.query_one(TopBar).refresh()
-        if self.focused in (None, self.resting()):
-            self._take_focus(self.first())
+        self.query(TopBar).refresh()
+        if self.focused in (None, self._usable(self.resting())):
+            self.set_focus(self._usable(self.first()))
 
     def _keep_focus(self, focused: Widget | None) -> None:
         """The focus is never nowhere: what had it may be gone."""
@@ -82,17 +79,21 @@ class Page(Screen[Any]):
 
     def _regain_focus(self) -> None:
         if self.is_current and self.focused is None and self.app.app_focus:
-            self._take_focus(self.resting())
+            self.action_leave_field()
 
-    def _take_focus(self, widget: Widget | None) -> None:
-        self.set_focus(widget if _usable(widget) else None)
+    def _usable(self, selector: str) -> Widget | None:
+        """The widget that is selected, if it can take the keys: what is hidden must not."""
+        for widget in self.query(selector) if selector else ():
+            shown = (one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
+            return widget if widget.focusable and all(shown) else None
+        return None
 
     def on_key(self, event: events.Key) -> None:
         """What is typed outside of a field, and is no key of the page, goes into its field."""
-        field = self.field()
-        if field is None or not _usable(field) or field.has_focus:
+        field = self._usable(self.field())
+        if field is None or field.has_focus:
             return
-        if event.key == "enter" and self.focused in (None, self.resting()):
+        if event.key == "enter" and self.focused in (None, self._usable(self.resting())):
             field.focus()
         elif event.is_printable and event.key not in self.active_bindings:
             self._type_into(field, event.character or "")
@@ -102,8 +103,8 @@ class Page(Screen[Any]):
 
     def on_paste(self, event: events.Paste) -> None:
         """As what is typed."""
-        field = self.field()
-        if field is not None and _usable(field) and not field.has_focus:
+        field = self._usable(self.field())
+        if field is not None and not field.has_focus:
             self._type_into(field, event.text)
 
     def _type_into(self, field: Widget, text: str) -> None:
@@ -131,13 +132,4 @@ class Page(Screen[Any]):
 
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that digits change the page again."""
-        self._take_focus(self.resting())
-
-
-def _usable(widget: Widget | None) -> bool:
-    """Whether a widget can take the keys: what is hidden must not."""
-    return (
-        widget is not None
-        and widget.focusable
-        and all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
-    )
+        self.set_focus(self._usable(self.resting()))

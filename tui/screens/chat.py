@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES
@@ -137,13 +136,13 @@ attached, detached, base. The conversation stays.
         """The line on top fits the width."""
         self.draw()
 
-    def resting(self) -> Widget:
+    def resting(self) -> str:
         """The conversation."""
-        return self.transcript
+        return "Transcript"
 
-    def field(self) -> Widget:
+    def field(self) -> str:
         """Where messages are written."""
-        return self.composer
+        return "#composer"
 
     def draw(self) -> None:
         """The line on top, and a word where nothing is said yet."""

@@ -10,7 +10,6 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
@@ -130,15 +129,13 @@ differs from **attached** is underlined.
         self.refresh_bindings()
         self._go_on()
 
-    def resting(self) -> Widget | None:
+    def resting(self) -> str:
         """The answers, or the examples of a file."""
-        if self.has_class("-batch"):
-            return self.query_one("#examples")
-        return next(iter(self.query(Column)), None)
+        return "#examples" if self.has_class("-batch") else "Column"
 
-    def field(self) -> Widget:
+    def field(self) -> str:
         """The prompt."""
-        return self.query_one("#prompt")
+        return "#prompt"
 
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
@@ -229,7 +226,7 @@ differs from **attached** is underlined.
         winner = self._columns.vote(place)
         if winner is not None:
             self.ui.tell(f"{letter_of(place)} was {winner}.")
-            self.field().focus()
+            self.query_one("#prompt").focus()
             self.refresh_bindings()
             self._go_on()
 
@@ -246,7 +243,7 @@ differs from **attached** is underlined.
     def action_prompt(self) -> None:
         """Back to the prompt and the columns."""
         self.remove_class("-batch")
-        self.field().focus()
+        self.query_one("#prompt").focus()
         self.refresh_bindings()
 
     @work(exclusive=True, group="dialog")

@@ -11,7 +11,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widget import Widget
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -95,15 +94,15 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._look_around()
         self._draw()
 
-    def resting(self) -> Widget | None:
+    def resting(self) -> str:
         """What is shown of the file, or the list of files that can be opened."""
         if self.path is None:
-            return self.query_one("#matches")
-        return self.query_one("#problems" if self._view == "problems" else "#scroll")
+            return "#matches"
+        return "#problems" if self._view == "problems" else "#scroll"
 
-    def first(self) -> Widget | None:
+    def first(self) -> str:
         """The field, until a file is open."""
-        return self.query_one("#find") if self.path is None else self.resting()
+        return "#find" if self.path is None else self.resting()
 
     @work(exclusive=True, group="around")
     async def _look_around(self) -> None:

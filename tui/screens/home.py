@@ -13,7 +13,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from shadow_mlx.errors import ShadowMLXError
@@ -175,10 +174,9 @@ gives them other keys.
         if event.row_key.value is not None:
             self.ui.show_run(Path(event.row_key.value))
 
-    def resting(self) -> Widget:
+    def resting(self) -> str:
         """The runs, as soon as there are some."""
-        table = self.query_one(DataTable)
-        return table if table.display else self.query_one(Welcome)
+        return "#runs" if self._runs else "#welcome"
 
     def _chosen(self) -> bridge.RunSummary | None:
         key = chosen(self.query_one(DataTable))

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from shadow_mlx.terminal import visible
@@ -95,9 +94,9 @@ The models that come along, those in folders here, and those in the hub's cache.
         """Tell about the one under the cursor."""
         self._describe()
 
-    def resting(self) -> Widget:
+    def resting(self) -> str:
         """The models."""
-        return self.query_one(DataTable)
+        return "DataTable"
 
     def _chosen(self) -> m.ModelView | None:
         key = chosen(self.query_one(DataTable))

@@ -15,16 +15,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
-from tui import bridge
+from tui import bridge, overlays
 from tui.alerts import Alert, alerts, died
 from tui.curves import RunView
 from tui.plot import Look
-from tui.run_facts import Difference, figures, notes
+from tui.run_facts import figures, notes
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.widgets.chart import LossChart, Overlay
@@ -38,11 +37,7 @@ LEAST_HEIGHT = 20
 
 
 class RunScreen(Page):
-    """The live view of one run folder.
-
-    Args:
-        folder: The adapter folder.
-    """
+    """The live view of one run folder at a time."""
 
     NAME = "run"
     HELP = """\
@@ -97,19 +92,23 @@ The run works in a process of its own: leaving this page, or the program, does n
     class Grown(Message):
         """The run's record grew."""
 
-        def __init__(self, view: RunView) -> None:
+        def __init__(self, folder: Path, view: RunView) -> None:
             super().__init__()
-            self.view = view
+            self.folder, self.view = folder, view
 
     class Watched(Message):
         """A look at the run's process."""
 
-        def __init__(self, live: bool, exit_code: int | None, output: str) -> None:
+        def __init__(self, folder: Path, live: bool, exit_code: int | None, output: str) -> None:
             super().__init__()
+            self.folder = folder
             self.live, self.exit_code, self.output = live, exit_code, output
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._forget(Path())
+
+    def _forget(self, folder: Path) -> None:
         self.folder = folder
         self.view = RunView()
         self.live = False
@@ -138,39 +137,61 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def on_mount(self) -> None:
         """Begin to follow the run."""
-        self._follow()
-        self._watch()
+        if self.ui.run_shown is not None:
+            self.open(self.ui.run_shown)
+
+    def open(self, folder: Path) -> None:
+        """Show a run, in the place of another one.
+
+        Args:
+            folder: The adapter folder.
+        """
+        self._forget(folder)
+        self.query_one(LossChart).begin()
+        self.query_one(SamplePane).begin()
+        self._draw(True)
+        self._follow(folder)
+        self._watch(folder)
+
+    def close(self) -> None:
+        """Follow no run any more."""
+        self._forget(Path())
+        for group in ("follow", "watch", "overlay"):
+            self.workers.cancel_group(self, group)
 
     @work(exclusive=True, group="follow")
-    async def _follow(self) -> None:
-        async for view in bridge.follow(self.folder):
-            self.post_message(self.Grown(view))
+    async def _follow(self, folder: Path) -> None:
+        async for view in bridge.follow(folder):
+            self.post_message(self.Grown(folder, view))
 
     @work(exclusive=True, group="watch")
-    async def _watch(self) -> None:
+    async def _watch(self, folder: Path) -> None:
         """Notice what no event tells: a process that began or died, silence, a full disk."""
         while True:
-            launched = self.ui.launched.get(self.folder)
+            launched = self.ui.launched.get(folder)
             code = launched.process.returncode if launched else None
-            live = await asyncio.to_thread(bridge.is_live, self.folder)
-            output = await asyncio.to_thread(bridge.log_tail, self.folder)
-            self.post_message(self.Watched(live, code, output))
+            live = await asyncio.to_thread(bridge.is_live, folder)
+            output = await asyncio.to_thread(bridge.log_tail, folder)
+            self.post_message(self.Watched(folder, live, code, output))
             await asyncio.sleep(WATCH_SECONDS)
 
     def on_run_screen_grown(self, message: Grown) -> None:
         """Draw the newest state."""
-        self.view = message.view
-        self._draw(True)
+        if message.folder == self.folder:
+            self.view = message.view
+            self._draw(True)
 
     def on_run_screen_watched(self, message: Watched) -> None:
         """Draw what changed around the run."""
+        if message.folder != self.folder:
+            return
         self.live, self.exit_code = message.live, message.exit_code
         self._output = message.output
         self._draw(False)
 
-    def resting(self) -> Widget:
+    def resting(self) -> str:
         """The chart."""
-        return self.query_one(LossChart)
+        return "#chart"
 
     @property
     def status(self) -> str:
@@ -201,7 +222,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("alerts", warnings)
         running, wide = self.live and self.view.ended is None, self.has_class("-wide")
         self._put("figures", figures(self.view, running=running, wide=wide))
-        self._put("log", notes(self.view, self._differences()))
+        self._put("log", notes(self.view, overlays.differences(self.folder, self._others)))
         answers = self.query_one(SamplePane)
         answers.display = (
             self._with_answers and bool(self.view.samples) and self.size.height >= LEAST_HEIGHT
@@ -233,16 +254,6 @@ The run works in a process of its own: leaving this page, or the program, does n
         over = self.status not in ("running", "starting", "empty")
         actions = [name for name in ("resume", "chat", "compare") if self.check_action(name, ())]
         return visible(summary(self.view, self.status, actions)) if over else ""
-
-    def _differences(self) -> dict[str, list[Difference]]:
-        """How the settings differ from those of the runs that are laid over this one."""
-        mine = bridge.read_config(self.folder) if self._others else None
-        found = {}
-        for other in self._others:
-            theirs = bridge.read_config(other)
-            if mine is not None and theirs is not None:
-                found[other.name] = mine.differing(theirs, ignoring=("adapter_path",))
-        return found
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is in the footer."""
@@ -303,7 +314,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             self.ui.tell(str(error), "error")
             return
         self.ui.tell(f"{self.folder} is removed.")
-        self.app.call_later(self.ui.close_run)
+        self.ui.close_run()
 
     async def action_chat(self) -> None:
         """Chat with the adapter."""
@@ -358,12 +369,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             return
         shown = len(self._others)
         self._others = others[: shown + 1] if shown < min(3, len(others)) else []
-        overlays = []
-        for other in self._others:
-            view = await asyncio.to_thread(bridge.EventReader(other).read_all)
-            series = view.valid if len(view.valid) > 1 else view.train
-            overlays.append(Overlay(visible(other.name), series))
-        self._overlays = tuple(overlays)
+        self._overlays = await overlays.read(self._others)
         self._draw(True)
 
     def on_loss_chart_look_changed(self, message: LossChart.LookChanged) -> None:
@@ -382,3 +388,6 @@ def _free_disk(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return -1
+
+
+PAGE = RunScreen

@@ -107,9 +107,9 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._judged = None
         self._check()
 
-    def resting(self) -> Widget:
+    def resting(self) -> str:
         """The button, so that Enter starts."""
-        return self.query_one("#start")
+        return "#start"
 
     def _row(self, field: form.FormField) -> OptionRow:
         row = self._rows[field.name] = OptionRow(field, self._values.get(field.name, ""))

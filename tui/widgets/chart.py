@@ -99,6 +99,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self._cursor: int | None = None
         self._plot: Plot | None = None
 
+    def begin(self) -> None:
+        """Another run comes: the whole of it, and no step of the last one."""
+        self._cursor, self.look = None, dataclasses.replace(self.look, window=None)
+        self.show(RunView())
+
     def show(self, view: RunView, overlays: tuple[Overlay, ...] = ()) -> None:
         """Show a run, and other runs' validation losses over it."""
         self._view, self._overlays = view, overlays

@@ -48,6 +48,10 @@ class SamplePane(Vertical):
             for name in COLUMNS:
                 yield Static(classes=name, markup=False)
 
+    def begin(self) -> None:
+        """Another run comes: its newest answers."""
+        self._steps, self._step, self._example = (), None, 0
+
     def show(self, steps: Steps) -> None:
         """The answers of all steps so far."""
         self._steps = steps
