@@ -103,7 +103,9 @@ def _expected(name: str, value: Any) -> str | None:
     if name in _EPSILONS:
         return None if _is_number(value) and 0 <= value < 1 else "a number from 0 to 1"
     if name == "rope_theta":
-        return None if _is_number(value) and 0 < value < 1e30 else "a number above 0"
+        bases = value if isinstance(value, list) and value else [value]  # one for each layer
+        right = all(_is_number(base) and 0 < base < 1e30 for base in bases)
+        return None if right else "a number above 0, or one for each layer"
     if name == "architectures":
         texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
         return None if texts or isinstance(value, str) else "a list of names"
