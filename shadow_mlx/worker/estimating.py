@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
 from shadow_mlx.memory.estimate import PARTS
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
 from shadow_mlx.memory.report import MemoryReport, report
 from shadow_mlx.worker import messages as m
 
 OF_DATA = (
-    "model", "data", "batch_size", "max_seq_length", "too_long", "mask_prompt", "seed", "shuffle",
-)  # fmt: skip
+    *("model", "data", "batch_size", "max_seq_length", "too_long", "mask_prompt", "seed"),
+    *("shuffle", "trust_remote_code"),
+    *(one.name for group in (ColumnConfig, TemplateConfig) for one in fields(group)),
+)
 """Options on which the batches depend."""
 
 MOST_RECORDS = 2_000

@@ -210,7 +210,7 @@ def test_data_that_training_will_refuse_are_never_called_ready(own_place: Path) 
         async with shown(app, WIDE) as pilot:
             await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
             await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
-            assert "(1 more; page 3 shows them)" in words(pilot)
+            assert "(2 more; page 3 shows them)" in words(pilot)
             assert "Ready" not in words(pilot)
             _data(own_place)  # mended outside, and looked at again
             await press(pilot, "f2", "4")
