@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from tui.app import ShadowApp
 
-PATIENCE = 20.0  # seconds; only a test that fails waits so long
+PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_WORKER = [sys.executable, "-m", "tests.tui.fake_worker"]

@@ -325,7 +325,8 @@ async def answered(pilot: Any, said: str) -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(
-    st.lists(st.text("ab c", min_size=1, max_size=6).filter(str.strip), max_size=4), st.text("x")
+    st.lists(st.text("ab c", min_size=1, max_size=6).filter(str.strip), max_size=4),
+    st.text("x", max_size=3),
 )
 def test_lines_that_are_typed_ahead_are_asked_in_order(lines: list[str], rest: str) -> None:
     """All keys are there before the first one is handled; some lines come while others answer."""

@@ -7,10 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from textual import events
+from textual.widgets import Input
 
 from shadow_mlx.worker import messages as m
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
-from tui import data_view, finder
+from tui import bridge, data_view, finder
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -66,7 +70,9 @@ def test_problems_are_listed_and_jumped_to(own_place: Path) -> None:
             await until(pilot, lambda: "2 problems" in words(pilot))
             await press(pilot, "e")
             assert "line 25: found 'messages' is 'x'" in words(pilot)
-            await press(pilot, "down", "enter")
+            await press(pilot, "enter")
+            await until(pilot, lambda: "records 25 to" in words(pilot))
+            await press(pilot, "e", "down", "enter")
             await until(pilot, lambda: "nonsense [bold] ␛" in words(pilot))
 
     run(test())
@@ -262,3 +268,44 @@ def test_a_few_notes_are_shown_and_the_others_counted() -> None:
     checked = m.Checked(1, 9, 9, 9, {"text": 9}, 0, 0, [], finished=True, notes=notes)
     lines = data_view.facts("x", checked, 9).splitlines()
     assert lines[1:] == [*(f"! {note}" for note in notes[: data_view.NOTES]), "! 2 more notes"]
+
+
+def test_columns_belong_to_a_file_and_not_to_its_name(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_columns(own_place / "odd.jsonl")
+    elsewhere = own_place.parent / "elsewhere"
+    elsewhere.mkdir()
+    write_columns(elsewhere / "odd.jsonl")
+    first = ShadowApp()
+    first.remember_columns("./odd.jsonl", {"prompt_feature": "answer"})
+    first.remember_first("recent_data", str(own_place / "gone.jsonl"))
+    first.remember_first("recent_data", "an-old-relative-name.jsonl")
+    first.remember_first("recent_data", str(own_place / "odd.jsonl"))
+    assert ShadowApp().columns_of(f"{own_place}/odd.jsonl") == {"prompt_feature": "answer"}
+    assert finder.recent(ShadowApp().state.recent_data) == ["odd.jsonl"]
+    monkeypatch.chdir(elsewhere)
+    assert ShadowApp().columns_of("./odd.jsonl") == {}
+    assert finder.recent(ShadowApp().state.recent_data) == [str(own_place / "odd.jsonl")]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=40) | st.just("~nobody-here/x") | st.just("x" * 9000))
+def test_any_name_may_be_typed(typed: str) -> None:
+    assert isinstance(finder.completions(typed), list)
+    assert isinstance(bridge.data_files(typed), list)
+    assert bridge.local(typed) is not None or bridge.absolute(typed) == typed
+    refusal = bridge.data_refusal(typed)  # whatever it is, it is a sentence
+    assert refusal is None or len(refusal) > 10
+
+
+@pytest.mark.parametrize("pasted", ["one\ntwo", "one\ntwo\n", "one\n\ntwo"])
+def test_pasted_lines_are_joined_in_a_field_of_one_line(pasted: str) -> None:
+    async def test() -> None:
+        async with shown(ShadowApp()) as pilot:
+            await press(pilot, "3")
+            field = pilot.app.screen.query_one("#find", Input)
+            field.post_message(events.Paste(pasted))
+            await until(pilot, lambda: field.value.split() == ["one", "two"])
+
+    run(test())

@@ -322,8 +322,8 @@ def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> No
             app.show_run(folder)
             said = "r goes on from step 50, c chats with what is saved"
             await until(pilot, lambda: said in words(pilot))
-            offered = {"Resume", "Chat"}
-            await until(pilot, lambda: offered <= set(text(pilot).splitlines()[-1].split()))
+            footer = {"Resume", "Chat"}
+            await until(pilot, lambda: footer <= set(text(pilot).splitlines()[-1].split()))
 
     run(test())
 

@@ -192,7 +192,7 @@ def test_data_that_are_not_there_are_refused_by_the_form(data: str) -> None:
         app = ShadowApp(FAKE_WORKER)
         async with shown(app, WIDE) as pilot:
             await app.train_with({"model": "sprout", "data": data})
-            await until(pilot, lambda: "! --data" in words(pilot) or "! data:" in words(pilot))
+            await until(pilot, lambda: "! --data" in words(pilot) or "! data" in words(pilot))
             assert "Ready" not in words(pilot)
             await press(pilot, "ctrl+r")
             await pilot.pause()
@@ -214,7 +214,7 @@ def test_data_that_training_will_refuse_are_never_called_ready(own_place: Path) 
             assert "Ready" not in words(pilot)
             _data(own_place)  # mended outside, and looked at again
             await press(pilot, "f2", "4")
-            await until(pilot, lambda: "Ready. " in words(pilot))
+            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
 
     run(test())
 

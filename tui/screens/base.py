@@ -68,6 +68,8 @@ class Page(Screen[Any]):
 
     def on_screen_resume(self) -> None:
         """Back to what the page is for; and there may be other tabs."""
+        if not self.is_current:  # it was left again before it was shown
+            return
         self.query(TopBar).refresh()
         if self.focused in (None, self._usable(self.resting())):
             self.set_focus(self._usable(self.first()))

@@ -207,9 +207,10 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def _add_problems(self, problems: list[m.ProblemView]) -> None:
         self._problems += problems
-        self.query_one("#problems", OptionList).add_options(
-            Option(data_view.problem_line(problem)) for problem in problems
-        )
+        listed = self.query_one("#problems", OptionList)
+        listed.add_options(Option(data_view.problem_line(problem)) for problem in problems)
+        if listed.highlighted is None and self._problems:
+            listed.highlighted = 0  # so that Enter shows a record at once
 
     @property
     def _page_size(self) -> int:

@@ -115,7 +115,7 @@ class TalkingPage(ConversationPage):
         finally:
             await stream.stop()
             self._asked = None
-        if turn is None or (self._stopping and (again or not turn.text)):
+        if turn is None or (self._stopping and (again or not (turn.text or turn.reasoning))):
             await bubble.remove()
             for one in former:
                 one.remove_class("-former")

@@ -105,6 +105,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         if self._started and rows["adapter_path"].value in (self._started, ""):
             rows["adapter_path"].value = self._free(self._started)
         self._judged = None
+        self._records.clear()
         self._check()
 
     def resting(self) -> str:
