@@ -59,7 +59,7 @@ def parse_object(raw: bytes, *, strict: bool = False) -> dict[str, Any]:
         raise JsonFileError(f"not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise JsonFileError(f"expected an object, found {kind_of(value)}")
-    if _deeper_than(value, DEEPEST):
+    if deeper_than(value, DEEPEST):
         raise JsonFileError(_too_deep())
     return value
 
@@ -78,8 +78,11 @@ def _too_deep() -> str:
     return f"nested too deeply: more than {DEEPEST} lists or objects in each other"
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
-    """Level by level, so that no depth is too deep for the test itself."""
+def deeper_than(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in each other in more than so many levels.
+
+    Looks at one level after the other, so that no depth is too deep for the test itself.
+    """
     level = [value]
     for _ in range(levels):
         level = [

@@ -162,8 +162,11 @@ class _Environment(ImmutableSandboxedEnvironment):
             prices.percent(budget, left, right)
         return budget.made(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """Any function, macro or method of a value; the odd names are jinja2's own."""
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - see below
+        """Any function, macro or method of a value.
+
+        The names begin with underscores, as jinja2's own do: a template may give any other one.
+        """
         budget = CURRENT.get()
         budget.look()
         for value in args:

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from shadow_mlx.json_files import deeper_than
+
 Finding = tuple[str, str]  # (found, expected)
 
 MAX_DEPTH = 100
@@ -65,7 +67,7 @@ def read_text(text: str) -> Any:
         raise _too_deep() from None
     except ValueError:  # Python's own limit
         raise _invalid("a number of thousands of digits", "a number as computers hold it") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and deeper_than(value, MAX_DEPTH):
         raise _too_deep()
     if _SURROGATE.search(text):
         _check_surrogates(value)
@@ -113,21 +115,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_object
 )
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether there are more than ``MAX_DEPTH`` levels; looks at one level after the other."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _check_surrogates(value: Any) -> None:

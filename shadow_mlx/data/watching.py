@@ -95,12 +95,12 @@ class Watching(NodeTransformer):
         node.iter = _through("_steps", node.iter)
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802 - jinja's
         """``a ~ b``."""
         self.generic_visit(node)
         return _through("_joined", nodes.Tuple(node.nodes, "load", lineno=node.lineno))
 
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802 - jinja's
         """Nested lists are compared entry by entry, unless one side is written out."""
         self.generic_visit(node)
         if not any(map(_literal, (node.expr, *(one.expr for one in node.ops)))):
@@ -109,14 +109,14 @@ class Watching(NodeTransformer):
                 operand.expr = _through("_weighed", operand.expr)
         return node
 
-    def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802 - jinja's
         """A key is hashed, with all that is in it."""
         self.generic_visit(node)
         if not _literal(node.key):
             node.key = _through("_weighed", node.key)
         return node
 
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Getitem:  # noqa: N802
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Getitem:  # noqa: N802 - jinja's
         """So is what is looked up."""
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Name | nodes.Tuple | nodes.CondExpr):
