@@ -15,6 +15,8 @@ import mlx_lm.utils
 from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
+from shadow_mlx.data.ending import turn_end
+from shadow_mlx.data.rendering import ChatTemplate
 from shadow_mlx.errors import CheckpointError, InputError, ModelError, SurroundingsError
 from shadow_mlx.hub import choose_model, resolve_model, resolve_recorded
 from shadow_mlx.model_folder import TOKENIZER_FILES, check_tensors
@@ -99,6 +101,8 @@ def load_backbone(
 def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer in a model's folder, as :func:`mlx_lm.load` gives it.
 
+    Its end tokens are also the one with which its chat template ends a turn.
+
     Raises:
         ModelError: There is none, or it cannot be read.
     """
@@ -110,7 +114,11 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
             f"{folder}: has no tokenizer (none of {', '.join(TOKENIZER_FILES)}); "
             "shadow_mlx.load_model gives the model alone"
         )
-    return read_tokenizer(folder, trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(folder, trust_remote_code=trust_remote_code)
+    end = turn_end(tokenizer, ChatTemplate(tokenizer))
+    if end is not None:  # base models end a text otherwise than their template ends a turn
+        tokenizer.eos_token_ids = {*tokenizer.eos_token_ids, end}
+    return tokenizer
 
 
 def _load(

@@ -302,3 +302,14 @@ def test_an_adapter_of_another_backbone(tiny_backbone: Path, tmp_path: Path) -> 
     folder = write_adapter(tmp_path / "adapter", other)
     with pytest.raises(CheckpointError, match="belongs to another backbone"):
         load_model(tiny_backbone, folder)
+
+
+def test_an_answer_ends_where_the_template_ends_a_turn(tmp_path: Path) -> None:
+    """Base models end a text by one token, and their template a turn by another."""
+    folder = write_tiny_backbone(tmp_path / "m", eos_token_id=0)
+    settings = folder / "tokenizer_config.json"
+    values = json.loads(settings.read_text()) if settings.exists() else {}
+    settings.write_text(json.dumps({**values, "eos_token": "<|endoftext|>"}))
+    _, tokenizer = load(folder, mode="base")
+    ends = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|im_end|>"])
+    assert tokenizer.eos_token_ids == set(ends)
