@@ -113,7 +113,7 @@ def measured(case: Case) -> int:
     """Peak bytes of a few training steps on random weights, beyond what this process holds."""
     import mlx.core as mx
 
-    from shadow_mlx.memory.skeleton import build_backbone
+    from shadow_mlx.backbones.skeleton import build_backbone
     from shadow_mlx.memory.tracing import BatchShape
     from shadow_mlx.training.device import prepare_device
     from shadow_mlx.training.model import prepare_model

@@ -24,9 +24,9 @@ from mlx_lm import load as load_lora
 from mlx_lm.utils import get_total_parameters
 
 from benchmarks.processes import Cost, measured
-from shadow_mlx.bundled import bundled_model
+from shadow_mlx.backbones.bundled import bundled_model
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.evaluation.answering import answer_all, measure_speed
 from shadow_mlx.evaluation.metrics import exact_match

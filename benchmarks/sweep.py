@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks.processes import measured
 from benchmarks.robot_intents import Score, data, score
-from shadow_mlx.events import Validated, from_json
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
+from shadow_mlx.runs.events import Validated, from_json
 
 CENTRE: Mapping[str, Any] = {"learning_rate": 3e-3, "shadow_layers": 1}
 """What every row starts from, where that is not the program's default: the defaults as they were

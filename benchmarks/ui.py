@@ -24,8 +24,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.ui_probe import READ
-from shadow_mlx.events import Event, PhaseChanged, RunStarted, Trained, Validated, to_json
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.events import Event, PhaseChanged, RunStarted, Trained, Validated, to_json
+from shadow_mlx.runs.folder import RunFolder
 
 EVENTS = 100_000
 EVENTS_A_SECOND = 20

@@ -12,17 +12,17 @@ import mlx.core as mx
 import mlx.nn as nn
 import mlx_lm.utils
 
+from shadow_mlx.backbones.folder import TOKENIZER_FILES, check_tensors
+from shadow_mlx.backbones.tokenizer import read_tokenizer
+from shadow_mlx.backbones.trial import answers
 from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import Mode
-from shadow_mlx.data.ending import turn_end
-from shadow_mlx.data.rendering import ChatTemplate
+from shadow_mlx.data.chat.ending import turn_end
+from shadow_mlx.data.chat.rendering import ChatTemplate
 from shadow_mlx.errors import CheckpointError, InputError, ModelError, SurroundingsError
-from shadow_mlx.hub import choose_model, resolve_model, resolve_recorded
-from shadow_mlx.model_folder import TOKENIZER_FILES, check_tensors
+from shadow_mlx.hub.resolving import choose_model, resolve_model, resolve_recorded
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.tokenizer_folder import read_tokenizer
-from shadow_mlx.trial import answers
 
 
 def load(

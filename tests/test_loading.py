@@ -20,7 +20,7 @@ import shadow_mlx
 from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.config import Mode, ShadowConfig
 from shadow_mlx.errors import CheckpointError, InputError, ModelError
-from shadow_mlx.hub import adapter_backbone
+from shadow_mlx.hub.resolving import adapter_backbone
 from shadow_mlx.loading import load, load_backbone, load_model, load_tokenizer
 from shadow_mlx.shadow.attached import attach
 from tests.architectures.matrix import greedy_alone, greedy_batch

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui import bridge
-from tui.paints import PaintHold, takes_more
+from tui.input.paints import PaintHold, takes_more
 from tui.state import UiState, load_state, remember, save_state
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from shadow_mlx.worker import messages as m
-from tui.words import ending
+from tui.views.words import ending
 
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40

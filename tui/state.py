@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.declared import COUNTED
 from shadow_mlx.errors import SurroundingsError
-from shadow_mlx.files import write_json
-from tui.bridge.records import without_waiting
+from shadow_mlx.files.declared import COUNTED
+from shadow_mlx.files.writing import write_json
+from shadow_mlx.runs.record import without_waiting
 
 LARGEST = 1 << 22
 """Bytes of the file that are read; a larger one is damaged."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.checkpoints.record import AdapterRecord
-from shadow_mlx.shadow.original import Variant
+from shadow_mlx.shadow.shadow_peft import Variant
 
 _WITH_PEFT = """\
 ## With PEFT

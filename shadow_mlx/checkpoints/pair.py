@@ -18,16 +18,11 @@ from typing import Any
 
 import mlx.core as mx
 
-from shadow_mlx.card_seal import may_write_card, sealed
 from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
-from shadow_mlx.errors import (
-    CheckpointError,
-    ConfigError,
-    ModelError,
-    UnsupportedArchitectureError,
-)
-from shadow_mlx.files import atomic_file, load_safetensors
-from shadow_mlx.json_files import JsonFileError, read_object
+from shadow_mlx.errors import CheckpointError, ConfigError, ModelError, UnsupportedArchitectureError
+from shadow_mlx.files.card_seal import may_write_card, sealed
+from shadow_mlx.files.json_files import JsonFileError, read_object
+from shadow_mlx.files.writing import atomic_file, load_safetensors
 
 LARGEST_WEIGHT = 1e5
 """No trained network has larger numbers; with them its answers would be NaN."""

@@ -11,21 +11,11 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 
-from shadow_mlx import hub
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
-from shadow_mlx.checkpoints.original import (
-    is_original,
-    load_original,
-    read_original_record,
-    save_original,
-)
 from shadow_mlx.checkpoints.pair import unbuildable
-from shadow_mlx.checkpoints.peft_mirror import (
-    has_own_table,
-    peft_mirror_config,
-    why_not_for_peft,
-)
+from shadow_mlx.checkpoints.peft_mirror import has_own_table, peft_mirror_config, why_not_for_peft
 from shadow_mlx.checkpoints.record import (
     PEFT_FILES,
     AdapterRecord,
@@ -34,6 +24,12 @@ from shadow_mlx.checkpoints.record import (
     read_record,
 )
 from shadow_mlx.checkpoints.safetensors import TensorInfo
+from shadow_mlx.checkpoints.shadow_peft import (
+    is_original,
+    load_original,
+    read_original_record,
+    save_original,
+)
 from shadow_mlx.checkpoints.tensors import (
     adapter_tensors,
     assign,
@@ -46,9 +42,9 @@ from shadow_mlx.checkpoints.tensors import (
 from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import BUNDLED_MODEL
 from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.hub import resolving
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.shadow.decoder import find_decoder
-from shadow_mlx.shadow.original import Variant
+from shadow_mlx.shadow.shadow_peft import Variant
 
 
 def save_adapter(
@@ -180,7 +176,7 @@ def _attach(
         )
     if config.shadow != "mirror":
         local = dataclasses.replace(
-            config, shadow=str(hub.resolve_model(config.shadow, flag="--shadow"))
+            config, shadow=str(resolving.resolve_model(config.shadow, flag="--shadow"))
         )
         return attach(backbone, backbone_config, local)
     decoder = find_decoder(backbone)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from shadow_mlx.backbones.configuration import config_problems
+from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.checkpoints.pair import Pair
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import CheckpointError, ConfigError
-from shadow_mlx.json_files import kind_of
-from shadow_mlx.model_config import config_problems
-from shadow_mlx.shadow.backbone import embedding_width
-from shadow_mlx.shadow.decoder import Decoder
-from shadow_mlx.shadow.original import Variant
+from shadow_mlx.files.json_files import kind_of
+from shadow_mlx.shadow.network import embedding_width
+from shadow_mlx.shadow.shadow_peft import Variant
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shadow_mlx.errors import CheckpointError
-from shadow_mlx.tensor_files import DamagedFileError, TensorInfo, read_tensor_infos
+from shadow_mlx.files.tensor_files import DamagedFileError, TensorInfo, read_tensor_infos
 
 __all__ = ["TensorInfo", "read_header"]
 

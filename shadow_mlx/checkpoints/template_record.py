@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original
 from shadow_mlx.checkpoints.record import CONFIG_FILE, PEFT_FILES, own_part_of
+from shadow_mlx.checkpoints.shadow_peft import ORIGINAL_FILES, is_original
 from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import TemplateConfig
 from shadow_mlx.errors import CheckpointError, ConfigError

@@ -13,7 +13,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.checkpoints.keys import Family
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.shadow.backbone import SharedEmbedding
+from shadow_mlx.shadow.network import SharedEmbedding
 
 BACKBONE = "base_model.shadow_backbone.default."
 PROJECTION = "base_model.shadow_projection.default.weight"  # [D, D_s]

@@ -17,8 +17,8 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.errors import CheckpointError
-from shadow_mlx.files import load_safetensors, save_safetensors, write_json
-from shadow_mlx.json_files import JsonFileError, read_object
+from shadow_mlx.files.json_files import JsonFileError, read_object
+from shadow_mlx.files.writing import load_safetensors, save_safetensors, write_json
 
 FORMAT = 1
 TENSORS = "state.safetensors"

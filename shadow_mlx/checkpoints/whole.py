@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original
+from shadow_mlx.backbones.folder import saved_adapters
 from shadow_mlx.checkpoints.record import OURS, PEFT_FILES
+from shadow_mlx.checkpoints.shadow_peft import ORIGINAL_FILES, is_original
 from shadow_mlx.errors import CheckpointError
-from shadow_mlx.model_folder import saved_adapters
 from shadow_mlx.notes import note
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.checkpoints.original import ORIGINAL_FILES, is_original, read_original_record
 from shadow_mlx.checkpoints.record import PEFT_FILES, AdapterRecord, read_record
+from shadow_mlx.checkpoints.shadow_peft import ORIGINAL_FILES, is_original, read_original_record
 from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.cli.json_output import finite
 from shadow_mlx.config import MODES

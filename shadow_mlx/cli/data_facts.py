@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.data.checking import CheckReport
 from shadow_mlx.data.dataset import EncodedDataset, histogram
+from shadow_mlx.data.reading.checking import CheckReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shadow_mlx.data.problems import Problem
+    from shadow_mlx.data.reading.problems import Problem
 
 BAR = 40  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DownloadDisplay:
-    """A listener for :func:`shadow_mlx.hub.watching_downloads`; close it afterwards.
+    """A listener for :func:`shadow_mlx.hub.resolving.watching_downloads`; close it afterwards.
 
     Args:
         stream: Where to; a bar is drawn if it is a terminal.

@@ -121,7 +121,7 @@ def _run(name: str, argv: list[str]) -> int:
 
     check_surroundings()
     from shadow_mlx.cli.downloads import DownloadDisplay
-    from shadow_mlx.hub import watching_downloads
+    from shadow_mlx.hub.resolving import watching_downloads
 
     with DownloadDisplay() as display, watching_downloads(display):
         return int(command.run(args))

@@ -7,14 +7,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.cli.options import build_options, path_text
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
-from shadow_mlx.model_folder import holds_adapter
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from shadow_mlx.data.chat_format import ChatFormat
+    from shadow_mlx.data.chat.chat_format import ChatFormat
     from shadow_mlx.generation.decode import Answer
 
 
@@ -92,7 +92,7 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
             f"no adapter in {args.adapter_path}: train one first (shadow-mlx train --data FILE), "
             "name its folder with --adapter-path, or talk to the untuned backbone with --base"
         )
-    from shadow_mlx.hub import choose_model
+    from shadow_mlx.hub.resolving import choose_model
     from shadow_mlx.loading import load
 
     choice = choose_model(args.model, args.adapter_path if has_adapter else None)
@@ -112,7 +112,7 @@ def chat_format(loaded: Loaded, args: argparse.Namespace) -> ChatFormat:
     """The tokenizer with its chat template: as the options say, else as in training."""
     from shadow_mlx.checkpoints.template_record import template_of
     from shadow_mlx.config import TemplateConfig
-    from shadow_mlx.data.chat_format import ChatFormat
+    from shadow_mlx.data.chat.chat_format import ChatFormat
 
     given = build_options(TemplateConfig, args)
     form = ChatFormat(loaded.tokenizer, template_of(loaded.adapter, given))

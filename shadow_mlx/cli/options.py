@@ -15,11 +15,11 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from shadow_mlx.option_values import choices_of, from_text, misfit, nearest, plain_type
-from shadow_mlx.options import Options, flag_name, option_info
-from shadow_mlx.paths import expanded
+from shadow_mlx.config.option import Options, flag_name, option_info
+from shadow_mlx.config.paths import expanded
+from shadow_mlx.config.values import choices_of, from_text, misfit, nearest, plain_type
+from shadow_mlx.config.yaml_file import read_yaml
 from shadow_mlx.terminal import visible
-from shadow_mlx.yaml_file import read_yaml
 
 GROUP_TITLES = {
     "basic": "run",

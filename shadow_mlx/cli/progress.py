@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
-from shadow_mlx.events import (
+from shadow_mlx.runs.events import (
     Event,
     Noted,
     PhaseChanged,

@@ -21,7 +21,7 @@ from types import FrameType
 
 from shadow_mlx.cli.streams import say_at_once
 from shadow_mlx.errors import Interrupted
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAVING = "this step is finished and the state is saved"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from shadow_mlx.data.notices import (
+from shadow_mlx.data.reading.notices import (
     ANSWERS_CUT,
     CUT,
     NOTHING_TRAINED,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.data.buckets import GRANULE
 from shadow_mlx.data.dataset import EncodedDataset
-from shadow_mlx.data.notices import Notice
-from shadow_mlx.positions import PositionLimit
+from shadow_mlx.data.reading.notices import Notice
 
 
 def longest_example(max_seq_length: int, limit: PositionLimit | None) -> int:

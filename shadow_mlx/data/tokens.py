@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from shadow_mlx.config import LengthPolicy, TemplateConfig
-from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.chat.ending import special_words
+from shadow_mlx.data.chat.rendering import AS_IT_IS, TemplateError
+from shadow_mlx.data.chat.turns import Talk, Turn, prompt_of, roles_left_out, turn_of
 from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
-from shadow_mlx.data.ending import special_words
-from shadow_mlx.data.notices import (
+from shadow_mlx.data.reading.notices import (
     NO_TEMPLATE,
     UNASKED,
     UNSHOWN_REASONING,
@@ -23,11 +25,9 @@ from shadow_mlx.data.notices import (
     special_token,
     unread_key,
 )
-from shadow_mlx.data.problems import InvalidDataError, Problem
-from shadow_mlx.data.records import Records
-from shadow_mlx.data.rendering import AS_IT_IS, TemplateError
-from shadow_mlx.data.schema import Record
-from shadow_mlx.data.turns import Talk, Turn, prompt_of, roles_left_out, turn_of
+from shadow_mlx.data.reading.problems import InvalidDataError, Problem
+from shadow_mlx.data.reading.records import Records
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.errors import DataError
 
 __all__ = ["EncodedDataset", "Encoder", "Example", "Whole", "encode_all", "refused"]

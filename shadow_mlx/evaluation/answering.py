@@ -12,8 +12,8 @@ from mlx_lm.generate import BatchGenerator
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.questions import Question
-from shadow_mlx.events import StopToken
 from shadow_mlx.generation.decode import Answer, decode
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of
 
 OnProgress = Callable[[int], None]

@@ -19,11 +19,12 @@ import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
+from shadow_mlx.backbones.positions import tightest
 from shadow_mlx.checkpoints.template_record import template_of
 from shadow_mlx.config import MODES, ColumnConfig, Mode, TemplateConfig
-from shadow_mlx.data.columns import AS_NAMED
 from shadow_mlx.data.reach import length_notes, longest_example
-from shadow_mlx.data.records import JsonLines, Part, Records
+from shadow_mlx.data.reading.columns import AS_NAMED
+from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
@@ -33,12 +34,11 @@ from shadow_mlx.evaluation.questions import Question, questions_of, within
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
 from shadow_mlx.evaluation.results import Comparison, Result
 from shadow_mlx.evaluation.scoring import mean_loss, perplexity
-from shadow_mlx.events import StopToken
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.loading import load
-from shadow_mlx.positions import tightest
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of
 
 OnStep = Callable[[str, int, int], None]

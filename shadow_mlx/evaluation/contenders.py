@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shadow_mlx.config import Mode
-from shadow_mlx.hub import adapter_backbone
-from shadow_mlx.paths import home_expanded
+from shadow_mlx.config.paths import home_expanded
+from shadow_mlx.hub.resolving import adapter_backbone
 
 ORDER: tuple[Mode, ...] = ("base", "attached", "detached")
 

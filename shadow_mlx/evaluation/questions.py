@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shadow_mlx.data.notices import Notice
-from shadow_mlx.data.records import Records
+from shadow_mlx.backbones.positions import PositionLimit
+from shadow_mlx.data.reading.notices import Notice
+from shadow_mlx.data.reading.records import Records
 from shadow_mlx.errors import DataError
 from shadow_mlx.generation.asking import Asker, Question
-from shadow_mlx.positions import PositionLimit
 
 __all__ = ["Question", "questions_of", "within"]
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import mlx.core as mx
 
+from shadow_mlx.backbones.decoder import find_decoder
+from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.data.batches import iterate
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.errors import Interrupted
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.shadow.decoder import find_decoder
 from shadow_mlx.shadow.detached import DetachedModel
-from shadow_mlx.shadow.head import HeadView
 from shadow_mlx.training.losses import Head, gather, head_loss, supervised
 
 Hidden = Callable[[mx.array], mx.array]

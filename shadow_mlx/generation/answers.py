@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.ending import PROBE
-from shadow_mlx.data.reasoning import TAGS, Opening, Tags, Thoughts, opening_of
-from shadow_mlx.data.rendering import REASONING, TemplateError
-from shadow_mlx.data.turns import Talk, prompt_of, turn_of
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.chat.ending import PROBE
+from shadow_mlx.data.chat.reasoning import TAGS, Opening, Tags, Thoughts, opening_of
+from shadow_mlx.data.chat.rendering import REASONING, TemplateError
+from shadow_mlx.data.chat.turns import Talk, prompt_of, turn_of
 
 Part = Literal["reasoning", "words"]
 Pieces = Iterator[tuple[Part, str]]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.reasoning import Opening, Thoughts
-from shadow_mlx.data.rendering import TemplateError
-from shadow_mlx.data.schema import Record
-from shadow_mlx.data.turns import Talk, prompt_of, turn_of
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.chat.reasoning import Opening, Thoughts
+from shadow_mlx.data.chat.rendering import TemplateError
+from shadow_mlx.data.chat.turns import Talk, prompt_of, turn_of
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader
 from shadow_mlx.generation.calls import Call, calls_in

@@ -15,9 +15,9 @@ from mlx_lm.generate import stream_generate
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
+from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.positions import PositionLimit
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.reach import positions_of

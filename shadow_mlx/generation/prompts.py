@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.rendering import TemplateError
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.errors import InputError, ModelError
 
 Message = dict[str, str]  # role, content, and the reasoning of an answer as reasoning_content

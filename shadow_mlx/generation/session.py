@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shadow_mlx.config import MODES, Mode, SamplingConfig
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.rendering import REASONING
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.chat.rendering import REASONING
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader, Part
 from shadow_mlx.generation.decode import Answer, decode

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.data.rendering import REASONING
-from shadow_mlx.data.strict_json import InvalidLineError, read_json
+from shadow_mlx.data.chat.rendering import REASONING
+from shadow_mlx.data.reading.strict_json import InvalidLineError, read_json
 from shadow_mlx.errors import InputError
-from shadow_mlx.files import write_text
+from shadow_mlx.files.writing import write_text
 from shadow_mlx.generation.prompts import Message
 
 ROLES = ("system", "user", "assistant")

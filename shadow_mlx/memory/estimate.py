@@ -8,20 +8,15 @@ from typing import Any
 
 import mlx.core as mx
 
-from shadow_mlx import hub
+from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.hub import resolving
 from shadow_mlx.memory.graph import Array, Name
 from shadow_mlx.memory.liveness import CPU, METAL, Memory, Value
-from shadow_mlx.memory.skeleton import build_backbone, read_config
 from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
-from shadow_mlx.training.device import (
-    WORKING_SHARE,
-    cache_limit,
-    memory_size,
-    working_memory,
-)
+from shadow_mlx.training.device import WORKING_SHARE, cache_limit, memory_size, working_memory
 from shadow_mlx.training.model import attach_for_training
 from shadow_mlx.training.optimizers import build_optimizer
 
@@ -91,7 +86,7 @@ def estimate(
         HubError: The hub cannot be reached.
     """
     assert config.model is not None
-    backbone_config = read_config(hub.resolve_config(config.model), config.model)
+    backbone_config = read_config(resolving.resolve_config(config.model), config.model)
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
@@ -122,7 +117,7 @@ def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> Attach
     backbone = build_backbone(backbone_config, config.model)
     if config.shadow == "mirror":
         return attach_for_training(backbone, backbone_config, config)
-    own = read_config(hub.resolve_config(config.shadow, flag="--shadow"), config.shadow)
+    own = read_config(resolving.resolve_config(config.shadow, flag="--shadow"), config.shadow)
     projected = own["model_type"] == PROJECTED_MODEL_TYPE
     model = attach(
         backbone,

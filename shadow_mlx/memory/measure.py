@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shadow_mlx import hub
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
-from shadow_mlx.data.records import JsonLines, Part
-from shadow_mlx.data.sources import locate
+from shadow_mlx.data.reading.records import JsonLines, Part
+from shadow_mlx.data.reading.sources import locate
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import ModelError
+from shadow_mlx.hub import resolving
 from shadow_mlx.loading import load_tokenizer
 from shadow_mlx.memory.tracing import BatchShape
 
@@ -46,7 +46,7 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
     assert config.model is not None
     try:
         tokenizer = load_tokenizer(
-            hub.resolve_config(config.model), trust_remote_code=config.trust_remote_code
+            resolving.resolve_config(config.model), trust_remote_code=config.trust_remote_code
         )
     except ModelError:
         note = "the tokenizer is not here yet: every example is taken to be as long as allowed"

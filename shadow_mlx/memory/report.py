@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shadow_mlx import hub
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.hub import resolving
 from shadow_mlx.memory.estimate import MemoryEstimate, estimate
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
 from shadow_mlx.memory.verdict import Suggestion, Verdict, judge, suggestions
@@ -51,7 +51,7 @@ def report(
     """
     notes = []
     if config.model is None:
-        choice = hub.choose_model(None, config.init_adapter)
+        choice = resolving.choose_model(None, config.init_adapter)
         notes.append(f"backbone: {choice.name} ({choice.reason})")
         config = dataclasses.replace(config, model=choice.name)
     batch = largest(config)

@@ -16,7 +16,7 @@ from shadow_mlx.memory.fusion import fuse
 from shadow_mlx.memory.graph import Graph, Name, record
 from shadow_mlx.memory.recomputation import Segments, recompute
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.shadow.backbone import seeded
+from shadow_mlx.shadow.network import seeded
 from shadow_mlx.training.losses import Supervised, bucket_size, gather, head_gradient
 from shadow_mlx.training.step import TrainingStep
 

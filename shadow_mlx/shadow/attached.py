@@ -14,22 +14,18 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx_lm.models.cache import make_prompt_cache
 
+from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.head import HeadView
+from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.backbones.wrapping import check_loop, entering, wrap_blocks
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.backbone import (
-    ShadowBackbone,
-    ShadowNetwork,
-    embedding_width,
-    seeded,
-)
-from shadow_mlx.shadow.blocks import check_loop, entering, wrap_blocks
-from shadow_mlx.shadow.decoder import Decoder, find_decoder
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.explicit import build_explicit, load_explicit
-from shadow_mlx.shadow.head import HeadView
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
-from shadow_mlx.shadow.modules import Reference, ShadowLayer
-from shadow_mlx.shadow.original import OriginalShadowLayer, SkippedLayer, Variant
+from shadow_mlx.shadow.modules import ShadowLayer
+from shadow_mlx.shadow.network import ShadowBackbone, ShadowNetwork, embedding_width, seeded
+from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Variant
 
 
 class Shadow(nn.Module):
@@ -178,7 +174,7 @@ def attach(
     embedded: mx.array = decoder.embedding(mx.zeros((1, 1), dtype=mx.int32))  # never evaluated
     width = int(embedded.shape[-1])
     with seeded(seed):
-        check_loop(decoder, width, embedded.dtype)
+        check_loop(decoder, ShadowLayer(width, 1, 1, 1.0, 0.0), width, embedded.dtype)
     with seeded(seed):
         network = _network(decoder, backbone_config, config, shadow_model_config)
         if projected and network.projection is None:

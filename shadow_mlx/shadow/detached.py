@@ -10,9 +10,9 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from shadow_mlx.shadow.backbone import ShadowBackbone
-from shadow_mlx.shadow.decoder import Decoder
-from shadow_mlx.shadow.head import HeadView
+from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.head import HeadView
+from shadow_mlx.shadow.network import ShadowBackbone
 
 
 class DetachedModel(nn.Module):

@@ -13,10 +13,10 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 from mlx_lm.utils import load_model as load_mlx_model
 
+from shadow_mlx.backbones.decoder import Decoder, find_decoder
 from shadow_mlx.errors import CheckpointError, ModelError
-from shadow_mlx.files import load_safetensors
-from shadow_mlx.shadow.backbone import ShadowNetwork, in_float32
-from shadow_mlx.shadow.decoder import Decoder, find_decoder
+from shadow_mlx.files.writing import load_safetensors
+from shadow_mlx.shadow.network import ShadowNetwork, in_float32
 
 PROJECTED_MODEL_TYPE = "causal_lm_with_hidden_projection"
 

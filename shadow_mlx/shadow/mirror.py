@@ -19,11 +19,11 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
 
+from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.wrapping import PassThrough
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.backbone import ShadowNetwork
-from shadow_mlx.shadow.blocks import PassThrough
-from shadow_mlx.shadow.decoder import Decoder, find_decoder
+from shadow_mlx.shadow.network import ShadowNetwork
 
 _HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "model_dim")
 _INTERMEDIATE_SIZE = ("intermediate_size", "n_inner", "ffn_hidden_size")

@@ -5,23 +5,8 @@ Shapes: ``h`` and ``s`` are ``[B, T, D]``; ``r`` rank, ``u`` update width.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
 import mlx.core as mx
 import mlx.nn as nn
-
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
-
-
-class Reference(Generic[ModuleT]):
-    """Points at a module that is registered elsewhere in the tree.
-
-    A module that stands at two paths of an MLX tree is two sets of parameters: each path gets its
-    own gradient, its own update and its own count. A plain object hides the second path.
-    """
-
-    def __init__(self, module: ModuleT) -> None:
-        self.module = module
 
 
 class UpdateMLP(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shadow_mlx.positions import PositionLimit, position_limit, tightest
+from shadow_mlx.backbones.positions import PositionLimit, position_limit, tightest
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
 

@@ -14,7 +14,7 @@ from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reach import length_notes, longest_example
-from shadow_mlx.data.splits import Splits
+from shadow_mlx.data.reading.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel

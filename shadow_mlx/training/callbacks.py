@@ -7,7 +7,7 @@ from typing import Any
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError
-from shadow_mlx.events import Event, Listener, Trained, Validated
+from shadow_mlx.runs.events import Event, Listener, Trained, Validated
 
 
 def service_listeners(config: TrainConfig, folder: Path) -> list[Listener]:

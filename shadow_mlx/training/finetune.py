@@ -10,13 +10,10 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from shadow_mlx import hub
-from shadow_mlx.belongings import remove_run
-from shadow_mlx.card_seal import may_write_card
 from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.data.splits import Splits, resolve
+from shadow_mlx.data.reading.splits import Splits, resolve
 from shadow_mlx.errors import (
     ConfigError,
     InputError,
@@ -25,8 +22,11 @@ from shadow_mlx.errors import (
     PeersLostError,
     SurroundingsError,
 )
-from shadow_mlx.events import Listener, StopToken
-from shadow_mlx.run_folder import CARD, RunFolder
+from shadow_mlx.files.card_seal import may_write_card
+from shadow_mlx.hub import resolving
+from shadow_mlx.runs.belongings import remove_run
+from shadow_mlx.runs.events import Listener, StopToken
+from shadow_mlx.runs.folder import CARD, RunFolder
 from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
 from shadow_mlx.training.callbacks import service_listeners
@@ -93,7 +93,7 @@ def _settle(
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
     name = config.model or (saved.model if saved else None)
     if name is None:
-        choice = hub.choose_model(None, config.init_adapter)
+        choice = resolving.choose_model(None, config.init_adapter)
         recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
         name = choice.name
     if saved and saved.model:
@@ -112,9 +112,9 @@ def _backbone_now(record: str, name: str, folder: RunFolder) -> str:
     Where it is gone, what was named instead is taken for it; its shapes are checked later.
     """
     if name == record:
-        return hub.find_recorded(record, folder.path)
+        return resolving.find_recorded(record, folder.path)
     try:
-        return hub.find_recorded(record, folder.path)
+        return resolving.find_recorded(record, folder.path)
     except ModelError:
         return str(starting.with_absolute_paths(TrainConfig(), name).model)
 

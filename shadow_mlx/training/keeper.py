@@ -11,13 +11,13 @@ from typing import Any
 
 import mlx.optimizers as optim
 
-from shadow_mlx.belongings import remove_checkpoint
 from shadow_mlx.checkpoints import peft
 from shadow_mlx.checkpoints.record import CONFIG_FILE, WEIGHTS_FILE
 from shadow_mlx.checkpoints.training import save_state
-from shadow_mlx.events import Event, Saved
-from shadow_mlx.files import atomic_folder
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.files.writing import atomic_folder
+from shadow_mlx.runs.belongings import remove_checkpoint
+from shadow_mlx.runs.events import Event, Saved
+from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.progress import Progress
 

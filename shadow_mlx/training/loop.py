@@ -18,7 +18,7 @@ import mlx.core as mx
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import Batch, BatchPlan
 from shadow_mlx.errors import NonFiniteError, PeersLostError
-from shadow_mlx.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
+from shadow_mlx.runs.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength
 from shadow_mlx.training.losses import Supervised, supervised

@@ -10,10 +10,10 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from shadow_mlx import hub
 from shadow_mlx.checkpoints.peft import load_adapter
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import ConfigError
+from shadow_mlx.hub import resolving
 from shadow_mlx.shadow.attached import AttachedModel, attach
 
 FREE_AT_START = frozenset({"alpha", "dropout", "aux_weight"})
@@ -60,7 +60,7 @@ def attach_for_training(
     else:
         local = wanted
         if wanted.shadow != "mirror":
-            folder = hub.resolve_model(wanted.shadow, flag="--shadow")
+            folder = resolving.resolve_model(wanted.shadow, flag="--shadow")
             local = dataclasses.replace(wanted, shadow=str(folder))
         model = attach(backbone, backbone_config, local, seed=config.seed)
     model.config = wanted

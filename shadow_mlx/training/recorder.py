@@ -13,8 +13,8 @@ import time
 from typing import Literal
 
 from shadow_mlx.errors import SurroundingsError
-from shadow_mlx.events import Event, Listener, Noted, PhaseChanged, PhaseName, StopToken
-from shadow_mlx.run_folder import EventLog, RunFolder
+from shadow_mlx.runs.events import Event, Listener, Noted, PhaseChanged, PhaseName, StopToken
+from shadow_mlx.runs.folder import EventLog, RunFolder
 
 _UNHEARD = logging.getLogger(__name__)
 """Where the note of a listener's failure goes if nobody else listens; stderr by default."""

@@ -13,7 +13,7 @@ from mlx.utils import tree_reduce
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.events import RunEnded, RunStarted
+from shadow_mlx.runs.events import RunEnded, RunStarted
 from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.loop import Outcome
 from shadow_mlx.training.progress import Progress

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from shadow_mlx.data.records import Records
+from shadow_mlx.data.reading.records import Records
 from shadow_mlx.errors import InputError
-from shadow_mlx.events import Sampled
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import answer_greedily
+from shadow_mlx.runs.events import Sampled
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import evaluating
 

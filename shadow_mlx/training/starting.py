@@ -6,13 +6,13 @@ import dataclasses
 import os
 from pathlib import Path
 
-from shadow_mlx.belongings import check_free_of_others, check_may_be_cleared
-from shadow_mlx.bundled import bundled_models
+from shadow_mlx.backbones.bundled import bundled_models
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.config.yaml_file import read_yaml, to_yaml
 from shadow_mlx.errors import ConfigError, InputError
-from shadow_mlx.files import write_text
-from shadow_mlx.run_folder import RunFolder
-from shadow_mlx.yaml_file import read_yaml, to_yaml
+from shadow_mlx.files.writing import write_text
+from shadow_mlx.runs.belongings import check_free_of_others, check_may_be_cleared
+from shadow_mlx.runs.folder import RunFolder
 
 MAY_CHANGE = frozenset(
     {

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 

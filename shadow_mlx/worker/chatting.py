@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.checkpoints.template_record import template_of
 from shadow_mlx.config import Mode, SamplingConfig, TemplateConfig
-from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader, Pieces
 from shadow_mlx.generation.decode import decode, seed_sampling, weight_bytes
 from shadow_mlx.generation.prompts import chat_prompt
 from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.generation.session import modes_of
-from shadow_mlx.hub import choose_model
+from shadow_mlx.hub.resolving import choose_model
 from shadow_mlx.loading import load
-from shadow_mlx.model_folder import holds_adapter
 from shadow_mlx.worker import messages as m
 
 

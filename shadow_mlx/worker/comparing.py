@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from shadow_mlx.config import ColumnConfig, TemplateConfig
 from shadow_mlx.errors import Interrupted
-from shadow_mlx.events import StopToken
 from shadow_mlx.jobs import compare
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from shadow_mlx.config import ColumnConfig, TemplateConfig
 from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
-from shadow_mlx.data.problems import InvalidDataError
-from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.reading.problems import InvalidDataError
+from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder
 from shadow_mlx.worker import messages as m
 
@@ -43,7 +43,7 @@ def _encoder(request: m.ShowTokens | m.Measure) -> Encoder:
 
 @lru_cache(maxsize=2)
 def _tokenizer(model: str | None) -> Any:
-    from shadow_mlx.hub import choose_model, resolve_tokenizer
+    from shadow_mlx.hub.resolving import choose_model, resolve_tokenizer
     from shadow_mlx.loading import load_tokenizer
 
     return load_tokenizer(resolve_tokenizer(choose_model(model).name))

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx import bundled, hub
-from shadow_mlx.model_folder import has_all_weights
+from shadow_mlx.backbones import bundled
+from shadow_mlx.backbones.folder import has_all_weights
+from shadow_mlx.hub import resolving
 from shadow_mlx.worker import messages as m
 
 NEARBY = (".", "models", "mlx_model")
@@ -26,8 +27,8 @@ def serve(request: m.Request, send: Callable[[m.Reply], None]) -> Iterator[m.Rep
         def on_bytes(name: str, done: int, total: int) -> None:
             send(m.Progress(request.id, f"downloading {name}", done, total))
 
-        with hub.watching_downloads(on_bytes):
-            folder = hub.resolve_model(request.name)
+        with resolving.watching_downloads(on_bytes):
+            folder = resolving.resolve_model(request.name)
         yield m.Done(request.id, str(folder))
 
 

@@ -13,12 +13,12 @@ from typing import BinaryIO
 import numpy as np
 
 from shadow_mlx.config import ColumnConfig
-from shadow_mlx.data.checking import CheckReport, check_lines
-from shadow_mlx.data.columns import UnknownFormatError, suggest
-from shadow_mlx.data.lines import MAX_LINE, LineIndex, bare
-from shadow_mlx.data.problems import InvalidDataError
-from shadow_mlx.data.records import JsonLines
-from shadow_mlx.data.schema import InvalidLineError, Message, Record, parse, read_object
+from shadow_mlx.data.reading.checking import CheckReport, check_lines
+from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
+from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex, bare
+from shadow_mlx.data.reading.problems import InvalidDataError
+from shadow_mlx.data.reading.records import JsonLines
+from shadow_mlx.data.reading.schema import InvalidLineError, Message, Record, parse, read_object
 from shadow_mlx.errors import DataError
 from shadow_mlx.worker import messages as m
 

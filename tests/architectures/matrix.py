@@ -22,8 +22,8 @@ from mlx_lm.utils import _get_classes
 
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.shadow.backbone import seeded
 from shadow_mlx.shadow.detached import DetachedModel
+from shadow_mlx.shadow.network import seeded
 from tests.architectures.families import FAMILIES, VOCABULARY, Family
 
 TOLERANCE = 3e-5  # of the largest absolute value compared

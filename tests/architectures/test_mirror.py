@@ -9,8 +9,8 @@ import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
 
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.decoder import find_decoder
 from tests.architectures.matrix import (
     BY_NAME,
     TOLERANCE,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mlx.utils import tree_flatten
 from mlx_lm.utils import _get_classes
 
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.keys import FAMILIES, family_of
-from shadow_mlx.shadow.decoder import find_decoder
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "inner_names.json").read_text())
 ARCHITECTURES: dict[str, Any] = GOLDEN["architectures"]

@@ -18,7 +18,7 @@ from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.cli.adapter_facts import adapter_facts
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.hub import choose_model
+from shadow_mlx.hub.resolving import choose_model
 from shadow_mlx.loading import load_backbone, load_model
 from shadow_mlx.shadow.attached import attach
 from tests.mutations import mutated_json, mutated_tensors, read

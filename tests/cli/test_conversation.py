@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shadow_mlx.cli.conversation import HELP, Conversation
 from shadow_mlx.config import SamplingConfig
-from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.errors import InputError, SurroundingsError
 from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.session import ChatSession, modes_of

@@ -8,8 +8,8 @@ import pytest
 
 from shadow_mlx.cli.options import Parser, add_config_file, add_options, build_options
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.config.option import flag_name
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.options import flag_name
 
 
 def parse(*flags: str) -> argparse.Namespace:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shadow_mlx.cli.progress import ProgressDisplay, count, duration, training_figures
-from shadow_mlx.events import (
+from shadow_mlx.runs.events import (
     Event,
     Noted,
     PhaseChanged,

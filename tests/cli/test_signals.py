@@ -11,7 +11,7 @@ import pytest
 
 from shadow_mlx.cli import signals
 from shadow_mlx.cli.signals import stopping_on_signals
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 
 
 def press(number: signal.Signals = signal.SIGINT) -> None:

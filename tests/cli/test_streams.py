@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import RunEnded, from_json
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.events import RunEnded, from_json
+from shadow_mlx.runs.folder import RunFolder
 from tests.training.conftest import write_chats
 
 TALKS = """

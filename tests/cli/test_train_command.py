@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from shadow_mlx.cli.main import main
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.folder import RunFolder
 from tests.training.conftest import write_chats
 
 Flags = Callable[..., list[str]]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.config import ColumnConfig
-from shadow_mlx.data.schema import InvalidLineError, Record, parse
+from shadow_mlx.data.reading.schema import InvalidLineError, Record, parse
 
 USER = {"role": "user", "content": "hello"}
 ANSWER = {"role": "assistant", "content": "hi"}

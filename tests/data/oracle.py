@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Whole
 from tests.data.families import Family
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Example
 
 TALK = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.reading.schema import Record
 
 Words = Callable[[], str]
 Message = dict[str, Any]

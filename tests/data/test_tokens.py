@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shadow_mlx.data.notices import sentences
-from shadow_mlx.data.problems import InvalidDataError
-from shadow_mlx.data.records import JsonLines
-from shadow_mlx.data.rendering import TemplateError
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.chat.rendering import TemplateError
+from shadow_mlx.data.reading.notices import sentences
+from shadow_mlx.data.reading.problems import InvalidDataError
+from shadow_mlx.data.reading.records import JsonLines
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import DataError
 from tests.data import chat_templates as templates

@@ -13,7 +13,7 @@ from shadow_mlx.errors import DataError, InputError, Interrupted
 from shadow_mlx.evaluation.compare import compare
 from shadow_mlx.evaluation.figures import FIGURES
 from shadow_mlx.evaluation.results import Pairing
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 from tests.evaluation.made import made_comparison
 
 CHATS = [("Hello", "Hi there"), ("One and one?", "Two"), ("Bye", "Good bye")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.evaluation.replies import compared, reply_to
 from shadow_mlx.generation.asking import Asker, Question
 from tests.data.families import BY_NAME

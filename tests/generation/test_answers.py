@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow_mlx.data.reasoning import TAGS, Opening, Tags, opening_of
+from shadow_mlx.data.chat.reasoning import TAGS, Opening, Tags, opening_of
 from shadow_mlx.generation.answers import AnswerStream
 
 FINAL = "<|channel|>final<|message|>"

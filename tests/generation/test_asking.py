@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mlx_lm.utils import load_tokenizer
 
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.schema import Record
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.generation.asking import LONGEST_OPENING, Asker
 from tests.tiny import write_tiny_backbone
 

@@ -10,7 +10,7 @@ from mlx_lm.sample_utils import make_sampler
 from mlx_lm.utils import load
 
 from shadow_mlx.config import SamplingConfig
-from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.errors import InputError, ModelError
 from shadow_mlx.generation.decode import decode, seed_sampling, weight_bytes
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt

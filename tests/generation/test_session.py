@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.config import SamplingConfig
-from shadow_mlx.data.chat_format import ChatFormat
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.session import ChatSession, modes_of
 from shadow_mlx.shadow.attached import AttachedModel

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.decoder import find_decoder
 from shadow_mlx.shadow.mirror import mirror_model_config, new_mirror
 from tests.shadow.tiny_models import QWEN3, backbone
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from shadow_mlx.shadow.modules import Reference, ShadowLayer
+from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.shadow.modules import ShadowLayer
 from tests.shadow.tiny_models import stir
 
 D, RANK, UPDATE, ALPHA = 12, 3, 5, 0.7

@@ -11,7 +11,7 @@ from mlx_lm.utils import _get_classes
 
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.shadow.backbone import seeded
+from shadow_mlx.shadow.network import seeded
 
 VOCABULARY = 64
 QWEN3: dict[str, Any] = {

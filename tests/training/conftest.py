@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shadow_mlx.config import ShadowConfig, TrainConfig
-from shadow_mlx.events import Event
+from shadow_mlx.runs.events import Event
 from shadow_mlx.shadow.attached import AttachedModel
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shadow_mlx.checkpoints.training import load_state
-from shadow_mlx.events import Trained, Validated, from_json
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.events import Trained, Validated, from_json
+from shadow_mlx.runs.folder import RunFolder
 from tests.tiny import write_tiny_backbone
 
 STEPS = 60

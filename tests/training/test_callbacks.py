@@ -6,7 +6,7 @@ from mlx_lm.tuner import callbacks
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError
-from shadow_mlx.events import Validated
+from shadow_mlx.runs.events import Validated
 from shadow_mlx.training.callbacks import service_listeners
 from tests.cli.test_progress import TRAINED
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.cli.main import main
-from shadow_mlx.events import Event, Noted, RunEnded, Sampled, Trained, Validated, from_json
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.events import Event, Noted, RunEnded, Sampled, Trained, Validated, from_json
+from shadow_mlx.runs.folder import RunFolder
 
 
 def free_ports(count: int) -> list[int]:

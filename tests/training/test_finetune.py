@@ -12,7 +12,6 @@ import mlx.core as mx
 import pytest
 import yaml
 
-from shadow_mlx import files
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import (
     ConfigError,
@@ -21,7 +20,10 @@ from shadow_mlx.errors import (
     NonFiniteError,
     SurroundingsError,
 )
-from shadow_mlx.events import (
+from shadow_mlx.files import writing as files
+from shadow_mlx.jobs import train
+from shadow_mlx.loading import load_model
+from shadow_mlx.runs.events import (
     Noted,
     RunEnded,
     RunStarted,
@@ -32,9 +34,7 @@ from shadow_mlx.events import (
     Validated,
     from_json,
 )
-from shadow_mlx.jobs import train
-from shadow_mlx.loading import load_model
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.training import samples
 from shadow_mlx.training.step import TrainingStep
 from tests.tiny import write_tiny_backbone

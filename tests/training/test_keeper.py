@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from shadow_mlx.jobs import train
-from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.runs.folder import ADAPTER_FILES, RunFolder
 from shadow_mlx.training.keeper import training_summary
 from shadow_mlx.training.progress import Best, Progress
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow_mlx.errors import SurroundingsError
-from shadow_mlx.events import Noted, RunEnded, StopToken, Trained, from_json
 from shadow_mlx.jobs import train
-from shadow_mlx.run_folder import EventLog, RunFolder
+from shadow_mlx.runs.events import Noted, RunEnded, StopToken, Trained, from_json
+from shadow_mlx.runs.folder import EventLog, RunFolder
 from shadow_mlx.training.recorder import Recorder
 from tests.training.conftest import Heard
 

@@ -9,8 +9,8 @@ import pytest
 from mlx_lm.utils import load_model, load_tokenizer
 
 from shadow_mlx.config import SamplingConfig, ShadowConfig
-from shadow_mlx.data.chat_format import ChatFormat
-from shadow_mlx.data.records import JsonLines
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import decode
 from shadow_mlx.shadow.attached import attach

@@ -4,7 +4,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, InputError
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.training import starting
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from shadow_mlx.events import (
+from shadow_mlx.runs.events import (
     Event,
     PhaseChanged,
     RunEnded,
@@ -25,7 +25,7 @@ from shadow_mlx.events import (
     Trained,
     Validated,
 )
-from shadow_mlx.run_folder import EventLog, RunFolder
+from shadow_mlx.runs.folder import EventLog, RunFolder
 
 
 def started(total: int, start: int = 0, process: int = 0) -> RunStarted:

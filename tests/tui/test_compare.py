@@ -14,10 +14,10 @@ from textual.widgets import DataTable, Input, Static
 from shadow_mlx.worker import messages as m
 from tests.evaluation.made import made_comparison
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, told, until, words
-from tui import comparison
 from tui.app import ShadowApp
-from tui.comparison import differing
 from tui.screens.comparing import AdapterPicker
+from tui.views import comparison
+from tui.views.comparison import differing
 from tui.widgets.side_by_side import Column, SideBySide
 
 

@@ -15,18 +15,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.declared import UnfitError, build
-from shadow_mlx.events import Event, Noted, RunEnded, Trained, from_json, to_json
-from shadow_mlx.run_folder import RunFolder
+from shadow_mlx.files.declared import UnfitError, build
+from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.events import Event, Noted, RunEnded, Trained, from_json, to_json
+from shadow_mlx.runs.folder import RunFolder
 from tests.tui.fake_run import started, story, trained, write_story
 from tui import bridge
-from tui.alerts import alerts
-from tui.curves import RunView
-from tui.pace import pace_of
-from tui.plot import Curve, Look, draw
-from tui.run_facts import figures, notes
 from tui.state import from_mapping, load_state, state_file
-from tui.words import ago, headline, sparkline, summary
+from tui.views.alerts import alerts
+from tui.views.pace import pace_of
+from tui.views.plot import Curve, Look, draw
+from tui.views.run_facts import figures, notes
+from tui.views.words import ago, headline, sparkline, summary
 
 STORY = [*story(100), Noted(1.0, "info", "a remark")]
 KINDS = {type(event).__name__: at for at, event in enumerate(STORY)}  # the last one of each kind

@@ -14,10 +14,11 @@ from textual.widgets import Input
 
 from shadow_mlx.worker import messages as m
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
-from tui import bridge, data_view, finder
+from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
+from tui.views import data_view, finder
 
 
 def write(path: Path, count: int, broken: dict[int, str] | None = None) -> Path:

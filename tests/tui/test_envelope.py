@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.envelope import envelope, nearest, smooth
+from tui.views.envelope import envelope, nearest, smooth
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=200)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.events import Trained
+from shadow_mlx.runs.events import Trained
 from tests.tui.fake_run import story, write_story
 from tests.tui.support import press, run, shown, until, words
 from tui.app import ShadowApp
-from tui.pace import Pace, checks_of, pace_of
 from tui.screens.train import extent
+from tui.views.pace import Pace, checks_of, pace_of
 
 LINE = '{"prompt": "a", "completion": "b"}\n'
 SPEED, EPOCH_TOKENS, CHECK = 2_345.0, 90_000, 0.5  # of the story that the tests tell

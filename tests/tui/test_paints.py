@@ -9,7 +9,7 @@ import os
 from textual.app import App, ComposeResult
 from textual.widgets import Input, Static
 
-from tui.paints import LOOK_SECONDS, PaintHold, takes_more
+from tui.input.paints import LOOK_SECONDS, PaintHold, takes_more
 
 
 def test_a_full_pipe_takes_no_more() -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadow_mlx.runs.curves import RunFold
 from tests.tui.fake_run import started, story, trained, validated
-from tui.alerts import alerts
-from tui.curves import RunFold
-from tui.plot import Curve, Look, draw, smooth, value_near
-from tui.words import ago, bar, clock, count, gigabytes, short, sparkline
+from tui.views.alerts import alerts
+from tui.views.plot import Curve, Look, draw, smooth, value_near
+from tui.views.words import ago, bar, clock, count, gigabytes, short, sparkline
 
 
 def curve(values: list[float], mark: str = "") -> Curve:

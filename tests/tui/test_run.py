@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.events import Noted, RunEnded, Saved, from_json
+from shadow_mlx.runs.events import Noted, RunEnded, Saved, from_json
 from tests.tui.fake_run import started, story, trained, validated, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
@@ -285,7 +285,7 @@ def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
     code = (
         "import os, signal, sys, yaml\n"
         "from pathlib import Path\n"
-        "from shadow_mlx.run_folder import EventLog, RunFolder\n"
+        "from shadow_mlx.runs.folder import EventLog, RunFolder\n"
         "from tests.tui.fake_run import started, trained\n"
         "run = RunFolder(Path('mine'))\n"
         "run.config.write_text('adapter_path: mine')\n"

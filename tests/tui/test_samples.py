@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shadow_mlx.events import Sampled
+from shadow_mlx.runs.curves import KEPT_SAMPLED_STEPS, RunFold
+from shadow_mlx.runs.events import Sampled
 from tests.tui.fake_run import sampled, started, story, trained, validated, write_story
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
 from tui.app import ShadowApp
-from tui.curves import KEPT_SAMPLED_STEPS, RunFold
 from tui.widgets.samples import answer
 
 EXPECTED = '{"intent": "fetch", "object": "cup 1"}'

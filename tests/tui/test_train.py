@@ -9,12 +9,13 @@ import pytest
 
 from shadow_mlx.config import SamplingConfig, TrainConfig
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, until, words
-from tui import bridge, form
+from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
 from tui.screens.run import RunScreen
 from tui.screens.train import TrainScreen, extent
+from tui.views import form
 
 
 def test_every_option_has_a_field() -> None:

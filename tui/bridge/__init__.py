@@ -1,13 +1,9 @@
 """The only part of the UI that touches jobs, run folders and files; one module for each kind."""
 
-from tui.bridge.clipboard import (
-    copy,
-)
+from shadow_mlx.runs.record import EventReader, follow
+from tui.bridge.clipboard import copy
 from tui.bridge.comparing import contenders, report_path, save_report
-from tui.bridge.conversations import (
-    load_conversation,
-    save_conversation,
-)
+from tui.bridge.conversations import load_conversation, save_conversation
 from tui.bridge.data import (
     bundled_data,
     data_files,
@@ -16,12 +12,8 @@ from tui.bridge.data import (
     trained_files,
     training_bytes,
 )
-from tui.bridge.machine import (
-    memory_of_machine,
-    worker_command,
-)
+from tui.bridge.machine import memory_of_machine, worker_command
 from tui.bridge.paths import absolute, expanded, local, shown
-from tui.bridge.records import EventReader, follow
 from tui.bridge.runs import (
     SPARK,
     Command,

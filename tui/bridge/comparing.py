@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.files import check_writable
+from shadow_mlx.files.writing import check_writable
 from tui.bridge.paths import local
 
 if TYPE_CHECKING:

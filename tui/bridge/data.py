@@ -18,14 +18,14 @@ def bundled_data() -> Path:
     Raises:
         ModelError: The package was installed without it.
     """
-    from shadow_mlx.bundled import bundled_model
+    from shadow_mlx.backbones.bundled import bundled_model
 
     return bundled_model("sprout") / "data" / "robot-intents"
 
 
 def data_files(data: str) -> list[Path]:
     """The local files that a name of data stands for; ``[]`` for what is not here."""
-    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.reading.sources import locate
 
     if local(data) is None:
         return []
@@ -37,7 +37,7 @@ def data_files(data: str) -> list[Path]:
 
 def data_refusal(data: str) -> str | None:
     """Why training would refuse these data at once, if it would; a hub id is not looked up."""
-    from shadow_mlx.data.sources import is_hub_id, locate
+    from shadow_mlx.data.reading.sources import is_hub_id, locate
 
     try:
         if not is_hub_id(data):
@@ -49,7 +49,7 @@ def data_refusal(data: str) -> str | None:
 
 def trained_files(data: str) -> list[Path]:
     """The local files that a run on these data reads: to train, and to validate."""
-    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.reading.sources import locate
 
     if local(data) is None:
         return []
@@ -62,8 +62,8 @@ def trained_files(data: str) -> list[Path]:
 
 def records_in(data: str) -> tuple[int, int] | None:
     """Training and validation examples of local data, by counting lines (0 where not given)."""
-    from shadow_mlx.data.lines import LineIndex
-    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.reading.lines import LineIndex
+    from shadow_mlx.data.reading.sources import locate
 
     if local(data) is None:
         return None
@@ -76,7 +76,7 @@ def records_in(data: str) -> tuple[int, int] | None:
 
 def training_bytes(config: TrainConfig) -> float:
     """Bytes of the lines that a run trains on; 0 for data that are not here."""
-    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.reading.sources import locate
 
     if not config.data or local(config.data) is None:
         return 0.0

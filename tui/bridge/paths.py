@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shadow_mlx.paths import home_expanded as expanded
+from shadow_mlx.config.paths import home_expanded as expanded
 
 __all__ = ["absolute", "expanded", "local", "shown"]
 

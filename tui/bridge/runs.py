@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from shadow_mlx.errors import InputError, ShadowMLXError
-from shadow_mlx.files import disk_errors, open_regular, write_text
-from shadow_mlx.run_folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.files.writing import disk_errors, open_regular, write_text
+from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.runs.record import EventReader, without_waiting
 from tui.bridge.data import data_files
 from tui.bridge.paths import absolute, expanded, local
-from tui.bridge.records import EventReader, without_waiting
-from tui.curves import RunView
-from tui.words import means
+from tui.views.words import means
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -133,7 +133,7 @@ def _place(name: str) -> Path | None:
 def read_config(folder: Path, *, requested: bool = False) -> TrainConfig | None:
     """The settings of a run (or those it was asked for), or ``None`` if they cannot be read."""
     from shadow_mlx.config import TrainConfig
-    from shadow_mlx.yaml_file import read_yaml
+    from shadow_mlx.config.yaml_file import read_yaml
 
     run = RunFolder(folder)
     try:
@@ -151,7 +151,7 @@ def check_target(config: TrainConfig) -> str | None:
         return f"{folder}: a run is at work here; stop it, or choose another folder"
     if RunFolder(folder).has_adapter or RunFolder(folder).events.exists():
         return f"{folder} holds a run already; choose another folder"
-    from shadow_mlx.belongings import check_free_of_others
+    from shadow_mlx.runs.belongings import check_free_of_others
 
     try:
         check_free_of_others(RunFolder(folder))
@@ -187,7 +187,7 @@ def has_adapter(folder: Path) -> bool:
 
 def holds_adapter(folder: str) -> bool:
     """Whether a folder that somebody named holds an adapter, of either format."""
-    from shadow_mlx import model_folder
+    from shadow_mlx.backbones import folder as model_folder
 
     path = local(folder)
     return path is not None and model_folder.holds_adapter(path)
@@ -289,7 +289,7 @@ def discard(folder: Path) -> None:
     """
     if is_live(folder):
         raise InputError(f"{folder}: the run is still at work; stop it first")
-    from shadow_mlx.belongings import remove_everything
+    from shadow_mlx.runs.belongings import remove_everything
 
     remove_everything(RunFolder(folder))
 

@@ -20,11 +20,11 @@ from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
 from tui.screens.dialogs import Ask, Choice
+from tui.views.words import bar
 from tui.widgets.batch_view import BatchView
 from tui.widgets.field import Field
 from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
 from tui.widgets.waiting import Waiting
-from tui.words import bar
 
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender

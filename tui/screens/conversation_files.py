@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 
 from shadow_mlx.errors import ShadowMLXError
 from tui import bridge
-from tui.conversation import Conversation, from_messages
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
+from tui.views.conversation import Conversation, from_messages
 
 UNSAVED = "The conversation is not saved (ctrl+s in the chat saves it)."
 

@@ -17,10 +17,11 @@ from textual.widgets.option_list import Option
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge, data_view, finder
+from tui import bridge
 from tui.child import ChildError
 from tui.screens import columns
 from tui.screens.base import Page
+from tui.views import data_view, finder
 from tui.widgets.field import Field
 
 VIEWS = ("records", "tokens", "lengths", "problems")

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
-from tui import comparison
+from tui.views import comparison
 
 
 class ExampleView(ModalScreen[int | None]):

@@ -21,8 +21,8 @@ from shadow_mlx.worker import messages as m
 from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
+from tui.views.words import SIGNS, ago, gigabytes, short, sparkline
 from tui.widgets.tables import chosen, fill
-from tui.words import SIGNS, ago, gigabytes, short, sparkline
 
 REFRESH_SECONDS = 2.0
 MODELS_AFTER_SECONDS = 0.5

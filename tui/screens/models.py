@@ -12,12 +12,13 @@ from textual.widgets import DataTable, Static
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge, memory
+from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
+from tui.views import memory
+from tui.views.words import bar, gigabytes
 from tui.widgets.tables import chosen, fill
-from tui.words import bar, gigabytes
 
 QUIET_SECONDS = 0.4
 """How long the cursor must rest before a model's training memory is estimated."""

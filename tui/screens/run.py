@@ -18,18 +18,19 @@ from textual.message import Message
 from textual.widgets import Static
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
-from tui import bridge, overlays
-from tui.alerts import Alert, alerts, died
-from tui.curves import RunView
-from tui.plot import Look
-from tui.run_facts import figures, notes
+from tui import bridge
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
+from tui.views import overlays
+from tui.views.alerts import Alert, alerts, died
+from tui.views.plot import Look
+from tui.views.run_facts import figures, notes
+from tui.views.words import headline, summary
 from tui.widgets.chart import LossChart, Overlay
 from tui.widgets.divider import Divider
 from tui.widgets.samples import SamplePane
-from tui.words import headline, summary
 
 WATCH_SECONDS = 0.5
 LEAST_HEIGHT = 20

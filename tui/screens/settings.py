@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from shadow_mlx.config import SamplingConfig
-from tui import form
+from tui.views import form
 from tui.widgets.field import Field
 from tui.widgets.option_row import OptionRow
 

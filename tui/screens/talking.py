@@ -11,10 +11,10 @@ from textual.widgets.markdown import MarkdownStream
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui.chat_view import Weights, cost
 from tui.child import ChildError
-from tui.conversation import Conversation, Turn
 from tui.screens.conversation_files import ConversationPage
+from tui.views.chat_view import Weights, cost
+from tui.views.conversation import Conversation, Turn
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Bubble, Transcript
 from tui.widgets.waiting import Waiting

@@ -18,13 +18,14 @@ from textual.widgets import Button, Label, Static
 from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.terminal import visible
-from tui import bridge, form, judging
-from tui.judging import Judgement
-from tui.pace import Pace, checks_of, pace_of
+from tui import bridge
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
+from tui.views import form, judging
+from tui.views.judging import Judgement
+from tui.views.pace import Pace, checks_of, pace_of
+from tui.views.words import clock
 from tui.widgets.option_row import OptionRow
-from tui.words import clock
 
 QUIET_SECONDS = 0.4
 """How long the form must rest before it is judged."""

@@ -15,8 +15,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.terminal import visible
-from tui import bridge, finder
-from tui.chat_view import Weights, adapter_name
+from tui import bridge
+from tui.views import finder
+from tui.views.chat_view import Weights, adapter_name
 from tui.widgets.field import Field
 
 

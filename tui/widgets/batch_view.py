@@ -13,9 +13,9 @@ from textual.widgets import DataTable, Static
 
 from shadow_mlx.evaluation.figures import heading, names, remarks
 from shadow_mlx.terminal import visible
-from tui import comparison
 from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
+from tui.views import comparison
 from tui.widgets.divider import Divider
 from tui.widgets.tables import fill
 

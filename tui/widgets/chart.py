@@ -17,10 +17,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.curves import RunView, Series
-from tui.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
+from shadow_mlx.runs.curves import RunView, Series
+from tui.views.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
+from tui.views.words import short
 from tui.widgets.lines import Lines
-from tui.words import short
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97)
 AXIS = 7  # columns of the labels of the y-axis

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
 from shadow_mlx.terminal import visible
-from tui.form import FormField
+from tui.views.form import FormField
 from tui.widgets.field import Field
 
 

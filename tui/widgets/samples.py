@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from shadow_mlx.events import Sampled
+from shadow_mlx.runs.events import Sampled
 from shadow_mlx.terminal import visible
-from tui.comparison import differing
+from tui.views.comparison import differing
 
 Steps = tuple[tuple[Sampled, ...], ...]
 LEAST_WIDTH = 84

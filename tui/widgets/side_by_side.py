@@ -15,8 +15,8 @@ from textual.widgets import Static
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import comparison
-from tui.words import gigabytes
+from tui.views import comparison
+from tui.views.words import gigabytes
 
 LETTERS = string.ascii_uppercase[:9]
 """Columns that a key votes for; a click votes for any."""

@@ -10,7 +10,7 @@ from textual.widgets import Collapsible, Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
 from shadow_mlx.terminal import visible
-from tui.conversation import Turn
+from tui.views.conversation import Turn
 
 
 class Bubble(Vertical):

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         Interrupted: After Ctrl-C, when what was measured by then is printed.
     """
     from shadow_mlx.evaluation.report import write_report
-    from shadow_mlx.files import check_writable
+    from shadow_mlx.files.writing import check_writable
 
     if args.report is not None:
         check_writable(args.report)  # before a long measurement, not after it
@@ -100,8 +100,8 @@ def _measure(args: argparse.Namespace) -> Comparison:
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.events import StopToken
     from shadow_mlx.jobs import compare
+    from shadow_mlx.runs.events import StopToken
 
     stop = StopToken()
     bar = tqdm(total=1, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())

@@ -15,7 +15,7 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from shadow_mlx.positions import PositionLimit
+    from shadow_mlx.backbones.positions import PositionLimit
 
 USED = {
     *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
@@ -64,12 +64,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     from shadow_mlx.cli.data_facts import as_text, file_facts, problem_facts, token_facts
-    from shadow_mlx.data.checking import check_file
-    from shadow_mlx.data.problems import InvalidDataError
     from shadow_mlx.data.reach import length_notes, longest_example
-    from shadow_mlx.data.records import JsonLines
-    from shadow_mlx.data.sources import locate
-    from shadow_mlx.data.splits import overlaps
+    from shadow_mlx.data.reading.checking import check_file
+    from shadow_mlx.data.reading.problems import InvalidDataError
+    from shadow_mlx.data.reading.records import JsonLines
+    from shadow_mlx.data.reading.sources import locate
+    from shadow_mlx.data.reading.splits import overlaps
     from shadow_mlx.data.tokens import Encoder, encode_all
 
     reports = [check_file(path, config.columns) for path in locate(data)]
@@ -106,10 +106,10 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
 def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
     from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text, stretches
     from shadow_mlx.data.dataset import EncodingCounts
-    from shadow_mlx.data.problems import InvalidDataError
     from shadow_mlx.data.reach import longest_example
-    from shadow_mlx.data.records import JsonLines
-    from shadow_mlx.data.sources import locate
+    from shadow_mlx.data.reading.problems import InvalidDataError
+    from shadow_mlx.data.reading.records import JsonLines
+    from shadow_mlx.data.reading.sources import locate
     from shadow_mlx.data.tokens import Encoder, refused
 
     if args.n < 1 or args.line < 1:
@@ -156,9 +156,9 @@ def _tokenizer(config: TrainConfig) -> tuple[str, Any, PositionLimit | None]:
     """The model's name, tokenizer and positions; says on stderr which was taken by default."""
     from mlx_lm.utils import load_config
 
-    from shadow_mlx.hub import choose_model, resolve_tokenizer
+    from shadow_mlx.backbones.positions import position_limit
+    from shadow_mlx.hub.resolving import choose_model, resolve_tokenizer
     from shadow_mlx.loading import load_tokenizer
-    from shadow_mlx.positions import position_limit
 
     choice = choose_model(config.model)
     if choice.by_default:

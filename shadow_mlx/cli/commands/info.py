@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx.backbones.folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import path_text
 from shadow_mlx.errors import InputError
-from shadow_mlx.model_folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.terminal import visible
 
 PACKAGES = ("mlx", "mlx-lm", "transformers", "numpy", "huggingface-hub")
@@ -50,9 +50,9 @@ def gather(adapter: str | None) -> dict[str, Any]:
 
     import shadow_mlx
     from shadow_mlx import blas
-    from shadow_mlx.bundled import bundled_model, bundled_models
+    from shadow_mlx.backbones.bundled import bundled_model, bundled_models
     from shadow_mlx.cli.adapter_facts import adapter_facts
-    from shadow_mlx.hub import check_recorded, choose_model
+    from shadow_mlx.hub.resolving import check_recorded, choose_model
     from shadow_mlx.notes import note
 
     folder = Path(adapter or "adapters")

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import (
-    add_config_file,
-    add_options,
-    build_options,
-    config_file_options,
-)
+from shadow_mlx.cli.options import add_config_file, add_options, build_options, config_file_options
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import Interrupted
 
 if TYPE_CHECKING:
-    from shadow_mlx.events import StopToken
+    from shadow_mlx.runs.events import StopToken
     from shadow_mlx.training.reporting import RunSummary
 
 
@@ -43,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         Interrupted: After Ctrl-C, SIGTERM or SIGHUP: the state is saved, or nothing had begun.
     """
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.events import StopToken
+    from shadow_mlx.runs.events import StopToken
 
     stop = StopToken(attended=False)  # the job attends to it from its first step on
     try:
@@ -96,7 +91,7 @@ def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
 
 
 def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
-    from shadow_mlx.run_folder import RunFolder
+    from shadow_mlx.runs.folder import RunFolder
     from shadow_mlx.training.starting import load_config
 
     folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path))

@@ -19,7 +19,7 @@ from shadow_mlx.evaluation.report.examples import example
 from shadow_mlx.evaluation.report.markup import Markup, element, join
 from shadow_mlx.evaluation.report.plots import Bar, Point, bars, scatter
 from shadow_mlx.evaluation.report.tables import matrix, meanings, summary
-from shadow_mlx.files import write_text
+from shadow_mlx.files.writing import write_text
 
 FILTERS = {
     "all": "every example",

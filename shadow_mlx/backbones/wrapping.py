@@ -1,0 +1,288 @@
+"""Wraps decoder blocks so that ``(h, s)`` rides the decoder loop as one value.
+
+Almost every mlx-lm architecture loops ``h = block(h, mask, cache)`` over a list of blocks. Each
+block is replaced by a :class:`ShadowBlock`; the pair enters at the first one and leaves at the
+last one, so the code around the loop (masks, caches, final norm, head) stays mlx-lm's own.
+
+Shapes: ``h`` and ``s`` are ``[B, T, D]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.errors import UnsupportedArchitectureError
+
+
+class Companion(Protocol):
+    """What rides beside a block: see :class:`shadow_mlx.shadow.modules.ShadowLayer`."""
+
+    def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
+        """The block's input from the hidden state and the shadow state."""
+
+    def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
+        """The next shadow state from the block's output."""
+
+    def dropout_key(self) -> mx.array | None:
+        """What makes a second computation of one injection drop the same elements."""
+
+    def trainable_parameters(self) -> Any:
+        """The tree of weights that are differentiated."""
+
+    def update(self, parameters: Any) -> Any:
+        """Put a tree of weights in place."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """``(h, s)`` between two blocks.
+
+    ``wrapping`` is whose state it is: a backbone may carry several shadows, one at a time.
+    ``depth`` is the number of blocks it has been through.
+    """
+
+    hidden: mx.array
+    shadow: mx.array
+    wrapping: object
+    depth: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the hidden state; some loops look at it."""
+        return self.hidden.shape
+
+    @property
+    def dtype(self) -> mx.Dtype:
+        """Dtype of the hidden state; some loops look at it."""
+        return self.hidden.dtype
+
+
+@dataclass
+class _Entry:
+    """``s⁰`` on its way into the first block, for one call of one thread."""
+
+    wrapping: object
+    state: mx.array
+    begun: bool = False
+    done: bool = False
+
+
+# Set only within one call of one thread (a context variable), so that nothing survives a call or
+# an exception, and two threads do not meet.
+_entering: ContextVar[_Entry | None] = ContextVar("entering", default=None)
+
+
+@contextmanager
+def entering(wrapping: object, initial_state: mx.array) -> Iterator[None]:
+    """Hand ``s⁰`` to the first block of ``wrapping`` for the one pass made inside.
+
+    Raises:
+        UnsupportedArchitectureError: The loop did not take it through every block, once.
+    """
+    entry = _Entry(wrapping, initial_state)
+    token = _entering.set(entry)
+    try:
+        yield
+    finally:
+        _entering.reset(token)
+    if not entry.done:
+        raise UnsupportedArchitectureError("its loop does not call every decoder block")
+
+
+class ShadowBlock(nn.Module):
+    """A frozen decoder block with the shadow's injection before it and the update after it.
+
+    Called with a plain array while no shadow is entering, it is exactly the block that it wraps:
+    the wrapped backbone called alone is the base model.
+    """
+
+    # No zero-argument super() in this class: it would clash with the __class__ property below.
+
+    def __init__(
+        self, block: nn.Module, layer: Companion, index: int, count: int, wrapping: object
+    ) -> None:
+        nn.Module.__init__(self)
+        self.block = block
+        self.shadow_layer = Reference(layer)
+        self.index = index
+        self.last = index == count - 1
+        self.wrapping = wrapping
+        self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
+        self.checkpoint = mx.checkpoint  # how; a recording puts another function here
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # Loops choose masks and caches by a block's type (OLMo Hybrid) …
+        return type(self.block)
+
+    def __getattr__(self, name: str) -> Any:
+        # … or by attributes of it (is_linear, layer_type, …).
+        try:
+            return nn.Module.__getattr__(self, name)
+        except AttributeError:
+            if name == "block":
+                raise
+            return getattr(self.block, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The block's own arguments, the hidden state first; a :class:`Pair` in, a pair out."""
+        x, rest = hidden_and_rest(args, kwargs)
+        entry = _entering.get()
+        carrier = x if isinstance(x, Pair) else entry
+        if entry is None or carrier is None or carrier.wrapping is not self.wrapping:
+            return self.block(x, *rest, **kwargs)
+        if not isinstance(x, Pair):
+            h, s = x, self._take(entry, x)
+        elif x.depth == self.index:
+            h, s = x.hidden, x.shadow
+        else:
+            raise UnsupportedArchitectureError("its loop skips or repeats decoder blocks")
+        if self.recompute:
+            h, s = self._recomputed(h, s, rest, kwargs)
+        else:
+            h, s = self._advance(h, s, rest, kwargs)
+        if not self.last:
+            return Pair(h, s, self.wrapping, self.index + 1)
+        entry.done = True
+        return h
+
+    def _take(self, entry: _Entry, x: Any) -> mx.array:
+        """``s⁰``, which only the first block gets, once, beside a hidden state of its shape."""
+        if self.index:
+            reason = "its blocks do not take the previous block's output as their first argument"
+        elif entry.begun:
+            reason = "its loop goes through the decoder blocks more than once"
+        elif not isinstance(x, mx.array) or x.shape != entry.state.shape:
+            found = f"shape {x.shape}" if isinstance(x, mx.array) else f"type {type(x).__name__}"
+            reason = f"its blocks take a hidden state of {found}, not [B, T, D]"
+        else:
+            entry.begun = True
+            return entry.state
+        raise UnsupportedArchitectureError(reason)
+
+    def _advance(
+        self,
+        h: mx.array,
+        s: mx.array,
+        rest: Sequence[Any],
+        kwargs: dict[str, Any],
+        key: mx.array | None = None,
+    ) -> tuple[mx.array, mx.array]:
+        layer = self.shadow_layer.module
+        h_out = self.block(layer.inject(h, s, key), *rest, **kwargs)
+        if not isinstance(h_out, mx.array):
+            raise UnsupportedArchitectureError(
+                f"its blocks return a {type(h_out).__name__} instead of one hidden state"
+            )
+        # The last state never meets a block: its T and G are saved but not computed.
+        return h_out, s if self.last else layer.advance(h_out, s)
+
+    def _recomputed(
+        self, h: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[mx.array, mx.array]:
+        # A checkpoint differentiates its arguments only: trained weights must be among them.
+        layer = self.shadow_layer.module
+        key = layer.dropout_key()  # drawn once, for both computations
+
+        def run(weights: Any, h: mx.array, s: mx.array) -> tuple[mx.array, mx.array]:
+            outer = layer.trainable_parameters()
+            layer.update(weights)
+            try:
+                return self._advance(h, s, rest, kwargs, key)
+            finally:
+                layer.update(outer)
+
+        h_out, s_out = self.checkpoint(run)(layer.trainable_parameters(), h, s)
+        return h_out, s_out
+
+
+class PassThrough(nn.Module):
+    """Stands for a block that does not compute: returns its input, and lends the block's kind.
+
+    The block that it stands for is in no module tree and its arrays are never evaluated.
+    """
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = Reference(block)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The hidden state, unchanged."""
+        return hidden_and_rest(args, kwargs)[0]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "block":
+                raise
+            return getattr(self.block.module, name)
+
+
+def wrap_blocks(decoder: Decoder, layers: Sequence[Companion]) -> object:
+    """Replace every block of the decoder by a :class:`ShadowBlock`.
+
+    Args:
+        decoder: The backbone's decoder.
+        layers: One shadow layer for all blocks, or one for each.
+
+    Returns:
+        The token that :func:`entering` takes.
+    """
+    wrapping = object()
+    blocks = decoder.blocks
+    chosen = list(layers) * len(blocks) if len(layers) == 1 else list(layers)
+    wrapped = [
+        ShadowBlock(block, layer, index, len(blocks), wrapping)
+        for index, (block, layer) in enumerate(zip(blocks, chosen, strict=True))
+    ]
+    decoder.replace_blocks(wrapped)
+    return wrapping
+
+
+def check_loop(decoder: Decoder, probe: Companion, width: int, dtype: mx.Dtype) -> None:
+    """Trace (never evaluate) two tokens with wrapped blocks, so that a refusal comes first.
+
+    The decoder is left as it was; ``probe`` is any companion of this ``width``.
+
+    Raises:
+        UnsupportedArchitectureError: The loop does not hand the pair from block to block.
+    """
+    blocks = decoder.blocks
+    listed = getattr(decoder.model, "layers", None)
+    try:
+        if isinstance(listed, list) and len(listed) != len(blocks):
+            raise UnsupportedArchitectureError("it keeps its decoder blocks in several lists")
+        wrapping = wrap_blocks(decoder, [probe])
+        with entering(wrapping, mx.zeros((1, 2, width), dtype=dtype)):
+            hidden = decoder.final_hidden(mx.zeros((1, 2), dtype=mx.int32))
+        if hidden.shape != (1, 2, width):
+            raise UnsupportedArchitectureError("its decoder does not return the final hidden state")
+    except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
+        raise UnsupportedArchitectureError(
+            f"{decoder.name} cannot carry a shadow: its decoder loop does more with the hidden "
+            f"state than hand it from block to block ({error})"
+        ) from error
+    except UnsupportedArchitectureError as error:
+        raise UnsupportedArchitectureError(
+            f"{decoder.name} cannot carry a shadow: {error}"
+        ) from error
+    finally:
+        decoder.replace_blocks(blocks)
+
+
+def hidden_and_rest(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Sequence[Any]]:
+    """The hidden state that a block is called with, taken out of ``kwargs`` if it is named there.
+
+    It is the first argument everywhere, by name in GPT-J only.
+    """
+    return (args[0], args[1:]) if args else (kwargs.pop(next(iter(kwargs))), ())

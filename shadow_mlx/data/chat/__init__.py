@@ -1,0 +1,1 @@
+"""Conversations to texts: the tokenizer's own chat template, run within bounds."""

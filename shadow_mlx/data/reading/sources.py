@@ -1,0 +1,96 @@
+"""From ``--data`` to files: one file, a folder of ``{train,valid,test}.jsonl``, or a hub id."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shadow_mlx.config.paths import home_expanded
+from shadow_mlx.errors import DataError
+
+NAMES = {
+    "train": ("train",),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test",),
+}
+SUFFIXES = (".jsonl", ".json")
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """The files of one data set; without ``valid``, validation examples come out of ``train``."""
+
+    train: Path
+    valid: Path | None = None
+    test: Path | None = None
+
+    def __iter__(self) -> Iterator[Path]:
+        return (path for path in (self.train, self.valid, self.test) if path is not None)
+
+
+def locate(data: str | Path) -> DataFiles:
+    """Find the files that ``data`` names; a hub data set is fetched.
+
+    Raises:
+        DataError: When there is no such file, folder or id, or a folder holds no training file.
+    """
+    path = home_expanded(data)
+    try:
+        path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise DataError(f"--data {str(data)[:80]}: {error.strerror}") from None
+    if path.is_dir():
+        return _in_folder(path)
+    if path.exists() or path.is_symlink():
+        return DataFiles(path)
+    if is_hub_id(str(data)):
+        from shadow_mlx.hub.resolving import resolve_dataset
+
+        found = Path(resolve_dataset(str(data)))
+        return _in_folder(found) if found.is_dir() else DataFiles(found)
+    raise DataError(f"--data {data}: no such file or folder.{_suggestion(path)}")
+
+
+def _in_folder(folder: Path) -> DataFiles:
+    found = {
+        split: next((p for n in names for s in SUFFIXES if (p := folder / (n + s)).is_file()), None)
+        for split, names in NAMES.items()
+    }
+    train = found["train"]
+    if train is None:
+        others = sorted(p for s in SUFFIXES for p in folder.glob("*" + s))
+        known = {p for p in found.values() if p is not None}
+        candidates = [p for p in others if p not in known]
+        if len(candidates) != 1 or known:
+            names = ", ".join(p.name for p in others[:8]) or "no .jsonl file at all"
+            raise DataError(
+                f"{folder}: no train.jsonl. Found {names}; expected train.jsonl and, if you like, "
+                "valid.jsonl and test.jsonl."
+            )
+        train = candidates[0]
+    return DataFiles(train, found["valid"], found["test"])
+
+
+def is_hub_id(data: str) -> bool:
+    """Whether ``data`` names nothing here, and has the form of an id on the hub."""
+    try:
+        path = Path(data).expanduser()
+        return _may_be_hub_id(data) and not path.exists() and not path.parent.is_dir()
+    except (RuntimeError, OSError):
+        return False
+
+
+def _may_be_hub_id(text: str) -> bool:
+    parts = text.split("/")
+    named = len(parts) == 2 and all(parts) and not text.endswith(SUFFIXES)
+    return named and not parts[0].startswith((".", "~"))
+
+
+def _suggestion(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f" There is no folder {path.parent} either."
+    known = {p.stem: p for p in path.parent.iterdir()} | {p.name: p for p in path.parent.iterdir()}
+    close = difflib.get_close_matches(path.name, known, n=1)
+    return f" Did you mean {known[close[0]]}?" if close else ""

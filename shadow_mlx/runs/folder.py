@@ -1,0 +1,220 @@
+"""The adapter folder as the record of a run: its paths, its lock, its log of events."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from shadow_mlx.errors import InputError, SurroundingsError
+from shadow_mlx.files.writing import disk_errors, open_regular, remove_leftovers
+from shadow_mlx.runs.events import Event, to_json
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+ORIGINAL_FILES = ("shadow_config.json", "shadow_adapter.safetensors", "README.md")
+"""Those of an adapter of the original package's variant, which is trained on in its own format."""
+
+STATE_FILES = ("state.safetensors", "state.json")
+"""What a checkpoint has beside an adapter."""
+
+CARD = "README.md"
+_CHECKPOINT_NAME = re.compile(r"step-(\d+)")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything of one run lies. ``path`` is the adapter folder itself."""
+
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """The record of the run, apart from what PEFT loads."""
+        return self.path / "run"
+
+    @property
+    def config(self) -> Path:
+        """The effective configuration, as ``--config`` reads it."""
+        return self.run / "config.yaml"
+
+    @property
+    def events(self) -> Path:
+        """One JSON object a line: everything that the run said."""
+        return self.run / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Complete checkpoints, one folder each."""
+        return self.run / "checkpoints"
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether a trained adapter lies at the top."""
+        return any((self.path / files[1]).exists() for files in (ADAPTER_FILES, ORIGINAL_FILES))
+
+    @property
+    def requested(self) -> Path:
+        """The settings with which the terminal UI started the run."""
+        return self.run / "requested.yaml"
+
+    @property
+    def output(self) -> Path:
+        """What a run that the terminal UI started prints."""
+        return self.run / "output.log"
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of the checkpoint after optimizer step ``step``."""
+        return self.checkpoints / f"step-{step:06d}"
+
+    def saved_steps(self) -> list[int]:
+        """Steps that have a complete checkpoint, in order."""
+        if not self.checkpoints.is_dir():
+            return []
+        names = (_CHECKPOINT_NAME.fullmatch(entry.name) for entry in self.checkpoints.iterdir())
+        return sorted(int(name[1]) for name in names if name)
+
+    def lock(self) -> RunLock:
+        """The lock that a writer of this folder must hold."""
+        return RunLock(self.run / ".lock")
+
+    def remove_leftovers(self) -> None:
+        """Remove half-written files of killed runs; the caller holds the lock."""
+        remove_leftovers(self.path, {*ADAPTER_FILES, *ORIGINAL_FILES}.__contains__)
+        own = (self.config.name, self.requested.name)
+        remove_leftovers(self.run, lambda name: name in own or name == self.checkpoints.name)
+        remove_leftovers(self.checkpoints, is_checkpoint_name)
+
+
+def is_checkpoint_name(name: str) -> bool:
+    """Whether a folder of this name in ``run/checkpoints`` is a checkpoint."""
+    return _CHECKPOINT_NAME.fullmatch(name) is not None
+
+
+class RunLock:
+    """Keeps a second run out of a folder; the system lets go of it when the process dies.
+
+    A holder that leaves the folder as it found it leaves no lock file there either.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+        self._made: list[Path] = []  # folders, the innermost last
+
+    def __enter__(self) -> RunLock:
+        with disk_errors(self._path):
+            self._make_folders()
+            while self._handle is None:
+                self._handle = self._take()
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._handle is not None
+        with suppress(OSError):  # whatever else lies there
+            if [entry.name for entry in self._path.parent.iterdir()] == [self._path.name]:
+                self._path.unlink()
+                for folder in reversed(self._made):
+                    folder.rmdir()
+        os.close(self._handle)
+        self._handle = None
+
+    def _make_folders(self) -> None:
+        folder, missing = self._path.parent, []
+        while not folder.exists() and not folder.is_symlink():
+            missing.append(folder)
+            folder = folder.parent
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._made = missing[::-1]
+
+    def _take(self) -> int | None:
+        """The lock's descriptor, or ``None`` if its file was removed by the holder before us."""
+        handle = open_regular(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            holder = os.pread(handle, 64, 0).decode(errors="replace").strip()
+            if holder and not holder.isdecimal():
+                raise InputError(
+                    f"{self._path}: another program's file stands where a run puts its lock. "
+                    "Choose another folder with --adapter-path."
+                )
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SurroundingsError(
+                    f"{self._path.parent.parent}: another run (process {holder or 'unknown'}) is "
+                    "writing here. Wait for it, stop it, or choose another folder with "
+                    "--adapter-path."
+                ) from None
+            if _is_at(self._path, handle):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+        return None
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+class EventLog:
+    """Appends events to a file, each line written at once, so that any viewer can follow it.
+
+    Calling it with an event writes that event: it is a listener. A line that a killed writer, or a
+    full disk, left unfinished is cut off when the file is opened.
+
+    Raises:
+        InputError: A symbolic link, or what is no file, has that name.
+        SurroundingsError: The disk refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._file = os.fdopen(handle, "ab+", buffering=0)
+            _cut_torn_line(self._file)
+
+    def __call__(self, event: Event) -> None:
+        """Append one line."""
+        rest = to_json(event).encode() + b"\n"
+        with disk_errors(self._path):
+            while rest:
+                rest = rest[self._file.write(rest) :]
+
+    def close(self) -> None:
+        """Close the file; no event may follow."""
+        self._file.close()
+
+
+def _cut_torn_line(file: IO[bytes], block: int = 65536) -> None:
+    """Truncate ``file`` after its last newline."""
+    end = file.seek(0, os.SEEK_END)
+    position = end
+    while position > 0:
+        start = max(0, position - block)
+        file.seek(start)
+        newline = file.read(position - start).rfind(b"\n")
+        if newline >= 0:
+            position = start + newline + 1
+            break
+        position = start
+    if position != end:
+        file.truncate(position)
+    file.seek(0, os.SEEK_END)

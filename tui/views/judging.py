@@ -1,0 +1,79 @@
+"""What is known of a run before it starts: whether model and data serve, and whether it fits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shadow_mlx.worker import messages as m
+from tui import bridge
+from tui.child import Child, ChildError
+from tui.views import memory
+
+if TYPE_CHECKING:
+    from shadow_mlx.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on memory in a line, what speaks against starting, and whether that is all."""
+
+    memory: str = ""
+    trouble: tuple[str, ...] = ()
+    finished: bool = False
+
+    def lines(self) -> list[str]:
+        """What a person should read, the memory first."""
+        return [line for line in (self.memory, *self.trouble) if line]
+
+
+async def judge(child: Child, config: TrainConfig) -> AsyncIterator[Judgement]:
+    """Ask the child, and tell what is known as it comes to be known."""
+    found, failed = Judgement(), False
+    try:
+        async for reply in child.ask(m.Estimate(child.number(), config.to_mapping())):
+            if isinstance(reply, m.Estimated):
+                said = memory.verdict(reply)
+                found = Judgement("", (said,)) if reply.fit == "too large" else Judgement(said)
+                yield found
+    except ChildError as error:
+        failed, found = True, Judgement("", (f"! Memory: {_first_line(error)}",))
+    problems = await data_problems(child, config)
+    if problems:  # an estimate that failed did so for the same reason
+        found = replace(found, trouble=(*(() if failed else found.trouble), *problems))
+    yield replace(found, finished=True)
+
+
+async def data_problems(child: Child, config: TrainConfig) -> list[str]:
+    """What is wrong with the files that the run would read, a line each; none on the hub."""
+    files = await asyncio.to_thread(bridge.trained_files, config.data or "")
+    found = []
+    for file in files:
+        try:
+            problem = await _problem(child, file, config.named())
+        except ChildError as error:
+            problem = _first_line(error)
+        if problem:
+            found.append(f"! Data: {problem}")
+    return found
+
+
+async def _problem(child: Child, file: Path, columns: dict[str, str]) -> str:
+    first: m.ProblemView | None = None
+    count = 0
+    async for reply in child.ask(m.Check(child.number(), str(file), columns)):
+        if isinstance(reply, m.Checked):
+            first = first or next(iter(reply.problems), None)
+            count = reply.problem_count
+    if first is None:
+        return ""
+    place = f"{file.name}:{first.line}" if first.line else file.name
+    others = f" ({count - 1:,} more; page 3 shows them)" if count > 1 else ""
+    return f"{place}: found {first.found}, expected {first.expected}{others}"
+
+
+def _first_line(error: ChildError) -> str:
+    return (str(error).splitlines() or ["it cannot be told"])[0]

@@ -1,0 +1,169 @@
+"""Figures and states in the words that people read; pure functions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import signal
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from shadow_mlx.runs.curves import RunView
+from shadow_mlx.terminal import visible
+
+SIGNS = {
+    "running": "▶",
+    "starting": "…",
+    "done": "✔",
+    "patience": "✔",
+    "stopped": "■",
+    "failed": "✘",
+    "interrupted": "✘",
+    "empty": "·",
+}
+PHASES = {
+    "starting": "starting",
+    "loading": "loading the model",
+    "data": "reading the data",
+    "compiling": "compiling the first step",
+    "training": "training",
+    "validating": "validating",
+    "saving": "saving",
+    "paused": "paused (p goes on)",
+}
+
+
+def short(value: float) -> str:
+    """A number for an axis: four characters that matter."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e5 or size < 1e-3:
+        return f"{value:.0e}"
+    return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
+
+
+def means(values: Sequence[float], count: int) -> list[float]:
+    """A curve as at most ``count`` means of stretches of equal length; gaps are passed over."""
+    finite = [value for value in values if math.isfinite(value)]
+    parts = min(count, len(finite))
+    ends = [len(finite) * i // parts for i in range(parts + 1)] if parts else [0]
+    return [sum(finite[start:end]) / (end - start) for start, end in itertools.pairwise(ends)]
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """A curve in one row of block characters, its highest value the full block."""
+    shown = means(values, width)
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    span = high - low
+    return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in shown)
+
+
+def clock(seconds: float) -> str:
+    """A duration: ``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ago(seconds: float) -> str:
+    """How long ago: ``just now``, ``5 min ago``, ``3 days ago``."""
+    if seconds < 60:
+        return "just now"
+    for unit, length in (("min", 60), ("h", 3600), ("days", 86400)):
+        amount = int(seconds // length)
+        if seconds < length * {"min": 60, "h": 48, "days": 10**9}[unit]:
+            return f"{amount} {unit} ago"
+    return ""
+
+
+def count(number: float) -> str:
+    """A number of parameters or tokens: ``812``, ``23.4k``, ``1.25M``, ``8.1B``."""
+    for limit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{name}"
+    return f"{number:.0f}"
+
+
+def gigabytes(size: float) -> str:
+    """Bytes as MB or GB."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def bar(share: float, width: int) -> str:
+    """A progress bar that is readable without colour."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
+    """Sign, state, folder, backbone and progress, in one line."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    phase = PHASES.get(view.phase, view.phase)
+    state = phase if status in ("running", "starting") else status
+    text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
+    if view.detail and status == "running":
+        text.append(f" ({visible(view.detail)})")
+    done = ""
+    if view.total_steps:
+        done = f" {view.step / view.total_steps:4.0%} {view.step:,}/{view.total_steps:,}"
+    names = Text(f"  {visible(folder.name)}")
+    if view.started is not None:
+        names.append(f" · {visible(Path(view.started.backbone).name)}")
+    names.truncate(max(width - text.cell_len - len(done), 0), overflow="ellipsis")
+    text.append_text(names)
+    if view.total_steps:
+        left = width - text.cell_len - len(done) - 2
+        drawn = f"  {bar(view.step / view.total_steps, min(left, 40))}" if left >= 8 else ""
+        text.append(f"{drawn}{done}")
+    return text
+
+
+def ending(code: int) -> str:
+    """How a process ended that said nothing itself."""
+    if code == -signal.SIGKILL:
+        return "it was killed (signal 9), most likely because memory ran out"
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    return f"it ended with code {code}"
+
+
+def summary(view: RunView, status: str, possible: Collection[str]) -> str:
+    """What a run left, and what to do next, in one line.
+
+    Args:
+        view: The run.
+        status: Its state.
+        possible: The actions that work now; no others are named.
+    """
+    ended = view.ended
+    if status == "empty":
+        return ""
+    parts = []
+    if ended is not None:
+        parts.append(f"{clock(ended.seconds)}, {ended.step:,} steps")
+    if view.best_loss is not None:
+        parts.append(f"best validation loss {short(view.best_loss)} at step {view.best_step}")
+    if view.validated is not None:
+        parts.append(f"detached {short(view.validated.shadow_loss)}")
+    said = " · ".join(parts)
+    if status in ("done", "patience"):
+        ways = {"chat": "c chat with it", "compare": "v see what detaching costs"}
+    else:
+        ways = {
+            "resume": f"r goes on from step {view.saved_step}",
+            "chat": "c chats with what is saved",
+        }
+    named = [text for action, text in ways.items() if action in possible]
+    if status in ("done", "patience") or not named:
+        named.append("t train again")
+    return "  → ".join(filter(None, (said, ", ".join(named))))
