@@ -1,9 +1,50 @@
-"""The jobs that the command line, the terminal UI and Python callers ask for."""
+"""The jobs as Python callers ask for them: thin shells over the groups of options."""
 
 from __future__ import annotations
 
-from shadow_mlx.evaluation.compare import compare
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
+from shadow_mlx.evaluation.compare import measure
 from shadow_mlx.memory.report import report as estimate
 from shadow_mlx.training.finetune import finetune as train
 
+if TYPE_CHECKING:
+    from shadow_mlx.evaluation.results import Comparison
+    from shadow_mlx.runs.events import StopToken
+
 __all__ = ["compare", "estimate", "train"]
+
+
+def compare(
+    data: str | Path,
+    adapters: Sequence[str | Path],
+    *,
+    columns: ColumnConfig | None = None,
+    template: TemplateConfig | None = None,
+    on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
+    stop: StopToken | None = None,
+    **options: Any,
+) -> Comparison:
+    """Base, attached and detached of some adapters on one test file, measured and paired.
+
+    Args:
+        data: A JSON Lines file of chats or completions.
+        adapters: Adapter folders; none for the backbone alone.
+        columns: Which columns of the file hold what.
+        template: How the chat template is used, if not as each adapter was trained.
+        on_step: Called with what is measured now, how much of it is done, and how much there is.
+        stop: Looked at between tokens and batches; what is measured by then is given.
+        options: Any other field of :class:`shadow_mlx.config.CompareConfig`.
+
+    Raises:
+        InputError: A file, an adapter or an option cannot be used.
+        Interrupted: ``stop`` asked for it before there was anything to give.
+    """
+    groups = [group.to_mapping() for group in (columns, template) if group is not None]
+    for group in groups:
+        options = group | options
+    given = {**options, "data": str(data), "adapter_path": [str(one) for one in adapters]}
+    return measure(CompareConfig.from_mapping(given, where="compare"), on_step, stop)

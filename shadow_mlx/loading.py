@@ -6,22 +6,29 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 import mlx.nn as nn
 import mlx_lm.utils
 
 from shadow_mlx.backbones.folder import TOKENIZER_FILES, check_tensors
+from shadow_mlx.backbones.positions import PositionLimit, position_limit
 from shadow_mlx.backbones.tokenizer import read_tokenizer
 from shadow_mlx.backbones.trial import answers
 from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
-from shadow_mlx.config import Mode
+from shadow_mlx.config import BackboneConfig, Mode
 from shadow_mlx.data.chat.ending import turn_end
 from shadow_mlx.data.chat.rendering import ChatTemplate
 from shadow_mlx.errors import CheckpointError, InputError, ModelError, SurroundingsError
-from shadow_mlx.hub.resolving import choose_model, resolve_model, resolve_recorded
+from shadow_mlx.hub.resolving import (
+    ModelChoice,
+    choose_model,
+    resolve_model,
+    resolve_recorded,
+    resolve_tokenizer,
+)
 from shadow_mlx.shadow.attached import AttachedModel
 
 
@@ -119,6 +126,35 @@ def load_tokenizer(folder: str | Path, *, trust_remote_code: bool = False) -> An
     if end is not None:  # base models end a text otherwise than their template ends a turn
         tokenizer.eos_token_ids = {*tokenizer.eos_token_ids, end}
     return tokenizer
+
+
+class ReadyTokenizer(NamedTuple):
+    """A backbone's tokenizer, without its weights.
+
+    Attributes:
+        choice: The backbone, and why it is this one.
+        tokenizer: As :func:`load_tokenizer` gives it.
+        limit: The backbone's positions, if it tells.
+    """
+
+    choice: ModelChoice
+    tokenizer: Any
+    limit: PositionLimit | None
+
+
+def load_tokenizer_of(backbone: BackboneConfig) -> ReadyTokenizer:
+    """The tokenizer that training and generation on a backbone use.
+
+    Raises:
+        ModelError: There is no such model, or it has no tokenizer that can be read.
+        HubError: The hub cannot be reached.
+    """
+    trusted = backbone.trust_remote_code
+    choice = choose_model(backbone.model)
+    folder = resolve_tokenizer(choice.name, trust_remote_code=trusted)
+    tokenizer = load_tokenizer(folder, trust_remote_code=trusted)
+    limit = position_limit(mlx_lm.utils.load_config(folder))
+    return ReadyTokenizer(choice, tokenizer, limit)
 
 
 def _load(

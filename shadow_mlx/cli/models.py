@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.backbones.folder import holds_adapter
-from shadow_mlx.cli.options import build_options, path_text
-from shadow_mlx.config import BUNDLED_MODEL, Mode
+from shadow_mlx.config import Mode, ModelConfig, TemplateConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
@@ -34,50 +32,11 @@ class Loaded:
     adapter: str | None
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--model``, ``--adapter-path``, ``--detached`` or ``--base``, ``--trust-remote-code``."""
-    group = parser.add_argument_group("model")
-    group.add_argument(
-        "--model",
-        type=path_text,
-        metavar=f"PATH|HUB_ID|{BUNDLED_MODEL}",
-        help="backbone (default: the one that the adapter records)",
-    )
-    group.add_argument(
-        "--adapter-path",
-        type=path_text,
-        default="adapters",
-        metavar="DIR",
-        help="adapter (default: adapters)",
-    )
-    mode = group.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--detached",
-        dest="mode",
-        action="store_const",
-        const="detached",
-        help="the shadow alone; the backbone's blocks are not loaded",
-    )
-    mode.add_argument(
-        "--base",
-        dest="mode",
-        action="store_const",
-        const="base",
-        help="the untuned backbone (default: attached, backbone and shadow)",
-    )
-    group.add_argument(
-        "--trust-remote-code",
-        action="store_true",
-        help="allow a model's own Python code to run (a risk: read it first)",
-    )
-    parser.set_defaults(mode="attached")
-
-
-def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
-    """Load what ``args`` names; says on stderr when the backbone was chosen by default.
+def load_model(config: ModelConfig, *, switchable: bool = False) -> Loaded:
+    """Load what the options name; says on stderr when the backbone was chosen by default.
 
     Args:
-        args: From :func:`add_model_arguments`.
+        config: Backbone, adapter, and which of them answers.
         switchable: With ``--base``, load the adapter too where there is one, so that the mode can
             change later.
 
@@ -85,37 +44,35 @@ def load_model(args: argparse.Namespace, *, switchable: bool = False) -> Loaded:
         InputError: There is no adapter, and the mode needs one.
         ShadowMLXError: The model or the adapter cannot be loaded.
     """
-    mode: Mode = args.mode
-    has_adapter = holds_adapter(args.adapter_path)
+    mode = config.mode
+    has_adapter = holds_adapter(config.adapter_path)
     if mode != "base" and not has_adapter:
         raise InputError(
-            f"no adapter in {args.adapter_path}: train one first (shadow-mlx train --data FILE), "
+            f"no adapter in {config.adapter_path}: train one first (shadow-mlx train --data FILE), "
             "name its folder with --adapter-path, or talk to the untuned backbone with --base"
         )
     from shadow_mlx.hub.resolving import choose_model
     from shadow_mlx.loading import load
 
-    choice = choose_model(args.model, args.adapter_path if has_adapter else None)
+    choice = choose_model(config.model, config.adapter_path if has_adapter else None)
     if choice.by_default:
         print(f"model: {choice.name} ({choice.reason})", file=sys.stderr)
-    attach = has_adapter and (mode != "base" or (switchable and args.model is None))
+    attach = has_adapter and (mode != "base" or (switchable and config.model is None))
     model, tokenizer = load(
         None if choice.adapter else choice.name,  # errors tell then where the name comes from
-        args.adapter_path if attach or choice.adapter else None,
+        config.adapter_path if attach or choice.adapter else None,
         "attached" if mode == "base" and attach else mode,
-        trust_remote_code=args.trust_remote_code,
+        trust_remote_code=config.trust_remote_code,
     )
-    return Loaded(model, tokenizer, mode, choice.name, args.adapter_path if attach else None)
+    return Loaded(model, tokenizer, mode, choice.name, config.adapter_path if attach else None)
 
 
-def chat_format(loaded: Loaded, args: argparse.Namespace) -> ChatFormat:
+def chat_format(loaded: Loaded, template: TemplateConfig) -> ChatFormat:
     """The tokenizer with its chat template: as the options say, else as in training."""
     from shadow_mlx.checkpoints.template_record import template_of
-    from shadow_mlx.config import TemplateConfig
     from shadow_mlx.data.chat.chat_format import ChatFormat
 
-    given = build_options(TemplateConfig, args)
-    form = ChatFormat(loaded.tokenizer, template_of(loaded.adapter, given))
+    form = ChatFormat(loaded.tokenizer, template_of(loaded.adapter, template))
     for note in form.template.notes:
         print(f"note: {note}", file=sys.stderr)
     return form

@@ -15,23 +15,11 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from shadow_mlx.config.option import Options, flag_name, option_info
+from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
 from shadow_mlx.config.paths import expanded
-from shadow_mlx.config.values import choices_of, from_text, misfit, nearest, plain_type
+from shadow_mlx.config.values import choices_of, element_of, from_text, misfit, nearest, plain_type
 from shadow_mlx.config.yaml_file import read_yaml
 from shadow_mlx.terminal import visible
-
-GROUP_TITLES = {
-    "basic": "run",
-    "shadow": "shadow",
-    "data": "data",
-    "template": "chat template",
-    "optimizer": "optimizer",
-    "memory": "memory",
-    "report": "reports and checkpoints",
-    "start": "start",
-    "sampling": "sampling",
-}
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
 
@@ -111,8 +99,15 @@ def add_config_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> SomeOptions:
+def build_options(
+    declared: type[SomeOptions], args: argparse.Namespace, *, file: type[Options] | None = None
+) -> SomeOptions:
     """The options that ``args`` describes: defaults, then ``args.config``, then flags.
+
+    Args:
+        declared: The group.
+        args: The parsed command line.
+        file: What the options file may name, if that is more than ``declared`` has.
 
     Raises:
         ConfigError: The file cannot be read, a key is unknown, a value has the wrong type or is
@@ -120,7 +115,9 @@ def build_options(declared: type[SomeOptions], args: argparse.Namespace) -> Some
     """
     path: Path | None = getattr(args, "config", None)
     # The file is checked by itself, so that what a flag replaces is not wrong unnoticed.
-    values = config_file_options(declared, path) if path is not None else {}
+    values = config_file_options(file or declared, path) if path is not None else {}
+    known = {one.name for one in dataclasses.fields(declared)}
+    values = {name: value for name, value in values.items() if name in known}
     for one in dataclasses.fields(declared):
         if hasattr(args, one.name):
             values[one.name] = getattr(args, one.name)
@@ -144,6 +141,12 @@ def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:
         "default": argparse.SUPPRESS,
         "help": _help(one).replace("%", "%%"),  # argparse formats help with %
     }
+    if info.switches:
+        switches = group.add_mutually_exclusive_group()
+        for value, help in info.switches.items():
+            shared |= {"action": "store_const", "const": value, "help": help}
+            switches.add_argument(f"--{value}", **shared)
+        return
     if plain_type(hint) is bool:
         group.add_argument(*names, action=argparse.BooleanOptionalAction, **shared)
         return
@@ -151,13 +154,17 @@ def _add_flag(group: Any, one: Field[Any], hint: Any) -> None:
         metavar = "{" + ",".join(chosen) + "}"
     else:
         metavar = info.metavar or {int: "N", float: "X", str: "TEXT"}[plain_type(hint)]
-    group.add_argument(*names, type=_converter(hint), metavar=metavar, **shared)
+    if (element := element_of(hint)) is not None:
+        shared |= {"action": "extend", "nargs": "+"}
+    group.add_argument(*names, type=_converter(element or hint), metavar=metavar, **shared)
 
 
 def _help(one: Field[Any]) -> str:
     info = option_info(one)
     notes = [info.unit] if info.unit else []
-    if one.default is not None and one.default is not MISSING:
+    if isinstance(one.default, tuple):
+        notes.append(f"default: {' '.join(one.default)}")
+    elif one.default is not None and one.default is not MISSING:
         shown = {True: "yes", False: "no"}.get(one.default, one.default)
         if isinstance(one.default, (int, float)) and not isinstance(one.default, bool):
             shown = f"{one.default:g}"

@@ -15,10 +15,33 @@ from dataclasses import MISSING, Field, dataclass, field
 from typing import Any, Literal
 
 from shadow_mlx.config.paths import expanded
-from shadow_mlx.config.values import from_text, hints_of, misfit, nearest, out_of_range, shown
+from shadow_mlx.config.values import (
+    element_of,
+    from_text,
+    hints_of,
+    misfit,
+    nearest,
+    out_of_range,
+    shown,
+)
 from shadow_mlx.errors import ConfigError
 
 _MOST_SHOWN = 20  # problems in one message
+
+GROUP_TITLES = {
+    "model": "model",
+    "basic": "run",
+    "prompt": "prompt",
+    "shadow": "shadow",
+    "data": "data",
+    "template": "chat template",
+    "optimizer": "optimizer",
+    "memory": "memory",
+    "report": "reports and checkpoints",
+    "start": "start",
+    "sampling": "sampling",
+}
+"""The groups of options in the order in which they are shown."""
 
 
 Kind = Literal["", "path"]
@@ -27,7 +50,11 @@ Kind = Literal["", "path"]
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """What a form or a parser needs to know of one option beyond its name, type and default."""
+    """What a form or a parser needs to know of one option beyond its name, type and default.
+
+    ``switches`` are the choices that a flag of their own stands for, each with its help, where no
+    flag of the option's name is wanted: ``--detached`` for the mode ``detached``.
+    """
 
     help: str
     group: str = "basic"
@@ -39,6 +66,7 @@ class OptionInfo:
     short: str | None = None
     metavar: str | None = None
     kind: Kind = ""
+    switches: Mapping[str, str] | None = None
 
 
 def option(
@@ -54,10 +82,11 @@ def option(
     short: str | None = None,
     metavar: str | None = None,
     kind: Kind = "",
+    switches: Mapping[str, str] | None = None,
 ) -> Any:
     """Declare one option as a dataclass field; see :class:`OptionInfo` for the arguments."""
     info = OptionInfo(
-        help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar, kind
+        help, group, unit, minimum, maximum, exclusive_minimum, flag, short, metavar, kind, switches
     )
     if default is MISSING:
         return field(metadata={"option": info})
@@ -74,6 +103,9 @@ def option_info(declared: Field[Any]) -> OptionInfo:
 def flag_name(declared: Field[Any]) -> str:
     """``--batch-size`` for the field ``batch_size``, unless the declaration names another flag."""
     return option_info(declared).flag or "--" + declared.name.replace("_", "-")
+
+
+Group = typing.TypeVar("Group", bound="Options")
 
 
 @dataclass(frozen=True)
@@ -102,6 +134,10 @@ class Options:
     def cross_checks(self) -> list[str]:
         """Problems between fields, one sentence each, naming the flags."""
         return []
+
+    def part(self, group: type[Group]) -> Group:
+        """The options of one group alone, where this class has them all."""
+        return group(**{f.name: getattr(self, f.name) for f in dataclasses.fields(group)})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str = "config") -> typing.Self:
@@ -180,9 +216,17 @@ class Options:
 
 def _settled(declared: Field[Any], hints: Mapping[str, Any], value: Any) -> tuple[Any, str | None]:
     """The value that is kept, and in what it is not of the option's type."""
-    if option_info(declared).kind == "path" and isinstance(value, (str, os.PathLike)):
+    hint = hints[declared.name]
+    if isinstance(value, list) and element_of(hint) is not None:
+        value = tuple(value)
+    if option_info(declared).kind != "path":
+        return value, misfit(value, hint)
+    if isinstance(value, (str, os.PathLike)) and element_of(hint) is None:
         return expanded(value)
-    return value, misfit(value, hints[declared.name])
+    if isinstance(value, tuple) and not misfit(value, hint):
+        pairs = [expanded(one) for one in value]
+        return tuple(path for path, _ in pairs), next((wrong for _, wrong in pairs if wrong), None)
+    return value, misfit(value, hint)
 
 
 def _out_of_range(declared: Field[Any], value: Any) -> str | None:

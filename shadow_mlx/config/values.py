@@ -18,20 +18,24 @@ _LONGEST_COMPARED = 64  # characters; comparing longer words takes long and find
 
 
 def choices_of(hint: Any) -> tuple[str, ...] | None:
-    """The values of a ``Literal`` (also inside ``| None``), or ``None``."""
-    for part in typing.get_args(hint) if _is_union(hint) else (hint,):
-        if typing.get_origin(part) is Literal:
-            return typing.get_args(part)
-    return None
+    """The values of a ``Literal`` (also inside ``| None`` or a tuple), or ``None``."""
+    one = _one_of(hint)
+    return typing.get_args(one) if typing.get_origin(one) is Literal else None
+
+
+def element_of(hint: Any) -> Any:
+    """The type of each value of an option that takes several (``tuple[X, ...]``), or ``None``."""
+    part = _without_none(hint)
+    return typing.get_args(part)[0] if typing.get_origin(part) is tuple else None
 
 
 def plain_type(hint: Any) -> type:
     """``int`` for ``int | None``, ``str`` for a ``Literal`` of strings, and so on."""
-    parts = [p for p in typing.get_args(hint) if p is not type(None)] if _is_union(hint) else [hint]
-    if typing.get_origin(parts[0]) is Literal:
+    one = _one_of(hint)
+    if typing.get_origin(one) is Literal:
         return str
-    assert isinstance(parts[0], type), hint
-    return parts[0]
+    assert isinstance(one, type), hint
+    return one
 
 
 def may_be_none(hint: Any) -> bool:
@@ -89,6 +93,8 @@ def from_text(value: Any, hint: Any) -> Any:
     YAML reads ``1e-3`` as text, and a form has nothing but text. What cannot be read comes back
     as it is, for :func:`misfit` to tell.
     """
+    if isinstance(value, str) and element_of(hint) is not None:
+        return (value,)
     target = plain_type(hint)
     if isinstance(value, bool) or target not in (int, float):
         return value
@@ -108,6 +114,10 @@ def misfit(value: Any, hint: Any) -> str | None:
     """What was expected and what was found, if the value is not of its type; else ``None``."""
     if value is None and may_be_none(hint):
         return None
+    if (element := element_of(hint)) is not None:
+        if not isinstance(value, tuple):
+            return f"expected a list, each {describe_type(hint)}, found {shown(value)}"
+        return next((wrong for one in value if (wrong := misfit(one, element))), None)
     chosen = choices_of(hint)
     if chosen is not None and isinstance(value, str):
         if value in chosen:
@@ -153,6 +163,17 @@ def _fits(value: Any, target: type) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+def _one_of(hint: Any) -> Any:
+    """The type of one value: without ``None``, and the element's where there are several."""
+    return element_of(hint) or _without_none(hint)
+
+
+def _without_none(hint: Any) -> Any:
+    if not _is_union(hint):
+        return hint
+    return next(part for part in typing.get_args(hint) if part is not type(None))
 
 
 def _is_union(hint: Any) -> bool:

@@ -1,8 +1,8 @@
 """Options in a YAML file: ``option: value`` lines and nothing else of YAML.
 
 What an options file never needs is refused as soon as it comes, with its line: aliases (a few
-lines of them stand for gigabytes), lists and mappings in each other, tags that make objects, a
-second document. A value that could be a date or a time of day stays the text that it is.
+lines of them stand for gigabytes), whatever is in each other but a list of values, tags that make
+objects, a second document. A value that could be a date or a time of day stays the text that it is.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def to_yaml(values: Mapping[str, Any]) -> str:
 
     # PyYAML writes these line breaks as they are, and reads them as spaces.
     breaks = any(isinstance(one, str) and _OTHER_BREAKS.search(one) for one in values.values())
-    return str(yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=not breaks))
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=not breaks))
 
 
 def _text_of(path: Path, where: str) -> str:
@@ -146,7 +147,7 @@ def _read_pair(
 
     _skip(key, events)
     value = next(events)
-    _skip(value, events)
+    several = _list_of(value, events)
     if not isinstance(key, yaml.ScalarEvent):
         refuse(key, f"expected the name of an option, found {_kind_of(key)}")
         return
@@ -154,13 +155,29 @@ def _read_pair(
     if name in values:
         refuse(key, f"{shown(key.value)} is given twice")
     values[name] = None
-    if not isinstance(value, yaml.ScalarEvent):
-        refuse(value, f"{shown(key.value)}: expected one value, found {_kind_of(value)}")
-        return
-    for one in (key, value):
+    for one in several:
+        if not isinstance(one, yaml.ScalarEvent):
+            refuse(one, f"{shown(key.value)}: expected one value, found {_kind_of(one)}")
+            return
+    for one in (key, *several):
         if one.tag is not None and one.tag not in _PLAIN_TAGS | _TEXT_TAGS:
             refuse(one, f"{shown(key.value)}: the tag {shown(one.tag)} makes no option")
-    values[name] = _value_of(value)
+    found = [_value_of(one) for one in several]
+    values[name] = found if isinstance(value, yaml.SequenceStartEvent) else found[0]
+
+
+def _list_of(begun: Any, events: Iterator[Any]) -> list[Any]:
+    """The events of a list's items; what is no list is one item."""
+    import yaml
+
+    if not isinstance(begun, yaml.SequenceStartEvent):
+        _skip(begun, events)
+        return [begun]
+    items = []
+    while not isinstance(item := next(events), yaml.SequenceEndEvent):
+        _skip(item, events)
+        items.append(item)
+    return items
 
 
 def _skip(begun: Any, events: Iterator[Any]) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from shadow_mlx.config import LengthPolicy, TemplateConfig
+from shadow_mlx.backbones.positions import PositionLimit
+from shadow_mlx.config import DataConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.chat.ending import special_words
-from shadow_mlx.data.chat.rendering import AS_IT_IS, TemplateError
+from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.chat.turns import Talk, Turn, prompt_of, roles_left_out, turn_of
 from shadow_mlx.data.dataset import EncodedDataset, EncodingCounts, Example
+from shadow_mlx.data.reach import longest_example
 from shadow_mlx.data.reading.notices import (
     NO_TEMPLATE,
     UNASKED,
@@ -31,6 +33,9 @@ from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.errors import DataError
 
 __all__ = ["EncodedDataset", "Encoder", "Example", "Whole", "encode_all", "refused"]
+
+AS_DECLARED = DataConfig()
+"""No option given."""
 
 CHUNK = 256
 """Records that are tokenised together."""
@@ -74,25 +79,23 @@ class Encoder:
 
     Args:
         tokenizer: One of mlx-lm's ``TokenizerWrapper``s.
-        max_seq_length: Tokens of the longest example.
-        mask_prompt: Train assistant turns and completions only, not the whole text.
-        too_long: Whether a longer example is cut at its end or dropped.
-        template: How the chat template is used.
+        options: How examples are made, how long they may be, and what is trained of them.
+        limit: The positions of the model that reads them, if it tells.
+
+    Attributes:
+        longest: Tokens of the longest example, by the options and the model.
     """
 
     def __init__(
         self,
         tokenizer: Any,
-        max_seq_length: int = 2048,
-        mask_prompt: bool = True,
-        too_long: LengthPolicy = "truncate",
-        template: TemplateConfig = AS_IT_IS,
+        options: DataConfig = AS_DECLARED,
+        limit: PositionLimit | None = None,
     ) -> None:
         self.tokenizer = tokenizer
-        self.max_seq_length = max_seq_length
-        self.mask_prompt = mask_prompt
-        self.too_long = too_long
-        self.format = ChatFormat(tokenizer, template)
+        self.options = options
+        self.longest = longest_example(options.max_seq_length, limit)
+        self.format = ChatFormat(tokenizer, options.template)
         words = sorted({word for word in special_words(tokenizer) if word}, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, words)) or r"(?!)")
 
@@ -110,9 +113,9 @@ class Encoder:
 
     def fit(self, example: Example) -> Example | None:
         """Cut an example to the longest length; ``None`` when nothing trainable is left of it."""
-        n = self.max_seq_length
+        n = self.longest
         if len(example.tokens) > n:
-            if self.too_long == "drop":
+            if self.options.too_long == "drop":
                 return None
             supervised = example.supervised[:n]
             n = int(np.flatnonzero(supervised)[-1]) + 1 if supervised.any() else 0
@@ -130,7 +133,7 @@ class Encoder:
         for example in whole.examples:
             fitted = self.fit(example)
             if fitted is None:
-                too_long = len(example.tokens) > self.max_seq_length and self.too_long == "drop"
+                too_long = len(example.tokens) > self.longest and self.options.too_long == "drop"
                 counts.dropped_too_long += too_long
                 counts.dropped_unsupervised += not too_long
                 continue
@@ -175,7 +178,7 @@ class Encoder:
         else:
             said = [k for k, one in enumerate(record.messages) if one["role"] == "assistant"]
             trained = [k for k in said if record.messages[k].get("weight") != 0]
-            reading.pending = trained if self.mask_prompt else said[-1:]
+            reading.pending = trained if self.options.mask_prompt else said[-1:]
         return reading
 
     def _next_turns(self, reading: _Reading) -> list[Turn]:
@@ -213,7 +216,7 @@ class Encoder:
         their number.
         """
         longest = len(reading.ids[-1].prompt) if reading.ids else 0
-        if reading.pending and longest >= self.max_seq_length:
+        if reading.pending and longest >= self.longest:
             reading.whole.out_of_reach += len(reading.pending) - 1
             reading.pending = reading.pending[-1:]
 
@@ -221,7 +224,7 @@ class Encoder:
         whole = reading.whole
         if whole.refusal is None and reading.ids:
             whole.examples = self._merged(reading.ids)
-            if not self.mask_prompt:
+            if not self.options.mask_prompt:
                 whole.examples = [_all_trained(example) for example in whole.examples]
         return whole
 

@@ -6,12 +6,12 @@ greedy.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -21,9 +21,8 @@ from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.positions import tightest
 from shadow_mlx.checkpoints.template_record import template_of
-from shadow_mlx.config import MODES, ColumnConfig, Mode, TemplateConfig
-from shadow_mlx.data.reach import length_notes, longest_example
-from shadow_mlx.data.reading.columns import AS_NAMED
+from shadow_mlx.config import CompareConfig
+from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
@@ -45,19 +44,8 @@ OnStep = Callable[[str, int, int], None]
 """Called with what is measured now, how much of it is done, and how much there is."""
 
 
-def compare(
-    data: str | Path,
-    adapters: Sequence[str],
-    *,
-    modes: Sequence[Mode] = MODES,
-    model: str | None = None,
-    limit: int | None = None,
-    seed: int | None = None,
-    max_tokens: int = 256,
-    columns: ColumnConfig = AS_NAMED,
-    batch_size: int = 32,
-    template: TemplateConfig | None = None,
-    max_seq_length: int = 2048,
+def measure(
+    options: CompareConfig,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
 ) -> Comparison:
@@ -67,17 +55,9 @@ def compare(
     that was at work.
 
     Args:
-        data: A JSON Lines file of chats or completions.
-        adapters: Adapter folders; a backbone that several share is measured once.
-        modes: Which of base, attached and detached to measure.
-        model: The backbone, if it is not the one that the adapters record.
-        limit: Use only so many examples, the first ones.
-        seed: With a limit, draw the examples from the whole file: the same ones for the same seed.
-        max_tokens: Longest answer.
-        columns: Which columns of the file hold what.
-        batch_size: Answers that are generated together.
-        template: How the chat template is used, if not as each adapter was trained.
-        max_seq_length: Longest example of which the loss is measured; longer ones are cut there.
+        options: The file, who takes part, and how they are asked. A backbone that several adapters
+            share is measured once. How the chat template is used is, where the options leave it
+            open, as each adapter was trained.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
 
@@ -85,21 +65,16 @@ def compare(
         InputError: A file or an adapter cannot be used.
         Interrupted: ``stop`` asked for it before there was anything to give.
     """
-    taking_part = contenders(adapters, modes, model)
+    if options.data is None:
+        raise InputError("--data: name the chats or completions to answer (a .jsonl file)")
+    taking_part = contenders(options.adapters, options.modes, options.model)
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
-    test = _Test(
-        _chosen(JsonLines(data, columns), limit, seed),
-        max_tokens,
-        batch_size,
-        template,
-        max_seq_length,
-        on_step,
-        stop or StopToken(),
-    )
+    records = _chosen(JsonLines(options.data, options.columns), options.limit, options.seed)
+    test = _Test(options, records, on_step, stop or StopToken())
     measured: list[_Measured] = []
     try:
-        for one in _measure_all(test, taking_part, model):
+        for one in _measure_all(test, taking_part):
             measured.append(one)  # kept, whatever comes later
     except Interrupted:
         if not measured:
@@ -107,7 +82,7 @@ def compare(
     results = tuple(one.result for one in measured)
     stopped = len(results) < len(taking_part) or any(None in result.right for result in results)
     notes = dict.fromkeys(note for one in measured for note in one.notes)
-    return Comparison(str(data), tuple(measured[-1].questions), results, stopped, tuple(notes))
+    return Comparison(options.data, tuple(measured[-1].questions), results, stopped, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -123,11 +98,8 @@ class _Measured:
 class _Test:
     """What every model is put to, and who hears of it."""
 
+    options: CompareConfig
     records: Records
-    max_tokens: int
-    batch_size: int
-    template: TemplateConfig | None
-    max_seq_length: int
     on_step: OnStep
     stop: StopToken
 
@@ -141,31 +113,37 @@ class _Test:
             raise Interrupted("stopped before there was anything to show")
 
 
-def _measure_all(
-    test: _Test, taking_part: Sequence[Contender], model: str | None
-) -> Iterator[_Measured]:
+def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[_Measured]:
     for adapter, group in itertools.groupby(taking_part, lambda one: one.adapter):
         test.look_at_stop()
-        yield from _measure_adapter(test, list(group), model, adapter)
+        yield from _measure_adapter(test, list(group), adapter)
         mx.clear_cache()  # what this adapter took is free before the next one is loaded
 
 
 def _measure_adapter(
-    test: _Test, group: Sequence[Contender], model: str | None, adapter: str | None
+    test: _Test, group: Sequence[Contender], adapter: str | None
 ) -> Iterator[_Measured]:
     """The results of modes that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
-    loaded, tokenizer = load(model, adapter, "base" if adapter is None else "attached")
+    options = test.options
+    loaded, tokenizer = load(
+        options.model,
+        adapter,
+        "base" if adapter is None else "attached",
+        trust_remote_code=options.trust_remote_code,
+    )
     limit = tightest(positions_of(modes_of(loaded)[one.mode]) for one in group)
-    longest = longest_example(test.max_seq_length, limit)
-    encoder = Encoder(tokenizer, longest, template=template_of(adapter, test.template))
+    template = template_of(adapter, options.template)
+    encoder = Encoder(
+        tokenizer, dataclasses.replace(options.encoding, **template.to_mapping()), limit
+    )
     dataset = encode_all(test.records, encoder)
     asker = Asker(encoder.format)
     questions, left_out = within(limit, questions_of(test.records, asker))
     notes = [
         *encoder.format.template.notes,
         *dataset.counts.notes(),
-        *length_notes(dataset, test.max_seq_length, limit),
+        *length_notes(dataset, options.max_seq_length, limit),
         *left_out,
     ]
     for contender in group:
@@ -174,13 +152,15 @@ def _measure_adapter(
         test.on_step(f"{contender.name}: loss", 0, 1)
         loss = mean_loss(one, dataset, stop=test.stop)
         test.on_step(f"{contender.name}: speed", 0, 1)
-        speed = measure_speed(one, tokenizer, questions, max_tokens=test.max_tokens, stop=test.stop)
+        speed = measure_speed(
+            one, tokenizer, questions, max_tokens=options.max_tokens, stop=test.stop
+        )
         answers = answer_all(
             one,
             tokenizer,
             questions,
-            max_tokens=test.max_tokens,
-            batch_size=test.batch_size,
+            max_tokens=options.max_tokens,
+            batch_size=options.batch_size,
             on_progress=functools.partial(test.step, contender.name, len(questions)),
             stop=test.stop,
         )

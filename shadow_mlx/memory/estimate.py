@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.hub import resolving
 from shadow_mlx.memory.graph import Array, Name
 from shadow_mlx.memory.liveness import CPU, METAL, Memory, Value
@@ -122,7 +122,7 @@ def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> Attach
     model = attach(
         backbone,
         backbone_config,
-        config.shadow_config,
+        config.part(ShadowConfig),
         shadow_model_config=own["shadow_model_config"] if projected else own,
         projected=projected,
     )

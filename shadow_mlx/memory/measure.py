@@ -53,9 +53,7 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
         return DataBatch(None, note)
     train = JsonLines(locate(config.data).train, config.columns)
     some = Part(train, np.arange(min(len(train), most_records)))
-    encoder = Encoder(
-        tokenizer, config.max_seq_length, config.mask_prompt, config.too_long, config.template
-    )
+    encoder = Encoder(tokenizer, config.encoding)
     shape = largest_of(encode_all(some, encoder), config)
     if len(some) < len(train):
         note = f"the longest of the first {len(some):,} of {len(train):,} examples counts"

@@ -13,7 +13,7 @@ from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
-from shadow_mlx.data.reach import length_notes, longest_example
+from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.generation.asking import Asker
@@ -81,8 +81,7 @@ def assemble(
     tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
     model = prepare_model(backbone, backbone_config, config, start_from)
     limit = positions_of(model)
-    longest = longest_example(config.max_seq_length, limit)
-    encoder = Encoder(tokenizer, longest, config.mask_prompt, config.too_long, config.template)
+    encoder = Encoder(tokenizer, config.encoding, limit)
     train, valid = _encode(config, splits, encoder, recorder)
     for note in length_notes(train, config.max_seq_length, limit):
         recorder.note("warning", note)
@@ -114,7 +113,7 @@ def _sampler(
 ) -> Sampler | None:
     assert splits.valid is not None
     asker = Asker(encoder.format)
-    questions = choose_questions(splits.valid, asker, config.samples, encoder.max_seq_length)
+    questions = choose_questions(splits.valid, asker, config.samples, encoder.longest)
     if not questions:
         recorder.note("info", "no validation example asks for an answer: no samples are shown")
         return None

@@ -50,7 +50,7 @@ def attach_for_training(
     start_from: Path | None = None,
 ) -> AttachedModel:
     """:func:`prepare_model` without evaluating anything."""
-    wanted = config.shadow_config
+    wanted = config.part(ShadowConfig)
     if start_from is not None:
         model = load_adapter(start_from, backbone, backbone_config)
         _check_shape(model.config, wanted, start_from)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from shadow_mlx.config import ColumnConfig, TemplateConfig
+from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import Interrupted
-from shadow_mlx.jobs import compare
+from shadow_mlx.evaluation.compare import measure
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -20,17 +20,8 @@ def serve(
         send(m.Progress(request.id, what, done, total))
 
     try:
-        comparison = compare(
-            request.data,
-            request.adapters,
-            model=request.model,
-            limit=request.limit,
-            max_tokens=request.max_tokens,
-            columns=ColumnConfig.from_mapping(request.columns),
-            template=TemplateConfig.from_mapping(request.template, where="template"),
-            on_step=on_step,
-            stop=stop,
-        )
+        options = CompareConfig.from_mapping(request.options, where="compare")
+        comparison = measure(options, on_step, stop)
     except Interrupted:  # before anything was measured
         yield m.Done(request.id)
     else:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.config import ColumnConfig, TemplateConfig
+from shadow_mlx.config import BackboneConfig, EncodingConfig
 from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder
 from shadow_mlx.worker import messages as m
+
+if TYPE_CHECKING:
+    from shadow_mlx.loading import ReadyTokenizer
 
 REPORT_EVERY = 256
 
@@ -19,8 +22,9 @@ REPORT_EVERY = 256
 def serve(request: m.Request) -> Iterator[m.Reply]:
     """Replies to ``ShowTokens`` and ``Measure``."""
     if isinstance(request, m.ShowTokens):
-        encoder = _encoder(request)
-        source = JsonLines(request.path, _columns(request))
+        options = EncodingConfig.from_mapping(request.options, where="options")
+        encoder = _encoder(options)
+        source = JsonLines(request.path, options.columns)
         wanted = range(request.start, min(request.start + request.count, len(source)))
         examples = [item for i in wanted for item in _show(encoder, source, i)]
         yield m.Tokens(request.id, request.start, examples)
@@ -28,25 +32,16 @@ def serve(request: m.Request) -> Iterator[m.Reply]:
         yield from _measure(request)
 
 
-def _columns(request: m.ShowTokens | m.Measure) -> ColumnConfig:
-    return ColumnConfig.from_mapping(request.columns, where="columns")
-
-
-def _encoder(request: m.ShowTokens | m.Measure) -> Encoder:
-    return Encoder(
-        _tokenizer(request.model),
-        request.max_seq_length,
-        request.mask_prompt,
-        template=TemplateConfig.from_mapping(request.template, where="template"),
-    )
+def _encoder(options: EncodingConfig) -> Encoder:
+    ready = _tokenizer(options.part(BackboneConfig))
+    return Encoder(ready.tokenizer, options.encoding, ready.limit)
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(model: str | None) -> Any:
-    from shadow_mlx.hub.resolving import choose_model, resolve_tokenizer
-    from shadow_mlx.loading import load_tokenizer
+def _tokenizer(backbone: BackboneConfig) -> ReadyTokenizer:
+    from shadow_mlx.loading import load_tokenizer_of
 
-    return load_tokenizer(resolve_tokenizer(choose_model(model).name))
+    return load_tokenizer_of(backbone)
 
 
 def _show(encoder: Encoder, source: JsonLines, i: int) -> list[m.TokenView]:
@@ -83,8 +78,9 @@ def _pieces(tokenizer: Any, line: int, example: Example) -> m.TokenView:
 def _measure(request: m.Measure) -> Iterator[m.Reply]:
     import numpy as np
 
-    encoder = _encoder(request)
-    source = JsonLines(request.path, _columns(request))
+    options = EncodingConfig.from_mapping(request.options, where="options")
+    encoder = _encoder(options)
+    source = JsonLines(request.path, options.columns)
     total = min(len(source), request.limit)
     counts, lengths, problems = EncodingCounts(records=total), [], 0
     for i in range(total):

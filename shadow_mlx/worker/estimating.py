@@ -8,17 +8,13 @@ from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
-from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
+from shadow_mlx.config import EncodingConfig, TrainConfig
 from shadow_mlx.memory.estimate import PARTS
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
 from shadow_mlx.memory.report import MemoryReport, report
 from shadow_mlx.worker import messages as m
 
-OF_DATA = (
-    *("model", "data", "batch_size", "max_seq_length", "too_long", "mask_prompt", "seed"),
-    *("shuffle", "trust_remote_code"),
-    *(one.name for group in (ColumnConfig, TemplateConfig) for one in fields(group)),
-)
+OF_DATA = ("data", "batch_size", "seed", "shuffle", *(one.name for one in fields(EncodingConfig)))
 """Options on which the batches depend."""
 
 MOST_RECORDS = 2_000

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 Pair = tuple[str, str]
 
 # ``columns`` of the requests below: fields of ``config.ColumnConfig``, where they are named.
-# ``template``: fields of ``config.TemplateConfig``; what they leave open is as in training.
 
 
 @dataclass(frozen=True)
@@ -70,42 +69,34 @@ class Check(Request):
 
 @dataclass(frozen=True)
 class ShowTokens(Request):
-    """Tokenise some records and tell which tokens are trained."""
+    """Tokenise some records and tell which tokens are trained.
 
-    model: str | None
+    ``options`` holds fields of ``EncodingConfig``.
+    """
+
     path: str
     start: int
     count: int
-    max_seq_length: int
-    mask_prompt: bool
-    columns: dict[str, str] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measure(Request):
-    """Tokenise a whole file (at most ``limit`` records): histogram and shares."""
+    """Tokenise a whole file (at most ``limit`` records): histogram and shares.
 
-    model: str | None
+    ``options`` holds fields of ``EncodingConfig``.
+    """
+
     path: str
-    max_seq_length: int
-    mask_prompt: bool
+    options: dict[str, Any] = field(default_factory=dict)
     limit: int = 20_000
-    columns: dict[str, str] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CompareFile(Request):
-    """Measure base, attached and detached of some adapters on a test file."""
+    """Measure adapters on a test file. ``options`` holds fields of ``CompareConfig``."""
 
-    data: str
-    adapters: list[str]
-    model: str | None = None
-    limit: int | None = None
-    max_tokens: int = 256
-    columns: dict[str, str] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)

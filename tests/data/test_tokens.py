@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shadow_mlx.config import DataConfig
 from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.reading.notices import sentences
 from shadow_mlx.data.reading.problems import InvalidDataError
@@ -21,7 +22,7 @@ from tests.data.talk import SYSTEM, TALK, chat, completion, text_of, trained
 
 def test_without_prompt_mask_all_but_the_first_token_is_trained(make_tokenizer: Any) -> None:
     tokenizer = make_tokenizer(templates.CHATML)
-    (example,) = Encoder(tokenizer, mask_prompt=False).encode(chat(*TALK))
+    (example,) = Encoder(tokenizer, DataConfig(mask_prompt=False)).encode(chat(*TALK))
     assert example.supervised.tolist() == [False] + [True] * (len(example.tokens) - 1)
     whole = tokenizer.apply_chat_template(list(TALK), tokenize=False)
     assert text_of(tokenizer, example) == whole.rstrip()
@@ -100,7 +101,7 @@ def test_truncation_and_drops_are_counted(make_tokenizer: Any, write_lines: Any)
             {"messages": [TALK[0], {**TALK[1], "weight": 0}]},
         ]
     )
-    dataset = encode_all(JsonLines(path), Encoder(tokenizer, max_seq_length=40))
+    dataset = encode_all(JsonLines(path), Encoder(tokenizer, DataConfig(max_seq_length=40)))
     counts = dataset.counts
     assert (counts.records, counts.examples, counts.truncated) == (4, 2, 1)
     assert (counts.dropped_too_long, counts.dropped_unsupervised) == (0, 2)
@@ -108,7 +109,9 @@ def test_truncation_and_drops_are_counted(make_tokenizer: Any, write_lines: Any)
     assert [e.truncated for e in dataset] == [False, True]
     assert max(dataset.lengths) == 40
     assert len(counts.notes()) == 2
-    dropped = encode_all(JsonLines(path), Encoder(tokenizer, 40, too_long="drop")).counts
+    dropped = encode_all(
+        JsonLines(path), Encoder(tokenizer, DataConfig(max_seq_length=40, too_long="drop"))
+    ).counts
     assert (dropped.examples, dropped.dropped_too_long, dropped.dropped_unsupervised) == (1, 2, 1)
     assert counts.tokens == dataset.lengths.sum()
     assert counts.supervised_tokens == dataset.supervised_lengths.sum()
@@ -118,7 +121,7 @@ def test_a_cut_example_ends_with_its_last_trained_token(make_tokenizer: Any) -> 
     tokenizer = make_tokenizer(templates.CHATML)
     (whole,) = Encoder(tokenizer).encode(chat(*TALK))
     first_turn = int(np.flatnonzero(np.diff(whole.supervised.astype(int)) == -1)[0]) + 1
-    (cut,) = Encoder(tokenizer, max_seq_length=first_turn + 3).encode(chat(*TALK))
+    (cut,) = Encoder(tokenizer, DataConfig(max_seq_length=first_turn + 3)).encode(chat(*TALK))
     assert cut.truncated
     assert len(cut.tokens) == first_turn
     assert trained(tokenizer, cut) == ["hello you<|im_end|>"]

@@ -155,4 +155,4 @@ def test_ctrl_c_keeps_what_was_measured(
 @pytest.mark.parametrize("flag", ["--limit", "--max-tokens"])
 def test_counts_begin_with_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--data", "x.jsonl", flag, "0"]) == 2
-    assert f"{flag}: expected a whole number from 1" in capsys.readouterr().err
+    assert f"{flag}: must be at least 1, found 0" in capsys.readouterr().err

@@ -14,8 +14,8 @@ from shadow_mlx.cli.main import main
 from shadow_mlx.cli.models import cost
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.evaluation.compare import compare
 from shadow_mlx.generation.decode import answer_greedily, decode
+from shadow_mlx.jobs import compare
 from shadow_mlx.loading import load
 from shadow_mlx.shadow.reach import positions_of
 from tests.tiny import write_tiny_backbone

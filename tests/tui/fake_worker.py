@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 
+from shadow_mlx.config import CompareConfig
 from shadow_mlx.worker import messages as m
 from shadow_mlx.worker import reading
 from tests.evaluation.made import made_comparison
@@ -106,16 +107,18 @@ def estimate(request: m.Estimate) -> None:
 
 def compare(request: m.CompareFile, stopped: threading.Event) -> None:
     """Two questions (or as many as the limit says); ``long`` measures until it is stopped."""
+    options = CompareConfig.from_mapping(request.options)
+    assert options.data is not None
     for done in range(3):
         send(m.Progress(request.id, "attached: answers", done, 3))
-    while request.data == "long.jsonl" and not stopped.wait(0.05):
+    while options.data == "long.jsonl" and not stopped.wait(0.05):
         send(m.Progress(request.id, "detached: answers", 1, 2))
     right = {"base": (False, True), "attached": (True, True), "detached": (True, False)}
-    if len(request.adapters) > 1:
+    if len(options.adapters) > 1:
         right["attached two"] = (True, True)
-    count = 2 if request.limit is None else min(2, request.limit)
+    count = 2 if options.limit is None else min(2, options.limit)
     asked = {name: flags[:count] for name, flags in right.items()}
-    comparison = made_comparison(asked, data=request.data, stopped=stopped.is_set())
+    comparison = made_comparison(asked, data=options.data, stopped=stopped.is_set())
     send(m.Compared(request.id, comparison.to_mapping()))
 
 

@@ -139,7 +139,10 @@ def test_a_real_comparison_stopped_gives_what_it_has(own_place: Path, tiny_adapt
         child = Child(bridge.worker_command())
         try:
             number, compared = child.number(), []
-            request = m.CompareFile(number, "test.jsonl", [str(tiny_adapter)], max_tokens=128)
+            request = m.CompareFile(
+                number,
+                {"data": "test.jsonl", "adapter_path": [str(tiny_adapter)], "max_tokens": 128},
+            )
             async for reply in child.ask(request):
                 if isinstance(reply, m.Progress) and reply.what == "attached: loss":
                     child.stop(number)

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
@@ -28,9 +29,6 @@ from tui.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender
-
-MAX_TOKENS = 256
-"""Longest answer to a question of a test file, unless the chat's settings name another."""
 
 NO_ADAPTER = "There is no adapter to compare: train one, or ctrl+o opens one."
 
@@ -302,16 +300,16 @@ differs from **attached** is underlined.
     async def _measure(self, asked: BatchRequest) -> None:
         child = self.ui.child("models")
         number = self._asked = child.number()
-        longest = int(self.ui.state.sampling.get("max_tokens", MAX_TOKENS))
+        longest = self.ui.state.sampling.get("max_tokens", CompareConfig.max_tokens)
         named = (bridge.columns_of(adapter, asked.data) for adapter in self.adapters)
-        request = m.CompareFile(
-            number,
-            asked.data,
-            list(self.adapters),
-            limit=asked.limit,
-            max_tokens=longest,
-            columns=next(filter(None, named), {}) or self.ui.columns_of(asked.data),
-        )
+        options = {
+            **(next(filter(None, named), {}) or self.ui.columns_of(asked.data)),
+            "data": asked.data,
+            "adapter_path": list(self.adapters),
+            "limit": asked.limit,
+            "max_tokens": longest,
+        }
+        request = m.CompareFile(number, options)
         self.ui.forget_loaded()
         self.add_class("-batch")
         self._say("loading")

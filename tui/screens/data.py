@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
@@ -14,6 +15,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from shadow_mlx.config import ColumnConfig, EncodingConfig
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
@@ -22,10 +24,10 @@ from tui.child import ChildError
 from tui.screens import columns
 from tui.screens.base import Page
 from tui.views import data_view, finder
+from tui.views.form import sound_values
 from tui.widgets.field import Field
 
 VIEWS = ("records", "tokens", "lengths", "problems")
-DEFAULT_LENGTH = 2048
 
 
 class DataScreen(Page):
@@ -248,10 +250,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
                 content.update(data_view.records(page, width))
                 self._keep(page)
             elif self._view == "tokens":
-                show = m.ShowTokens(
-                    child.number(), self._model, path, self._start, self._page_size,
-                    self._length, self._mask_prompt, self._columns,
-                )  # fmt: skip
+                number = child.number()
+                show = m.ShowTokens(number, path, self._start, self._page_size, self._options)
                 content.update(data_view.tokens(await child.result(show, m.Tokens), width))
             else:
                 await self._measure(path, content, width)
@@ -263,10 +263,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     async def _measure(self, path: str, content: Static, width: int) -> None:
         child = self.ui.child("data")
-        request = m.Measure(
-            child.number(), self._model, path, self._length, self._mask_prompt,
-            columns=self._columns,
-        )  # fmt: skip
+        request = m.Measure(child.number(), path, self._options)
         async for reply in child.ask(request):
             if isinstance(reply, m.Progress):
                 content.update(f"{reply.what} {reply.done:,} of {reply.total:,}")
@@ -274,17 +271,16 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
                 content.update(data_view.lengths(reply, self._length, width))
 
     @property
-    def _model(self) -> str | None:
-        return self.ui.state.form.get("model") or None
+    def _options(self) -> dict[str, Any]:
+        """How a run would encode the data: as the form says, the columns as they are here."""
+        of_columns = {one.name for one in dataclasses.fields(ColumnConfig)}
+        filled = sound_values(self.ui.state.form, EncodingConfig)
+        others = {name: value for name, value in filled.items() if name not in of_columns}
+        return {**others, **self._columns}
 
     @property
     def _length(self) -> int:
-        text = str(self.ui.state.form.get("max_seq_length", ""))
-        return int(text) if text.isdigit() and int(text) >= 8 else DEFAULT_LENGTH
-
-    @property
-    def _mask_prompt(self) -> bool:
-        return self.ui.state.form.get("mask_prompt") != "no"
+        return int(self._options.get("max_seq_length", EncodingConfig.max_seq_length))
 
     def _draw(self) -> None:
         views = "  ".join(f"[{v}]" if v == self._view else f" {v} " for v in VIEWS)

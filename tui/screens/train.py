@@ -15,8 +15,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
-from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.config.option import GROUP_TITLES
 from shadow_mlx.terminal import visible
 from tui import bridge
 from tui.screens.base import Page

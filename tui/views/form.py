@@ -5,15 +5,15 @@ Nothing of the screen is here. A field's value is text, as in a file; empty text
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import SamplingConfig, TrainConfig
-from shadow_mlx.config.option import Options, flag_name, option_info
+from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
 from shadow_mlx.config.values import choices_of, describe_type, plain_type
 from shadow_mlx.errors import ConfigError
 
@@ -94,6 +94,17 @@ def problems_of(texts: Mapping[str, str]) -> tuple[TrainConfig | None, dict[str,
     except ConfigError as error:
         return None, {**_by_field(error, known), **problems}
     return (None if problems else config), problems
+
+
+def sound_values(texts: Mapping[str, str], group: type[Options]) -> dict[str, Any]:
+    """The fields of a group that are filled in and good by themselves, as a request takes them."""
+    known = {field.name: field for field in fields(group)}
+    own = {name: str(text) for name, text in texts.items() if name in known}
+    sound: dict[str, Any] = {}
+    for name, value in _values(own, known).items():
+        with contextlib.suppress(ConfigError):
+            sound |= group.checked({name: value}, where="form")
+    return sound
 
 
 def sampling_of(texts: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, str]]:

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import argparse
 
-from shadow_mlx.cli.models import add_model_arguments, chat_format, load_model
-from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.cli.models import chat_format, load_model
+from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8
-from shadow_mlx.config import SamplingConfig, TemplateConfig
+from shadow_mlx.config import ChatConfig, SamplingConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
-    add_model_arguments(parser)
-    add_options(parser, TemplateConfig)
-    add_options(parser, SamplingConfig)
+    add_config_file(parser)
+    add_options(parser, ChatConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Talk until the input ends or the person leaves."""
-    sampling = build_options(SamplingConfig, args)
-    system = utf8(args.system_prompt, "--system-prompt") if args.system_prompt else None
-    loaded = load_model(args, switchable=True)
+    config = build_options(ChatConfig, args)
+    sampling = config.part(SamplingConfig)
+    system = utf8(config.system_prompt, "--system-prompt") if config.system_prompt else None
+    loaded = load_model(config, switchable=True)
 
     from shadow_mlx.cli.conversation import Conversation
     from shadow_mlx.generation.decode import seed_sampling
     from shadow_mlx.generation.prompts import chat_prompt
     from shadow_mlx.generation.session import ChatSession, modes_of
 
-    form = chat_format(loaded, args)
+    form = chat_format(loaded, config.template)
     # Once before the first prompt, so that a missing chat template is said now.
     chat_prompt(form, [{"role": "user", "content": "x"}])
     seed_sampling(sampling)

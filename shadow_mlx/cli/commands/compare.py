@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import add_options, build_options, path_text
-from shadow_mlx.config import MODES, ColumnConfig, TemplateConfig
+from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
+from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.terminal import visible
 
@@ -19,43 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--data", type=path_text, required=True, metavar="FILE", help="chats or completions"
-    )
-    parser.add_argument(
-        "--adapter-path",
-        type=path_text,
-        action="append",
-        metavar="DIR",
-        help="an adapter folder; give it again to compare several (default: adapters)",
-    )
-    parser.add_argument(
-        "--model", type=path_text, metavar="PATH|HUB_ID", help="backbone, if not the adapter's own"
-    )
-    parser.add_argument(
-        "--modes", nargs="+", choices=MODES, default=list(MODES), help="what to measure"
-    )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N examples")
-    parser.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="with --limit: draw the examples from the whole file, the same ones for the same seed",
-    )
-    parser.add_argument(
-        "--max-tokens",
-        type=_positive,
-        default=256,
-        metavar="N",
-        help="longest answer (default: 256)",
-    )
-    parser.add_argument(
-        "--max-seq-length",
-        type=_positive,
-        default=2048,
-        metavar="N",
-        help="longest example of which the loss is measured, in tokens (default: 2048)",
-    )
+    add_config_file(parser)
     parser.add_argument("--json", action="store_true", help="all figures and answers on stdout")
     parser.add_argument(
         "--report",
@@ -63,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write figures, plots and every example as one HTML file that needs no network",
     )
-    add_options(parser, ColumnConfig)
-    add_options(parser, TemplateConfig)
+    add_options(parser, CompareConfig)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,9 +39,10 @@ def run(args: argparse.Namespace) -> int:
     from shadow_mlx.evaluation.report import write_report
     from shadow_mlx.files.writing import check_writable
 
+    options = build_options(CompareConfig, args)
     if args.report is not None:
         check_writable(args.report)  # before a long measurement, not after it
-    comparison = _measure(args)
+    comparison = _measure(options)
     figures = comparison.to_mapping()
     try:  # neither a full disk nor a reader that left takes what the other would have got
         if args.report is not None:
@@ -95,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(args: argparse.Namespace) -> Comparison:
+def _measure(options: CompareConfig) -> Comparison:
     """Compare, with a progress bar on stderr and Ctrl-C as a request to stop."""
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.jobs import compare
+    from shadow_mlx.evaluation.compare import measure
     from shadow_mlx.runs.events import StopToken
 
     stop = StopToken()
@@ -112,20 +76,7 @@ def _measure(args: argparse.Namespace) -> Comparison:
         bar.refresh()
 
     with bar, stopping_on_signals(stop, "what is measured so far is shown", saving=False):
-        return compare(
-            args.data,
-            args.adapter_path or ([] if args.modes == ["base"] else ["adapters"]),
-            modes=args.modes,
-            model=args.model,
-            limit=args.limit,
-            seed=args.seed,
-            max_tokens=args.max_tokens,
-            columns=build_options(ColumnConfig, args),
-            template=build_options(TemplateConfig, args),
-            max_seq_length=args.max_seq_length,
-            on_step=on_step,
-            stop=stop,
-        )
+        return measure(options, on_step, stop)
 
 
 def _table(figures: Mapping[str, Any]) -> str:
@@ -142,10 +93,3 @@ def _table(figures: Mapping[str, Any]) -> str:
         for p in figures["pairings"]
     ]
     return "\n".join(lines)
-
-
-def _positive(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
-    return int(text)

@@ -6,22 +6,17 @@ import argparse
 import dataclasses
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.options import add_options, build_options, path_text
-from shadow_mlx.config import ColumnConfig, TemplateConfig, TrainConfig
+from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
+from shadow_mlx.config import BackboneConfig, EncodingConfig, TrainConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from shadow_mlx.backbones.positions import PositionLimit
+    from shadow_mlx.loading import ReadyTokenizer
 
-USED = {
-    *("model", "max_seq_length", "mask_prompt", "trust_remote_code"),
-    *(field.name for field in dataclasses.fields(ColumnConfig)),
-    *(field.name for field in dataclasses.fields(TemplateConfig)),
-}
 NO_LIMIT = 2**31 - 1
 
 
@@ -44,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--line", type=int, default=1, metavar="N", help="begin at this line (default: 1)"
     )
     show.add_argument("--ids", action="store_true", help="the token ids of each part, too")
-    unused = {field.name for field in dataclasses.fields(TrainConfig)} - USED
     for action in (check, show):
         action.add_argument(
             "data",
@@ -52,17 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help="JSON Lines; or a folder or hub id, as for train --data",
         )
-        add_options(action, TrainConfig, skip=unused)
+        add_config_file(action)
+        add_options(action, EncodingConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; results on stdout."""
-    data, args.data = args.data, None  # the options' own --data is train's
-    config = build_options(TrainConfig, args)
-    return _check(data, config, args.json) if args.action == "check" else _show(data, config, args)
+    config = build_options(EncodingConfig, args, file=TrainConfig)
+    if args.action == "check":
+        return _check(args.data, config, args.json)
+    return _show(args.data, config, args)
 
 
-def _check(data: str, config: TrainConfig, as_json: bool) -> int:
+def _check(data: str, config: EncodingConfig, as_json: bool) -> int:
     from shadow_mlx.cli.data_facts import as_text, file_facts, problem_facts, token_facts
     from shadow_mlx.data.reach import length_notes, longest_example
     from shadow_mlx.data.reading.checking import check_file
@@ -79,8 +75,10 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     common = overlaps(reports)
     model = None
     if not problems:
-        model, tokenizer, limit = _tokenizer(config)
-        encoder = Encoder(tokenizer, NO_LIMIT, config.mask_prompt, template=config.template)
+        choice, tokenizer, limit = _tokenizer(config)
+        model = choice.name
+        whole = dataclasses.replace(config.encoding, max_seq_length=NO_LIMIT)
+        encoder = Encoder(tokenizer, whole)
         for report, facts in zip(reports, files, strict=True):
             try:
                 dataset = encode_all(JsonLines(report.path, config.columns), encoder)
@@ -103,10 +101,9 @@ def _check(data: str, config: TrainConfig, as_json: bool) -> int:
     return 0
 
 
-def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
+def _show(data: str, config: EncodingConfig, args: argparse.Namespace) -> int:
     from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text, stretches
     from shadow_mlx.data.dataset import EncodingCounts
-    from shadow_mlx.data.reach import longest_example
     from shadow_mlx.data.reading.problems import InvalidDataError
     from shadow_mlx.data.reading.records import JsonLines
     from shadow_mlx.data.reading.sources import locate
@@ -120,8 +117,7 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
         last = source.line_number(len(source) - 1)
         raise InputError(f"--line {args.line}: the last example stands on line {last}")
     _, tokenizer, limit = _tokenizer(config)
-    longest = longest_example(config.max_seq_length, limit)
-    encoder = Encoder(tokenizer, longest, config.mask_prompt, template=config.template)
+    encoder = Encoder(tokenizer, config.encoding, limit)
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     counts = EncodingCounts()
     if not coloured:
@@ -143,26 +139,20 @@ def _show(data: str, config: TrainConfig, args: argparse.Namespace) -> int:
             if args.ids:
                 print("\n" + as_ids(tokenizer, example, parts))
             if example.truncated:
-                by_model = f"{longest:,} tokens: {limit}"
+                by_model = f"{encoder.longest:,} tokens: {limit}"
                 asked = f"--max-seq-length {config.max_seq_length:,}"
-                print(f"… cut at {by_model if longest < config.max_seq_length else asked}")
+                print(f"… cut at {by_model if encoder.longest < config.max_seq_length else asked}")
             print()
     for note in [*encoder.format.template.notes, *counts.notes()]:
         print(f"note: {visible(note)}", file=sys.stderr)
     return 0
 
 
-def _tokenizer(config: TrainConfig) -> tuple[str, Any, PositionLimit | None]:
-    """The model's name, tokenizer and positions; says on stderr which was taken by default."""
-    from mlx_lm.utils import load_config
+def _tokenizer(config: EncodingConfig) -> ReadyTokenizer:
+    """The tokenizer; says on stderr which model's was taken by default."""
+    from shadow_mlx.loading import load_tokenizer_of
 
-    from shadow_mlx.backbones.positions import position_limit
-    from shadow_mlx.hub.resolving import choose_model, resolve_tokenizer
-    from shadow_mlx.loading import load_tokenizer
-
-    choice = choose_model(config.model)
-    if choice.by_default:
-        print(f"tokenizer: {visible(choice.name)} ({choice.reason})", file=sys.stderr)
-    folder = resolve_tokenizer(choice.name, trust_remote_code=config.trust_remote_code)
-    tokenizer = load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
-    return choice.name, tokenizer, position_limit(load_config(folder))
+    ready = load_tokenizer_of(config.part(BackboneConfig))
+    if ready.choice.by_default:
+        print(f"tokenizer: {visible(ready.choice.name)} ({ready.choice.reason})", file=sys.stderr)
+    return ready

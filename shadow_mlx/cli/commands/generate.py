@@ -7,11 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model
-from shadow_mlx.cli.options import add_options, build_options
+from shadow_mlx.cli.models import chat_format, cost, describe, load_model
+from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
-from shadow_mlx.config import SamplingConfig, TemplateConfig
-from shadow_mlx.errors import InputError
+from shadow_mlx.config import GenerateConfig, SamplingConfig
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
@@ -23,38 +22,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--prompt", required=True, metavar="TEXT", help="the prompt; - reads it from stdin"
     )
-    parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
-    parser.add_argument(
-        "--ignore-chat-template", action="store_true", help="continue the prompt as plain text"
-    )
+    add_config_file(parser)
     parser.add_argument("--json", action="store_true", help="text and figures as JSON on stdout")
-    add_model_arguments(parser)
-    add_options(parser, TemplateConfig)
-    add_options(parser, SamplingConfig)
+    add_options(parser, GenerateConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate; the text goes to stdout, everything else to stderr."""
-    sampling = build_options(SamplingConfig, args)
+    config = build_options(GenerateConfig, args)
+    sampling = config.part(SamplingConfig)
     text = whole_text("--prompt -: stdin") if args.prompt == "-" else utf8(args.prompt, "--prompt")
-    if args.ignore_chat_template and args.system_prompt is not None:
-        raise InputError("--system-prompt needs the chat template; leave one of the two out")
-    loaded = load_model(args)
+    loaded = load_model(config)
 
     from shadow_mlx.generation.answers import AnswerReader
     from shadow_mlx.generation.decode import decode, seed_sampling
     from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 
     seed_sampling(sampling)
-    form = chat_format(loaded, args)
-    if args.ignore_chat_template or not loaded.tokenizer.has_chat_template:
-        if not args.ignore_chat_template:
+    form = chat_format(loaded, config.template)
+    if config.ignore_chat_template or not loaded.tokenizer.has_chat_template:
+        if not config.ignore_chat_template:
             print("note: no chat template; the prompt is continued as text", file=sys.stderr)
         prompt = plain_prompt(form, text)
     else:
         messages = [{"role": "user", "content": text}]
-        if args.system_prompt is not None:
-            system = utf8(args.system_prompt, "--system-prompt")
+        if config.system_prompt is not None:
+            system = utf8(config.system_prompt, "--system-prompt")
             messages.insert(0, {"role": "system", "content": system})
         prompt = chat_prompt(form, messages)
     reader = AnswerReader(form)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.config import TemplateConfig
+from shadow_mlx.config import DataConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.reading.notices import UNASKED, UNSHOWN_REASONING, Notices
 from shadow_mlx.data.tokens import Encoder, Whole
@@ -50,7 +50,7 @@ def thinking_of(name: str) -> tuple[Any, ...]:
 @cache
 def encoder_of(name: str, kind: str, thinking: Any) -> Encoder:
     tokenizer = tokenizer_of(BY_NAME[name], kind)
-    return Encoder(tokenizer, max_seq_length=100_000, template=TemplateConfig(thinking))
+    return Encoder(tokenizer, DataConfig(thinking, max_seq_length=100_000))
 
 
 @cache

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from shadow_mlx.config import DataConfig
 from shadow_mlx.data.dataset import EncodingCounts
 from shadow_mlx.data.reading.notices import special_token, unread_key
 from shadow_mlx.data.reading.schema import Record
@@ -21,7 +22,7 @@ MANY = Record("chat", 1, messages=TALK * 1250)
 
 @pytest.mark.parametrize("name", ["chatml", "qwen3", "deepseek-r1"])
 def test_answers_out_of_reach_are_counted(name: str) -> None:
-    encoder = Encoder(tokenizer_of(BY_NAME[name]), max_seq_length=500)
+    encoder = Encoder(tokenizer_of(BY_NAME[name]), DataConfig(max_seq_length=500))
     start = time.process_time()
     (whole,) = encoder.encode_many([MANY])
     assert time.process_time() - start < 10
@@ -37,7 +38,7 @@ def test_answers_out_of_reach_are_counted(name: str) -> None:
 
 
 def test_a_short_one_is_trained_whole() -> None:
-    encoder = Encoder(tokenizer_of(BY_NAME["chatml"]), max_seq_length=100_000)
+    encoder = Encoder(tokenizer_of(BY_NAME["chatml"]), DataConfig(max_seq_length=100_000))
     (whole,) = encoder.encode_many([Record("chat", 1, messages=TALK * 20)])
     assert (whole.out_of_reach, len(whole.examples)) == (0, 1)
 

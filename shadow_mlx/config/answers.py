@@ -1,0 +1,96 @@
+"""The options of answers: one, a conversation of them, a whole file's, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shadow_mlx.config.data import TemplateConfig
+from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig
+from shadow_mlx.config.option import Options, option
+
+
+@dataclass(frozen=True)
+class SamplingConfig(Options):
+    """How text is sampled; the names are mlx-lm's."""
+
+    max_tokens: int = option(
+        512, group="sampling", short="-m", minimum=1, unit="tokens", help="longest answer"
+    )
+    temp: float = option(0.0, group="sampling", minimum=0.0, help="temperature (0: greedy)")
+    top_p: float = option(
+        1.0, group="sampling", minimum=0.0, maximum=1.0, help="nucleus sampling threshold"
+    )
+    top_k: int = option(0, group="sampling", minimum=0, help="sample among the k best (0: all)")
+    min_p: float = option(
+        0.0, group="sampling", minimum=0.0, maximum=1.0, help="smallest share of the best token's p"
+    )
+    xtc_probability: float = option(
+        0.0, group="sampling", minimum=0.0, maximum=1.0, help="chance that XTC sampling is applied"
+    )
+    xtc_threshold: float = option(
+        0.0, group="sampling", minimum=0.0, maximum=0.5, help="probability threshold of XTC"
+    )
+    repetition_penalty: float | None = option(
+        None, group="sampling", minimum=0.0, exclusive_minimum=True, help="1.1 discourages loops"
+    )
+    seed: int | None = option(
+        None, group="sampling", minimum=0, maximum=2**64 - 1, help="seed of the sampling"
+    )
+    max_kv_size: int | None = option(
+        None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
+    )
+
+
+@dataclass(frozen=True)
+class ChatConfig(SamplingConfig, TemplateConfig, ModelConfig):
+    """One conversation with a model."""
+
+    system_prompt: str | None = option(None, group="prompt", metavar="TEXT", help="system message")
+
+
+@dataclass(frozen=True)
+class GenerateConfig(ChatConfig):
+    """One prompt to a model."""
+
+    ignore_chat_template: bool = option(
+        False, group="prompt", help="continue the prompt as plain text"
+    )
+
+    def cross_checks(self) -> list[str]:
+        """A system message stands in a chat."""
+        problems = super().cross_checks()
+        if self.ignore_chat_template and self.system_prompt is not None:
+            problems.append("--system-prompt needs the chat template; leave one of the two out")
+        return problems
+
+
+@dataclass(frozen=True)
+class CompareConfig(EncodingConfig):
+    """Base, attached and detached of some adapters on one test file."""
+
+    data: str | None = option(
+        None, kind="path", metavar="FILE", help="chats or completions to answer"
+    )
+    adapter_path: tuple[str, ...] | None = option(
+        None,
+        kind="path",
+        metavar="DIR",
+        help="adapter folders, one or several (default: adapters)",
+    )
+    modes: tuple[Mode, ...] = option(MODES, help="what to measure")
+    limit: int | None = option(None, minimum=1, unit="examples", help="only the first ones")
+    seed: int | None = option(
+        None,
+        minimum=0,
+        maximum=2**64 - 1,
+        help="with --limit: draw the examples from the whole file, the same ones for the same seed",
+    )
+    max_tokens: int = option(256, minimum=1, unit="tokens", help="longest answer")
+    batch_size: int = option(32, minimum=1, help="answers that are generated together")
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The adapter folders; for the backbone alone, none is needed."""
+        if self.adapter_path is not None:
+            return self.adapter_path
+        return () if self.modes == ("base",) else ("adapters",)

@@ -1,0 +1,115 @@
+"""The options of the shadow."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import Literal
+
+from shadow_mlx.config.option import Options, option
+from shadow_mlx.config.values import LARGEST_COUNT
+
+Sharing = Literal["depth", "layer"]
+
+LARGEST_WIDTH = 2**20  # of any part of a shadow; of a model in use, a tenth
+
+
+@dataclass(frozen=True)
+class ShadowConfig(Options):
+    """The shadow itself: what is trained beside the frozen backbone (design: equations 1 to 9)."""
+
+    sharing: Sharing = option(
+        "depth",
+        group="shadow",
+        help="depth: one inject/update module reused at every block; layer: one for each block",
+    )
+    rank: int = option(
+        32,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="rank r of the injection down → up",
+    )
+    alpha: float = option(
+        4.0,
+        group="shadow",
+        minimum=-1e4,
+        maximum=1e4,
+        help="strength α of the injected correction (usually 0.1 to 4.0)",
+    )
+    dropout: float = option(
+        0.0, group="shadow", minimum=0.0, maximum=0.99, help="dropout on the discrepancy h − s"
+    )
+    update_hidden_size: int | None = option(
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="hidden width of T and G (default: the rank)",
+    )
+    shadow: str = option(
+        "mirror",
+        group="shadow",
+        kind="path",
+        metavar="mirror|PATH|HUB_ID",
+        help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
+        "a path or hub id takes a small model or a pretrained shadow",
+    )
+    shadow_layers: int = option(
+        2, group="shadow", minimum=1, maximum=LARGEST_COUNT, help="layers of the mirror"
+    )
+    shadow_hidden_size: int | None = option(
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="width of the mirror (default: the backbone's)",
+    )
+    shadow_intermediate_size: int | None = option(
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="MLP width of the mirror (default: the backbone's)",
+    )
+    shadow_heads: int | None = option(
+        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="attention heads of the mirror"
+    )
+    shadow_kv_heads: int | None = option(
+        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="key/value heads of the mirror"
+    )
+    shadow_head_dim: int | None = option(
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="width of one attention head of the mirror",
+    )
+    aux_weight: float = option(
+        1.0,
+        group="shadow",
+        minimum=0.0,
+        maximum=1e6,
+        help="λ: weight of the shadow's own loss; larger makes the detached shadow better",
+    )
+
+    MIRROR_ONLY: typing.ClassVar[tuple[str, ...]] = (
+        "shadow_layers",
+        "shadow_hidden_size",
+        "shadow_intermediate_size",
+        "shadow_heads",
+        "shadow_kv_heads",
+        "shadow_head_dim",
+    )
+
+    def cross_checks(self) -> list[str]:
+        """An explicit shadow brings its own architecture."""
+        problems = super().cross_checks()
+        if self.shadow == "mirror":
+            return problems
+        return problems + [
+            f"--{name.replace('_', '-')}: an explicit --shadow defines its own architecture; "
+            "leave this flag out"
+            for name in self.MIRROR_ONLY
+            if getattr(self, name) != getattr(type(self), name)
+        ]

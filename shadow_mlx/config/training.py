@@ -1,0 +1,120 @@
+"""The options of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shadow_mlx.config.model import EncodingConfig
+from shadow_mlx.config.option import option
+from shadow_mlx.config.shadow import ShadowConfig
+from shadow_mlx.config.values import LARGEST_COUNT
+
+OptimizerName = Literal["adamw", "adam", "sgd", "adafactor", "lion", "muon"]
+ScheduleName = Literal["cosine", "linear", "constant"]
+
+
+@dataclass(frozen=True)
+class TrainConfig(EncodingConfig, ShadowConfig):
+    """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
+
+    data: str | None = option(
+        None,
+        kind="path",
+        metavar="FILE|FOLDER|HUB_ID",
+        help="JSON Lines of chats, completions or texts; a folder of train/valid/test.jsonl; "
+        "or a dataset on the hub",
+    )
+    adapter_path: str = option(
+        "adapters",
+        kind="path",
+        metavar="DIR",
+        help="where the adapter and the run's record are written",
+    )
+    iters: int | None = option(
+        None, minimum=1, unit="steps", help="optimizer steps (default: 3 epochs, at least 300)"
+    )
+    epochs: float | None = option(
+        None, minimum=0.0, exclusive_minimum=True, help="passes over the data, instead of --iters"
+    )
+    batch_size: int = option(
+        8, minimum=1, maximum=LARGEST_COUNT, unit="examples", help="examples in one step"
+    )
+    learning_rate: float = option(
+        1e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
+    )
+    seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")
+
+    valid_fraction: float = option(
+        0.1,
+        group="data",
+        minimum=0.0,
+        maximum=0.9,
+        help="share of a single file kept for validation (0: none)",
+    )
+    shuffle: bool = option(True, group="data", help="draw examples in a random order")
+
+    optimizer: OptimizerName = option("adamw", group="optimizer", help="optimizer")
+    schedule: ScheduleName = option(
+        "cosine", group="optimizer", help="course of the learning rate after the warm-up"
+    )
+    warmup: int | None = option(
+        None, group="optimizer", minimum=0, unit="steps", help="warm-up (default: 10% of the run)"
+    )
+    clip: float = option(
+        1.0, group="optimizer", minimum=0.0, help="largest global gradient norm (0: no clipping)"
+    )
+    weight_decay: float = option(0.01, group="optimizer", minimum=0.0, help="decay of matrices")
+    grad_accumulation_steps: int = option(
+        1,
+        group="optimizer",
+        minimum=1,
+        maximum=LARGEST_COUNT,
+        help="batches summed into one optimizer step",
+    )
+    patience: int = option(
+        0,
+        group="optimizer",
+        minimum=0,
+        help="stop after so many validations without a better loss (0: never)",
+    )
+
+    grad_checkpoint: bool = option(
+        False, group="memory", help="recompute activations: less memory, more time"
+    )
+
+    steps_per_report: int = option(10, group="report", minimum=1, help="steps between reports")
+    steps_per_eval: int = option(100, group="report", minimum=1, help="steps between validations")
+    val_batches: int = option(
+        25, group="report", minimum=-1, help="batches of one validation (-1: all, 0: none)"
+    )
+    samples: int = option(
+        1,
+        group="report",
+        minimum=0,
+        help="validation examples answered after each validation (0: none)",
+    )
+    save_every: int = option(100, group="report", minimum=1, help="steps between checkpoints")
+    report_to: str | None = option(
+        None, group="report", metavar="wandb,swanlab", help="also report to these services"
+    )
+    project_name: str | None = option(
+        None, group="report", help="project name for --report-to (default: the folder's name)"
+    )
+
+    init_adapter: str | None = option(
+        None,
+        group="start",
+        kind="path",
+        metavar="DIR",
+        help="start from the weights of another adapter",
+    )
+
+    def cross_checks(self) -> list[str]:
+        """Two lengths of a run, and patience without anything to wait for."""
+        problems = super().cross_checks()
+        if self.iters is not None and self.epochs is not None:
+            problems.append("--iters and --epochs: give one of them, not both")
+        if self.patience and self.val_batches == 0:
+            problems.append("--patience needs validation; --val-batches is 0")
+        return problems
