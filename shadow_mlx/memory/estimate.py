@@ -12,7 +12,7 @@ from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.hub import resolving
 from shadow_mlx.memory.graph import Name
-from shadow_mlx.memory.liveness import Memory, Value, device_pace
+from shadow_mlx.memory.liveness import Buffer, Memory, device_pace
 from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
@@ -168,12 +168,12 @@ class _Player:
         self._update(self.step.update(), sums)
         return self.memory
 
-    def _run(self, program: Program, sums: list[Value]) -> list[Value]:
+    def _run(self, program: Program, sums: list[Buffer]) -> list[Buffer]:
         """A program that leaves the state as it is."""
         state = [*self.frozen, *self.changing]
         return self._played(program, [*state, *sums], len(state), dict[Name, str]())
 
-    def _update(self, program: Program, sums: list[Value]) -> None:
+    def _update(self, program: Program, sums: list[Buffer]) -> None:
         names = program.graph.outputs[1:]
         parts = dict(zip(names, self.labels, strict=True))
         given = [*self.frozen, *self.changing, *sums]
@@ -181,8 +181,8 @@ class _Player:
         self.memory.release(result)
 
     def _played(
-        self, program: Program, given: list[Value], kept: int, parts: dict[Name, str]
-    ) -> list[Value]:
+        self, program: Program, given: list[Buffer], kept: int, parts: dict[Name, str]
+    ) -> list[Buffer]:
         """Run with what is ``given``, of which the first ``kept`` outlive it, and a batch."""
         graph = program.graph
         rest = [

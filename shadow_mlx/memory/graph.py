@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -18,15 +18,10 @@ WIDTH = int(os.environ.get("MLX_BFS_MAX_WIDTH", "20"))
 
 @dataclass(frozen=True)
 class Array:
-    """Shape and element size (bytes) of one array."""
+    """Shape and size of one array."""
 
     shape: tuple[int, ...]
-    itemsize: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its elements."""
-        return math.prod(self.shape) * self.itemsize
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -46,10 +41,6 @@ class Graph:
     operations: tuple[Operation, ...]
     inputs: tuple[Name, ...]
     outputs: tuple[Name, ...]
-
-    def with_outputs(self, outputs: Iterable[Name]) -> Graph:
-        """The same computation of which only ``outputs`` are wanted."""
-        return replace(self, outputs=tuple(outputs))
 
     def producers(self) -> dict[Name, int]:
         """The index of the operation that makes each array."""
@@ -102,7 +93,7 @@ def _known(
 
 
 def _array(shape: Sequence[int], dtype: mx.Dtype) -> Array:
-    return Array(tuple(shape), dtype.size)
+    return Array(tuple(shape), math.prod(shape) * dtype.size)
 
 
 def evaluation_order(graph: Graph) -> list[Operation]:

@@ -74,25 +74,20 @@ def device_pace() -> Pace:
 
 @dataclass(eq=False)
 class Buffer:
-    """Allocated memory. It lives while a value or a scheduled operation refers to it."""
+    """Allocated memory, which may hold several arrays (views).
+
+    It lives while its arrays have references left or a scheduled operation (a flight) uses it.
+    """
 
     nbytes: int
     part: str
-    values: int = 0
+    references: int = 0
     flights: int = 0
-
-
-@dataclass(eq=False)
-class Value:
-    """An array that exists: its buffer, and how many references it has left."""
-
-    buffer: Buffer
-    references: int
 
     @property
     def is_donatable(self) -> bool:
-        """Whether its one reader may write into its buffer."""
-        return self.references == 1 and self.buffer.values == 1 and not self.buffer.flights
+        """Whether its one reader may write into it."""
+        return self.references == 1 and not self.flights
 
 
 @dataclass(eq=False)
@@ -113,28 +108,26 @@ class Memory:
     _read: int = 0
     _task_began: int = 0
     _tasks: deque[int] = field(default_factory=deque)
-    _flights: deque[tuple[int, list[Buffer]]] = field(default_factory=deque)
+    _flights: deque[tuple[int, set[Buffer]]] = field(default_factory=deque)
 
-    def hold(self, nbytes: int, part: str) -> Value:
+    def hold(self, nbytes: int, part: str) -> Buffer:
         """An array that exists before anything runs, with one reference: the caller's."""
-        value = Value(self._allocate(nbytes, part), 1)
-        value.buffer.values = 1
-        return value
+        buffer = self._allocate(nbytes, part)
+        buffer.references = 1
+        return buffer
 
-    def release(self, value: Value) -> None:
+    def release(self, buffer: Buffer) -> None:
         """Give up one reference."""
-        value.references -= 1
-        if not value.references:
-            value.buffer.values -= 1
-            self._free_unless_used(value.buffer)
+        buffer.references -= 1
+        self._free_unless_used(buffer)
 
     def run(
         self,
         graph: Graph,
-        inputs: Sequence[Value],
+        inputs: Sequence[Buffer],
         given_up: Collection[int],
         parts: Mapping[Name, str],
-    ) -> list[Value]:
+    ) -> list[Buffer]:
         """Run a graph; the caller gets one reference to each output.
 
         Args:
@@ -147,64 +140,59 @@ class Memory:
         order = evaluation_order(graph)
         readers = Counter(name for operation in order for name in operation.inputs)
         readers.update(graph.outputs)
-        values: dict[Name, Value] = {}
-        for name, value in zip(graph.inputs, inputs, strict=True):
-            values[name] = value
-            value.references += readers[name]
+        buffers: dict[Name, Buffer] = {}
+        for name, buffer in zip(graph.inputs, inputs, strict=True):
+            buffers[name] = buffer
+            buffer.references += readers[name]
         for position in given_up:
             self.release(inputs[position])
         for operation in order:
-            self._run(operation, graph, values, readers, parts)
-        return [values[name] for name in graph.outputs]
+            self._run(operation, graph, buffers, readers, parts)
+        return [buffers[name] for name in graph.outputs]
 
     def _run(
         self,
         operation: Operation,
         graph: Graph,
-        values: dict[Name, Value],
+        buffers: dict[Name, Buffer],
         readers: Mapping[Name, int],
         parts: Mapping[Name, str],
     ) -> None:
         for name in operation.inputs:
-            if name not in values:  # a constant
-                values[name] = Value(Buffer(0, "", values=1), readers[name])
-        sources = [values[name] for name in operation.inputs]
+            if name not in buffers:  # a constant
+                buffers[name] = Buffer(0, "", readers[name])
+        sources = [buffers[name] for name in operation.inputs]
         sizes = [graph.arrays[name].nbytes for name in operation.outputs]
         labels = [parts.get(name, "activations") for name in operation.outputs]
-        buffers, computing = self._place(operation, sources, sizes, labels)
-        for name, buffer in zip(operation.outputs, buffers, strict=True):
-            buffer.values += 1
+        made, computing = self._place(operation, sources, sizes, labels)
+        for name, buffer in zip(operation.outputs, made, strict=True):
+            buffer.references += readers[name] + 1
             if name in parts and buffer.part != "weights":  # a view of weights stays theirs
                 self._relabel(buffer, parts[name])
-            values[name] = Value(buffer, readers[name])
+            buffers[name] = buffer
         if operation.name != "Broadcast":  # which mx.compile makes a part of what reads it
-            busy = {source.buffer for source in sources} | {*buffers[1:]}
-            self._dispatch([*busy.difference(buffers[:1])], computing, sources)
-        for source in sources:
-            self.release(source)
-        for name in operation.outputs:
-            if not readers[name]:
-                values[name].references = 1
-                self.release(values[name])
+            self._dispatch({*sources, *made[1:]}.difference(made[:1]), computing, sources)
+        for buffer in (*sources, *made):  # what nobody reads is gone
+            self.release(buffer)
 
     def _place(
-        self, operation: Operation, sources: list[Value], sizes: list[int], labels: list[str]
+        self, operation: Operation, sources: list[Buffer], sizes: list[int], labels: list[str]
     ) -> tuple[list[Buffer], int]:
         """The outputs' buffers, and the number of dispatches that compute them."""
         name = operation.name
         if name in VIEWS:
             last = len(sources) - 1
-            return [sources[min(place, last)].buffer for place in range(len(sizes))], 0
-        overwritable: list[Value] = []
+            return [sources[min(place, last)] for place in range(len(sizes))], 0
+        overwritable: list[Buffer] = []
         computing = len(sources) if name == "Concatenate" else 1
         if name in ELEMENTWISE:
             overwritable = sources
         elif name in WRITES_INTO_FIRST:
             overwritable, computing = sources[:1], 2
         for source in overwritable:
-            room = source.buffer.nbytes - sizes[0]
+            room = source.nbytes - sizes[0]
             if source.is_donatable and 0 <= room <= DONATION_SLACK:
-                return [source.buffer], computing
+                return [source], computing
         made = zip(sizes, labels, strict=True)
         return [self._allocate(size, label) for size, label in made], computing
 
@@ -222,11 +210,11 @@ class Memory:
         buffer.part = part
 
     def _free_unless_used(self, buffer: Buffer) -> None:
-        if not buffer.values and not buffer.flights:
+        if not buffer.references and not buffer.flights:
             self._total -= buffer.nbytes
             self._live[buffer.part] -= buffer.nbytes
 
-    def _dispatch(self, busy: list[Buffer], computing: int, sources: list[Value]) -> None:
+    def _dispatch(self, busy: set[Buffer], computing: int, sources: list[Buffer]) -> None:
         """Queue an operation; when too many tasks are open, the device completes the oldest."""
         pace = self.pace
         for buffer in busy:
@@ -235,7 +223,7 @@ class Memory:
             self._advance(computing, 0)
             self._advance(1, 0)
         else:
-            self._advance(1, sum(source.buffer.nbytes for source in sources))
+            self._advance(1, sum(source.nbytes for source in sources))
         self._flights.append((self._dispatched, busy))
         while len(self._tasks) > pace.tasks:
             self._complete(self._tasks.popleft())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
@@ -184,7 +184,7 @@ class RecordedStep(TrainingStep):
         results, gradients = counts
         names: Iterator[Name] = iter(graph.outputs[results + gradients :])
         segments = self.segments.named(names)
-        wanted = graph.with_outputs(graph.outputs[:results])
+        wanted = replace(graph, outputs=graph.outputs[:results])
         return Program(
             recompute(wanted, segments),
             frozenset(graph.outputs[results : results + gradients]),
