@@ -163,15 +163,11 @@ class _Player:
         # Two batches that find sums of earlier ones: the second begins while the first still runs.
         following = self.step.following(self.batch)
         sums = [self.memory.hold(array.nbytes, "gradients") for array in self.step.sums()]
+        state = [*self.frozen, *self.changing]
         for _ in range(2):
-            sums = self._run(following, sums)
+            sums = self._played(following, [*state, *sums], len(state), {})
         self._update(self.step.update(), sums)
         return self.memory
-
-    def _run(self, program: Program, sums: list[Buffer]) -> list[Buffer]:
-        """A program that leaves the state as it is."""
-        state = [*self.frozen, *self.changing]
-        return self._played(program, [*state, *sums], len(state), dict[Name, str]())
 
     def _update(self, program: Program, sums: list[Buffer]) -> None:
         names = program.graph.outputs[1:]
