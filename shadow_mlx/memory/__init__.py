@@ -1,7 +1,7 @@
 """Peak memory of a training run, from shapes alone.
 
-``skeleton`` builds the backbone from its ``config.json``; ``tracing`` records what one optimizer
-step computes, without computing it, as a ``graph``; ``fusion`` and ``recomputation`` change the
-record as MLX does when it runs; ``liveness`` plays it, in MLX's ``order``, and counts bytes;
-``estimate`` and ``verdict`` say what it means; ``report`` is all of it in one answer.
+``tracing`` records what one optimizer step computes, without computing it, as a ``graph``, and
+``recomputation`` does gradient checkpointing to the record; ``liveness`` plays it as MLX schedules
+it and counts bytes; ``estimate`` and ``verdict`` say what it means, for the batch that ``measure``
+finds in the data; ``report`` is all of it in one answer.
 """

@@ -11,8 +11,8 @@ import mlx.core as mx
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.hub import resolving
-from shadow_mlx.memory.graph import Array, Name
-from shadow_mlx.memory.liveness import CPU, METAL, Memory, Value
+from shadow_mlx.memory.graph import Name
+from shadow_mlx.memory.liveness import Buffer, Memory, device_pace
 from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
@@ -147,12 +147,12 @@ class _Player:
         self.step = step
         self.batch = batch
         self.vocabulary = vocabulary
-        gpu = mx.default_device().type == mx.DeviceType.gpu
-        self.memory = Memory(METAL if gpu else CPU)
+        self.memory = Memory(device_pace())
+        hold = self.memory.hold
         state = step.state
-        self.frozen = [self._hold(array, "weights") for _, array in state.frozen]
-        self.changing = [self._hold(array, "adapter") for _, array in state.adapter]
-        self.changing += [self._hold(array, "optimizer") for _, array in state.optimizer]
+        self.frozen = [hold(array.nbytes, "weights") for _, array in state.frozen]
+        self.changing = [hold(array.nbytes, "adapter") for _, array in state.adapter]
+        self.changing += [hold(array.nbytes, "optimizer") for _, array in state.optimizer]
         self.labels = ["adapter"] * len(state.adapter) + ["optimizer"] * len(state.optimizer)
 
     def play(self, accumulated: int) -> Memory:
@@ -162,18 +162,14 @@ class _Player:
             return self.memory
         # Two batches that find sums of earlier ones: the second begins while the first still runs.
         following = self.step.following(self.batch)
-        sums = [self._hold(array, "gradients") for array in self.step.sums()]
+        sums = [self.memory.hold(array.nbytes, "gradients") for array in self.step.sums()]
+        state = [*self.frozen, *self.changing]
         for _ in range(2):
-            sums = self._run(following, sums)
+            sums = self._played(following, [*state, *sums], len(state), {})
         self._update(self.step.update(), sums)
         return self.memory
 
-    def _run(self, program: Program, sums: list[Value]) -> list[Value]:
-        """A program that leaves the state as it is."""
-        state = [*self.frozen, *self.changing]
-        return self._played(program, [*state, *sums], len(state), dict[Name, str]())
-
-    def _update(self, program: Program, sums: list[Value]) -> None:
+    def _update(self, program: Program, sums: list[Buffer]) -> None:
         names = program.graph.outputs[1:]
         parts = dict(zip(names, self.labels, strict=True))
         given = [*self.frozen, *self.changing, *sums]
@@ -181,12 +177,13 @@ class _Player:
         self.memory.release(result)
 
     def _played(
-        self, program: Program, given: list[Value], kept: int, parts: dict[Name, str]
-    ) -> list[Value]:
+        self, program: Program, given: list[Buffer], kept: int, parts: dict[Name, str]
+    ) -> list[Buffer]:
         """Run with what is ``given``, of which the first ``kept`` outlive it, and a batch."""
         graph = program.graph
         rest = [
-            self._hold(graph.arrays[name], "activations") for name in graph.inputs[len(given) :]
+            self.memory.hold(graph.arrays[name].nbytes, "activations")
+            for name in graph.inputs[len(given) :]
         ]
         logits = {
             name: "logits"
@@ -196,8 +193,3 @@ class _Player:
         gradients = dict.fromkeys(program.gradients, "gradients")
         inputs = [*given, *rest]
         return self.memory.run(graph, inputs, range(kept, len(inputs)), logits | gradients | parts)
-
-    def _hold(self, array: mx.array | Array, part: str) -> Value:
-        if isinstance(array, mx.array):
-            array = Array(tuple(array.shape), array.dtype.size)
-        return self.memory.hold(array, part)

@@ -1,38 +1,36 @@
-"""A recorded computation: arrays by name, and operations in an order in which they could run."""
+"""A recorded computation: arrays by name, operations, and the order in which MLX runs them."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 
 Name = str
 
+WIDTH = int(os.environ.get("MLX_BFS_MAX_WIDTH", "20"))
+"""Operations that wait at most before a branch is followed down; MLX reads the same variable."""
+
 
 @dataclass(frozen=True)
 class Array:
-    """Shape and element size (bytes) of one array."""
+    """Shape and size of one array."""
 
     shape: tuple[int, ...]
-    itemsize: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its elements."""
-        return math.prod(self.shape) * self.itemsize
+    nbytes: int
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One primitive of MLX. ``arguments`` are what it knows beside its inputs (axes, bounds …)."""
+    """One primitive of MLX."""
 
     name: str
     inputs: tuple[Name, ...]
     outputs: tuple[Name, ...]
-    arguments: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,6 @@ class Graph:
     operations: tuple[Operation, ...]
     inputs: tuple[Name, ...]
     outputs: tuple[Name, ...]
-
-    def with_outputs(self, outputs: Iterable[Name]) -> Graph:
-        """The same computation of which only ``outputs`` are wanted."""
-        return replace(self, outputs=tuple(outputs))
 
     def producers(self) -> dict[Name, int]:
         """The index of the operation that makes each array."""
@@ -79,7 +73,6 @@ def record(function: Callable[..., Sequence[mx.array]], arguments: Sequence[mx.a
                     event["name"],
                     _known(event["inputs"], arrays),
                     _known(event["outputs"], arrays),
-                    tuple(event["arguments"]),
                 )
             )
         elif kind in ("inputs", "outputs"):
@@ -100,4 +93,48 @@ def _known(
 
 
 def _array(shape: Sequence[int], dtype: mx.Dtype) -> Array:
-    return Array(tuple(shape), dtype.size)
+    return Array(tuple(shape), math.prod(shape) * dtype.size)
+
+
+def evaluation_order(graph: Graph) -> list[Operation]:
+    """The operations that the outputs need, in the order in which MLX's ``eval`` runs them."""
+    makers = graph.producers()
+    sources = [
+        [makers[name] for name in operation.inputs if name in makers]
+        for operation in graph.operations
+    ]
+    wanted = [makers[name] for name in graph.outputs if name in makers]
+    uses = _count_uses(wanted, sources)
+    end = len(sources)  # stands for what waits for all outputs
+    sources.append(wanted)
+    tape, done = [end], 0
+    waiting: list[tuple[int, int]] = []  # operations, and their sources already looked at
+    while uses and (done < len(tape) or waiting):
+        if done < len(tape):
+            current, position = tape[done], 0
+            done += 1
+        else:
+            current, position = waiting.pop()
+        for place in range(position, len(sources[current])):
+            if len(tape) - done >= WIDTH:
+                waiting.append((current, place))
+                break
+            source = sources[current][place]
+            uses[source] -= 1
+            if not uses[source]:
+                del uses[source]
+                tape.append(source)
+    return [graph.operations[index] for index in reversed(tape[1:])]
+
+
+def _count_uses(wanted: list[int], sources: list[list[int]]) -> dict[int, int]:
+    """How often each operation's results are used by what ``wanted`` needs."""
+    uses: dict[int, int] = {}
+    stack = [wanted]
+    while stack:
+        for source in stack.pop():
+            if source not in uses:
+                uses[source] = 0
+                stack.append(sources[source])
+            uses[source] += 1
+    return uses

@@ -12,17 +12,34 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shadow_mlx.memory.fusion import ELEMENTWISE, FUSED
-from shadow_mlx.memory.graph import Array, Graph, Name, Operation
-from shadow_mlx.memory.layout import Layout, dense, view
-from shadow_mlx.memory.order import evaluation_order
+import mlx.core as mx
+
+from shadow_mlx.memory.graph import Graph, Name, Operation, evaluation_order
+
+# fmt: off
+VIEWS = frozenset({
+    "AsStrided", "Broadcast", "Copy", "CustomTransforms", "Depends", "ExpandDims", "Flatten",
+    "Reshape", "Slice", "Split", "Squeeze", "StopGradient", "Transpose", "Unflatten", "View",
+})
+"""Operations whose outputs lie in the buffers of their inputs. Some copy at times (a reshape of
+what was transposed); that is not followed."""
+
+ELEMENTWISE = frozenset({
+    "Abs", "Add", "ArcCos", "ArcCosh", "ArcSin", "ArcSinh", "ArcTan", "ArcTan2", "ArcTanh",
+    "AsType", "BitwiseBinary", "BitwiseInvert", "Ceil", "Conjugate", "Cos", "Cosh", "Divide",
+    "Equal", "Erf", "ErfInv", "Exp", "Expm1", "Floor", "Greater", "GreaterEqual", "Imag", "Less",
+    "LessEqual", "Log", "Log1p", "LogAddExp", "LogicalAnd", "LogicalNot", "LogicalOr", "Maximum",
+    "Minimum", "Multiply", "Negative", "NotEqual", "Power", "Real", "Remainder", "Round",
+    "Select", "Sigmoid", "Sign", "Sin", "Sinh", "Sqrt", "Square", "Subtract", "Tan", "Tanh",
+})
+"""Operations that may write over any of their inputs."""
+# fmt: on
 
 WRITES_INTO_FIRST = frozenset(
     {"Softmax", "SliceUpdate", "Scatter", "ScatterAxis", "MaskedScatter", "DynamicSliceUpdate"}
 )
 """Operations that start from a copy of their first input, or from that input itself."""
 
-PRODUCTS = frozenset({"Matmul", "AddMM", "QuantizedMatmul", "GatherMM", "GatherQMM"})
 DONATION_SLACK = 16384
 """Bytes by which a buffer may be larger than what is written into it."""
 
@@ -50,29 +67,27 @@ METAL = Pace(dispatches=40, task_bytes=40 * 2**20, tasks=10, separate_release=Fa
 """A task is a command buffer: it keeps all that its kernels read until it has completed."""
 
 
+def device_pace() -> Pace:
+    """The pace of the device on which MLX computes."""
+    return METAL if mx.default_device().type == mx.DeviceType.gpu else CPU
+
+
 @dataclass(eq=False)
 class Buffer:
-    """Allocated memory. It lives while a value or a scheduled operation refers to it."""
+    """Allocated memory, which may hold several arrays (views).
+
+    It lives while its arrays have references left or a scheduled operation (a flight) uses it.
+    """
 
     nbytes: int
     part: str
-    values: int = 0
-    flights: int = 0
-
-
-@dataclass(eq=False)
-class Value:
-    """An array that exists: its buffer, its layout, and how many references it has left."""
-
-    buffer: Buffer
-    layout: Layout
-    itemsize: int
     references: int = 0
+    flights: int = 0
 
     @property
     def is_donatable(self) -> bool:
-        """Whether its one reader may write into its buffer."""
-        return self.references == 1 and self.buffer.values == 1 and not self.buffer.flights
+        """Whether its one reader may write into it."""
+        return self.references == 1 and not self.flights
 
 
 @dataclass(eq=False)
@@ -93,32 +108,30 @@ class Memory:
     _read: int = 0
     _task_began: int = 0
     _tasks: deque[int] = field(default_factory=deque)
-    _flights: deque[tuple[int, list[Buffer]]] = field(default_factory=deque)
+    _flights: deque[tuple[int, set[Buffer]]] = field(default_factory=deque)
 
-    def hold(self, array: Array, part: str) -> Value:
+    def hold(self, nbytes: int, part: str) -> Buffer:
         """An array that exists before anything runs, with one reference: the caller's."""
-        value = Value(self._allocate(array.nbytes, part), dense(array.shape), array.itemsize, 1)
-        value.buffer.values = 1
-        return value
+        buffer = self._allocate(nbytes, part)
+        buffer.references = 1
+        return buffer
 
-    def release(self, value: Value) -> None:
+    def release(self, buffer: Buffer) -> None:
         """Give up one reference."""
-        value.references -= 1
-        if not value.references:
-            value.buffer.values -= 1
-            self._free_unless_used(value.buffer)
+        buffer.references -= 1
+        self._free_unless_used(buffer)
 
     def run(
         self,
         graph: Graph,
-        inputs: Sequence[Value],
+        inputs: Sequence[Buffer],
         given_up: Collection[int],
         parts: Mapping[Name, str],
-    ) -> list[Value]:
+    ) -> list[Buffer]:
         """Run a graph; the caller gets one reference to each output.
 
         Args:
-            graph: What to run, fused.
+            graph: What to run.
             inputs: Its inputs.
             given_up: Positions of the inputs to which the caller gives up its reference, so that
                 they may be overwritten or freed.
@@ -127,129 +140,61 @@ class Memory:
         order = evaluation_order(graph)
         readers = Counter(name for operation in order for name in operation.inputs)
         readers.update(graph.outputs)
-        values: dict[Name, Value] = {}
-        for name, value in zip(graph.inputs, inputs, strict=True):
-            values[name] = value
-            value.references += readers[name]
+        buffers: dict[Name, Buffer] = {}
+        for name, buffer in zip(graph.inputs, inputs, strict=True):
+            buffers[name] = buffer
+            buffer.references += readers[name]
         for position in given_up:
             self.release(inputs[position])
         for operation in order:
-            self._run(operation, graph, values, readers, parts)
-        return [values[name] for name in graph.outputs]
+            self._run(operation, graph, buffers, readers, parts)
+        return [buffers[name] for name in graph.outputs]
 
     def _run(
         self,
         operation: Operation,
         graph: Graph,
-        values: dict[Name, Value],
+        buffers: dict[Name, Buffer],
         readers: Mapping[Name, int],
         parts: Mapping[Name, str],
     ) -> None:
         for name in operation.inputs:
-            if name not in values:  # a constant
-                array = graph.arrays[name]
-                constant = Value(Buffer(0, ""), dense(array.shape), array.itemsize, readers[name])
-                constant.buffer.values = 1
-                values[name] = constant
-        sources = [values[name] for name in operation.inputs]
-        results = [graph.arrays[name] for name in operation.outputs]
+            if name not in buffers:  # a constant
+                buffers[name] = Buffer(0, "", readers[name])
+        sources = [buffers[name] for name in operation.inputs]
+        sizes = [graph.arrays[name].nbytes for name in operation.outputs]
         labels = [parts.get(name, "activations") for name in operation.outputs]
-        made, copies, computes = self._evaluate(operation, sources, results, labels)
-        for name, value in zip(operation.outputs, made, strict=True):
-            value.references = readers[name]
-            value.buffer.values += 1
-            if name in parts and value.buffer.part != "weights":  # a view of weights stays theirs
-                self._relabel(value.buffer, parts[name])
-            values[name] = value
-        own = made[0].buffer if made else None
-        busy = {source.buffer for source in sources} | {value.buffer for value in made[1:]}
-        busy -= {own}
-        self._dispatch([*busy, *copies], computes + len(copies), sources)
-        for source in sources:
-            self.release(source)
-        for value in made:
-            if not value.references:  # nobody reads it
-                value.references = 1
-                self.release(value)
+        made, computing = self._place(operation, sources, sizes, labels)
+        for name, buffer in zip(operation.outputs, made, strict=True):
+            buffer.references += readers[name] + 1
+            if name in parts and buffer.part != "weights":  # a view of weights stays theirs
+                self._relabel(buffer, parts[name])
+            buffers[name] = buffer
+        if operation.name != "Broadcast":  # which mx.compile makes a part of what reads it
+            self._dispatch({*sources, *made[1:]}.difference(made[:1]), computing, sources)
+        for buffer in (*sources, *made):  # what nobody reads is gone
+            self.release(buffer)
 
-    def _evaluate(
-        self,
-        operation: Operation,
-        sources: list[Value],
-        results: list[Array],
-        labels: list[str],
-    ) -> tuple[list[Value], list[Buffer], int]:
-        """Outputs, temporary copies of inputs, and the number of dispatches that compute."""
-        if sources:
-            seen = []
-            for place, result in enumerate(results):
-                source = sources[min(place, len(sources) - 1)]
-                layout = view(operation, place, source.layout, result)
-                if layout is None:
-                    break
-                seen.append(Value(source.buffer, layout, result.itemsize))
-            if len(seen) == len(results):
-                return seen, [], 0
-        if operation.name == FUSED or operation.name in ELEMENTWISE:
-            return self._elementwise(sources, results, labels), [], 1
-        if operation.name in WRITES_INTO_FIRST:
-            return [self._overwritten(sources[0], results[0], labels[0])], [], 2
-        copies = []
-        if operation.name in PRODUCTS:
-            copies = [
-                self._allocate(source.layout.elements * source.itemsize, "activations")
-                for source in sources
-                if len(source.layout.shape) > 1 and not source.layout.is_matrix
-            ]
-        made = [
-            Value(self._allocate(result.nbytes, label), dense(result.shape), result.itemsize)
-            for result, label in zip(results, labels, strict=True)
-        ]
-        return made, copies, len(sources) if operation.name == "Concatenate" else 1
-
-    def _elementwise(
-        self, sources: list[Value], results: list[Array], labels: list[str]
-    ) -> list[Value]:
-        """Outputs that take over the buffer of an input that nobody else needs, if one fits."""
-        shape = results[0].shape
-        arrays = [source for source in sources if source.layout.span > 1]
-        alike = (
-            bool(arrays)
-            and all(source.layout.shape == shape for source in arrays)
-            and len({source.layout.strides for source in arrays}) == 1
-            and arrays[0].layout.is_contiguous
-        )
-        layout = arrays[0].layout if alike else dense(shape)
-        donors = [
-            source
-            for source in arrays
-            if source.is_donatable
-            and (alike or (source.layout.is_row_contiguous and source.layout.shape == shape))
-        ]
-        made = []
-        for result, label in zip(results, labels, strict=True):
-            size = layout.span * result.itemsize
-            donor = next(
-                (
-                    one
-                    for one in donors
-                    if one.itemsize == result.itemsize
-                    and one.buffer.nbytes <= size + DONATION_SLACK
-                ),
-                None,
-            )
-            if donor is not None:
-                donors.remove(donor)
-                made.append(Value(donor.buffer, layout, result.itemsize))
-            else:
-                made.append(Value(self._allocate(size, label), layout, result.itemsize))
-        return made
-
-    def _overwritten(self, source: Value, result: Array, label: str) -> Value:
-        fits = source.layout.is_contiguous and source.layout.elements == source.layout.span
-        if fits and source.is_donatable and source.buffer.nbytes <= result.nbytes + DONATION_SLACK:
-            return Value(source.buffer, source.layout, result.itemsize)
-        return Value(self._allocate(result.nbytes, label), dense(result.shape), result.itemsize)
+    def _place(
+        self, operation: Operation, sources: list[Buffer], sizes: list[int], labels: list[str]
+    ) -> tuple[list[Buffer], int]:
+        """The outputs' buffers, and the number of dispatches that compute them."""
+        name = operation.name
+        if name in VIEWS:
+            last = len(sources) - 1
+            return [sources[min(place, last)] for place in range(len(sizes))], 0
+        overwritable: list[Buffer] = []
+        computing = len(sources) if name == "Concatenate" else 1
+        if name in ELEMENTWISE:
+            overwritable = sources
+        elif name in WRITES_INTO_FIRST:
+            overwritable, computing = sources[:1], 2
+        for source in overwritable:
+            room = source.nbytes - sizes[0]
+            if source.is_donatable and 0 <= room <= DONATION_SLACK:
+                return [source], computing
+        made = zip(sizes, labels, strict=True)
+        return [self._allocate(size, label) for size, label in made], computing
 
     def _allocate(self, nbytes: int, part: str) -> Buffer:
         self._total += nbytes
@@ -265,11 +210,11 @@ class Memory:
         buffer.part = part
 
     def _free_unless_used(self, buffer: Buffer) -> None:
-        if not buffer.values and not buffer.flights:
+        if not buffer.references and not buffer.flights:
             self._total -= buffer.nbytes
             self._live[buffer.part] -= buffer.nbytes
 
-    def _dispatch(self, busy: list[Buffer], computing: int, sources: list[Value]) -> None:
+    def _dispatch(self, busy: set[Buffer], computing: int, sources: list[Buffer]) -> None:
         """Queue an operation; when too many tasks are open, the device completes the oldest."""
         pace = self.pace
         for buffer in busy:
@@ -278,7 +223,7 @@ class Memory:
             self._advance(computing, 0)
             self._advance(1, 0)
         else:
-            self._advance(1, sum(source.buffer.nbytes for source in sources))
+            self._advance(1, sum(source.nbytes for source in sources))
         self._flights.append((self._dispatched, busy))
         while len(self._tasks) > pace.tasks:
             self._complete(self._tasks.popleft())

@@ -28,33 +28,29 @@ class Segment:
 class Segments:
     """Takes the place of ``mx.checkpoint`` while a function is recorded, and notes its calls."""
 
-    inputs: list[list[mx.array]] = field(default_factory=list)
-    outputs: list[list[mx.array]] = field(default_factory=list)
+    calls: list[tuple[list[mx.array], list[mx.array]]] = field(default_factory=list)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` itself, its array arguments and results noted."""
 
         def noted(*arguments: Any) -> Any:
             results = function(*arguments)
-            self.inputs.append([one for one in arguments if isinstance(one, mx.array)])
-            self.outputs.append(list(results))
+            given = [one for one in arguments if isinstance(one, mx.array)]
+            self.calls.append((given, list(results)))
             return results
 
         return noted
 
     def arrays(self) -> list[mx.array]:
         """All that was noted, so that the recording gives them names."""
-        return [one for ends in self._ends() for group in ends for one in group]
+        return [one for call in self.calls for group in call for one in group]
 
     def named(self, names: Iterator[Name]) -> list[Segment]:
         """The segments, from the names of :meth:`arrays` in the same order."""
         return [
             Segment(tuple(next(names) for _ in begin), tuple(next(names) for _ in end))
-            for begin, end in self._ends()
+            for begin, end in self.calls
         ]
-
-    def _ends(self) -> list[tuple[list[mx.array], list[mx.array]]]:
-        return list(zip(self.inputs, self.outputs, strict=True))
 
 
 def recompute(graph: Graph, segments: Sequence[Segment]) -> Graph:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.models.switch_layers import SwitchLinear
 
 from shadow_mlx.errors import ModelError
-from shadow_mlx.memory.experts import make_recordable
-from shadow_mlx.memory.fusion import fuse
 from shadow_mlx.memory.graph import Graph, Name, record
 from shadow_mlx.memory.recomputation import Segments, recompute
 from shadow_mlx.shadow.attached import AttachedModel
@@ -62,7 +62,7 @@ class Program:
     """One of the compiled functions of a step, ready to be played.
 
     Attributes:
-        graph: Fused; its inputs are the state, then the sums if it takes them, then the batch.
+        graph: Its inputs are the state, then the sums if it takes them, then the batch.
         gradients: Names of the gradients.
     """
 
@@ -184,9 +184,9 @@ class RecordedStep(TrainingStep):
         results, gradients = counts
         names: Iterator[Name] = iter(graph.outputs[results + gradients :])
         segments = self.segments.named(names)
-        wanted = graph.with_outputs(graph.outputs[:results])
+        wanted = replace(graph, outputs=graph.outputs[:results])
         return Program(
-            fuse(recompute(wanted, segments)),
+            recompute(wanted, segments),
             frozenset(graph.outputs[results : results + gradients]),
         )
 
@@ -210,3 +210,27 @@ class RecordedStep(TrainingStep):
         names = [name for name, _ in tree_flatten(self.model.trainable_parameters())]
         gradients = tree_unflatten(list(zip(names, arrays[:-1], strict=True)))
         return gradients, arrays[-1]
+
+
+class RecordableExperts(SwitchLinear):
+    """Trained experts that give other numbers of the same shapes.
+
+    The gradient of sorted experts is a primitive that MLX cannot export (``SegmentedMM``). What
+    stands in for it takes the same memory: the first expert's product with every row.
+    """
+
+    def __call__(self, x: mx.array, indices: mx.array, sorted_indices: bool = False) -> Any:
+        """``[…, rows, in]`` to ``[…, rows, out]``."""
+        frozen = mx.stop_gradient(self["weight"])
+        y = mx.gather_mm(
+            x, frozen.swapaxes(-1, -2), rhs_indices=indices, sorted_indices=sorted_indices
+        )
+        y = y + x @ self["weight"][0].swapaxes(-1, -2)
+        return y + mx.expand_dims(self["bias"][indices], -2) if "bias" in self else y
+
+
+def make_recordable(trained: nn.Module) -> None:
+    """Exchange the experts inside a trained module, in place."""
+    for _, module in trained.named_modules():
+        if type(module) is SwitchLinear:
+            module.__class__ = RecordableExperts
