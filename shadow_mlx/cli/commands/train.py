@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, config_file_options
 from shadow_mlx.config import ShadowConfig, TrainConfig
@@ -120,8 +121,6 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
 
 
 def _say_how_it_ended(summary: RunSummary) -> None:
-    from shadow_mlx.cli.progress import duration
-
     if summary.reason == "stopped":
         return
     why = " (no better validation for a while)" if summary.reason == "patience" else ""
@@ -132,7 +131,7 @@ def _say_how_it_ended(summary: RunSummary) -> None:
             f"{summary.best_loss:.3f} attached, {summary.best_shadow_loss:.3f} detached"
         )
     print(
-        f"done{why}: {summary.step} steps in {duration(summary.seconds)}{best}\n"
+        f"done{why}: {summary.step} steps in {words.clock(summary.seconds)}{best}\n"
         f"adapter: {summary.adapter_path}\n"
         f"try it:  shadow-mlx chat --adapter-path {summary.adapter_path} [--detached]",
         file=sys.stderr,
