@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shadow_mlx.evaluation.compare import compare
+from shadow_mlx.evaluation.measuring import compare
 from shadow_mlx.memory.report import report as estimate
 from shadow_mlx.training.finetune import finetune as train
 

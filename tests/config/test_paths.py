@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx.cli.chosen_model import add_model_arguments
 from shadow_mlx.cli.commands import compare, data, info
 from shadow_mlx.cli.main import main
-from shadow_mlx.cli.models import add_model_arguments
 from shadow_mlx.cli.options import Parser, add_config_file, add_options, build_options
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.option import flag_name, option_info

@@ -10,11 +10,11 @@ import mlx.core as mx
 import pytest
 from mlx.utils import tree_flatten
 
+from shadow_mlx.cli.chosen_model import cost
 from shadow_mlx.cli.main import main
-from shadow_mlx.cli.models import cost
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.evaluation.compare import compare
+from shadow_mlx.evaluation.measuring import compare
 from shadow_mlx.generation.decode import answer_greedily, decode
 from shadow_mlx.loading import load
 from shadow_mlx.shadow.reach import positions_of

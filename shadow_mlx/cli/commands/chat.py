@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from shadow_mlx.cli.models import add_model_arguments, chat_format, load_model
+from shadow_mlx.cli.chosen_model import add_model_arguments, chat_format, load_model
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.cli.typed import utf8
 from shadow_mlx.config import SamplingConfig, TemplateConfig

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from shadow_mlx.cli.chosen_model import add_model_arguments, chat_format, cost, describe, load_model
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.models import add_model_arguments, chat_format, cost, describe, load_model
 from shadow_mlx.cli.options import add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import SamplingConfig, TemplateConfig

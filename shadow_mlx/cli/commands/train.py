@@ -63,7 +63,7 @@ def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
     else:
         config = run_options(args)
 
-    from shadow_mlx.cli.progress import ProgressDisplay
+    from shadow_mlx.cli.run_display import ProgressDisplay
     from shadow_mlx.jobs import train
 
     with ProgressDisplay() as display:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shadow_mlx.cli.progress import ProgressDisplay, training_figures
+from shadow_mlx.cli.run_display import ProgressDisplay, training_figures
 from shadow_mlx.runs.events import (
     Event,
     Noted,

@@ -10,8 +10,8 @@ import pytest
 
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import DataError, InputError, Interrupted
-from shadow_mlx.evaluation.compare import compare
 from shadow_mlx.evaluation.figures import FIGURES
+from shadow_mlx.evaluation.measuring import compare
 from shadow_mlx.evaluation.results import Pairing
 from shadow_mlx.runs.events import StopToken
 from tests.evaluation.made import made_comparison
