@@ -1,4 +1,4 @@
-"""The README's screenshots, from the real app: ``python -m docs.screenshots [--iters N]``.
+"""The documents' screenshots, from the real app: ``python -m docs.screenshots [--iters N]``.
 
 sprout learns robot-intents for a while, and the person at the keys looks at each page. Nothing is
 made up; the training is only cut short. Needs the development dependencies.

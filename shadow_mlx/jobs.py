@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
-from shadow_mlx.evaluation.compare import measure
+from shadow_mlx.evaluation.measuring import measure
 from shadow_mlx.memory.report import report as estimate
 from shadow_mlx.training.finetune import finetune as train
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from shadow_mlx.cli.models import cost, describe
+from shadow_mlx.cli.chosen_model import cost, describe
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import InputError, ShadowMLXError, is_out_of_memory, out_of_memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.data.dataset import EncodedDataset, histogram
 from shadow_mlx.data.reading.checking import CheckReport
 
@@ -77,7 +78,7 @@ def as_text(facts: dict[str, Any]) -> str:
     rows = [("format", _format(facts)), ("examples", f"{facts['examples']:,}")]
     if facts["assistant_turns"]:
         rows.append(("assistant turns", f"{facts['assistant_turns']:,}"))
-    rows.append(("size", _size(facts["bytes"])))
+    rows.append(("size", words.file_size(facts["bytes"])))
     if facts["problem_count"]:
         rows.append(("problems", f"{facts['problem_count']:,}"))
     rows += [("note", note) for note in facts["notes"]]
@@ -88,10 +89,6 @@ def as_text(facts: dict[str, Any]) -> str:
     if tokens and tokens["histogram"]:
         lines += ["", "  tokens in an example", *_bars(tokens["histogram"])]
     return "\n".join(lines)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def _format(facts: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
@@ -65,6 +66,6 @@ class DownloadDisplay:
                 dynamic_ncols=True,
             )
         else:
-            here = f", {done / 1e6:,.0f} MB of them here already" if done else ""
-            said = f"downloading {visible(name)}: {total / 1e6:,.0f} MB{here}"
+            here = f", {words.size(done)} of them here already" if done else ""
+            said = f"downloading {visible(name)}: {words.size(total)}{here}"
             print(said, file=self._stream, flush=True)

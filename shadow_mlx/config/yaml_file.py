@@ -159,7 +159,7 @@ def _read_pair(
         if not isinstance(one, yaml.ScalarEvent):
             refuse(one, f"{shown(key.value)}: expected one value, found {_kind_of(one)}")
             return
-    for one in (key, *several):
+    for one in {id(event): event for event in (key, value, *several)}.values():
         if one.tag is not None and one.tag not in _PLAIN_TAGS | _TEXT_TAGS:
             refuse(one, f"{shown(key.value)}: the tag {shown(one.tag)} makes no option")
     found = [_value_of(one) for one in several]

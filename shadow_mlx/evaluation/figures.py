@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shadow_mlx import words
+
 MISSING = "–"
 
 
@@ -44,11 +46,6 @@ def _perplexity(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
 
 
-def megabytes(size: float) -> str:
-    """Bytes as MB or GB (powers of ten)."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
-
-
 # In the order of what people ask first: a narrow screen cuts the last ones off.
 FIGURES = (
     Figure("exact", "exact", "answers that are the expected text, white space aside", _share),
@@ -70,7 +67,7 @@ FIGURES = (
         "memory_bytes",
         "peak memory",
         "weights, cache, and the most that computing one answer took beside them",
-        megabytes,
+        words.size,
     ),
     Figure("perplexity", "perplexity", "e to the power of the loss", _perplexity),
     Figure("parameters", "parameters", "everything that the model needs to answer", "{:,}".format),

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx import words
+
 DEEPEST = 64
 """Levels of lists and objects in each other; no configuration has a quarter of them."""
 
@@ -34,7 +36,7 @@ def read_object(path: Path, *, strict: bool = False) -> dict[str, Any]:
         JsonFileError: It is not UTF-8, not JSON, no object, or nested too deeply.
     """
     if (size := path.stat().st_size) > LARGEST:
-        raise JsonFileError(f"too large for a configuration ({size / 1e6:,.0f} MB)")
+        raise JsonFileError(f"too large for a configuration ({words.size(size)})")
     return parse_object(path.read_bytes(), strict=strict)
 
 

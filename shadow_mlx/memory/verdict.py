@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, ModelError
 from shadow_mlx.memory.estimate import MemoryEstimate, estimate
@@ -54,7 +55,7 @@ class _Change:
 def judge(found: MemoryEstimate) -> Verdict:
     """The verdict on an estimate, for the machine that it names."""
     fit = fit_of(found)
-    needs, given = in_words(found.peak), in_words(found.usable)
+    needs, given = words.size(found.peak, 1), words.size(found.usable, 1)
     if fit == "too large":
         return Verdict(fit, f"Does not fit: needs about {needs}; this machine can give {given}.")
     what = f"about {needs} of the {given} that this machine can give"
@@ -68,11 +69,6 @@ def fit_of(found: MemoryEstimate) -> Fit:
     if found.peak > found.usable:
         return "too large"
     return "fits" if found.peak <= COMFORT * found.usable else "tight"
-
-
-def in_words(count: int) -> str:
-    """Bytes as people write them."""
-    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
 
 
 def suggestions(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import Interrupted
-from shadow_mlx.evaluation.compare import measure
+from shadow_mlx.evaluation.measuring import measure
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 

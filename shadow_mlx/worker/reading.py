@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.checking import CheckReport, check_lines
 from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
@@ -111,7 +112,7 @@ def _limited(file: BinaryIO) -> Iterator[bytes]:
 
 def _read(raw: bytes, number: int, length: int, columns: ColumnConfig) -> m.RecordView:
     if length > MAX_LINE:
-        return m.RecordView(number, "", [], f"one line of {length / 1e6:,.1f} MB")
+        return m.RecordView(number, "", [], f"one line of {words.file_size(length)}")
     try:
         return view(parse(raw, number, columns))
     except UnknownFormatError as error:

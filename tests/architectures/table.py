@@ -1,4 +1,4 @@
-"""Writes the README's table of architectures: ``python -m tests.architectures.table``.
+"""Writes the table of architectures in the documents: ``python -m tests.architectures.table``.
 
 Every cell is a claim of :mod:`tests.architectures.families`, and every claim is a test.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.architectures.families import FAMILIES, REFUSED
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 START, END = "<!-- architectures:start -->", "<!-- architectures:end -->"
 INTRODUCTION = f"""\
 {len(FAMILIES)} of mlx-lm's decoder families carry a shadow. Each is tested as a tiny random model:
@@ -30,13 +30,13 @@ from its cache than without), OLMo 1 (needs another package).
 
 def table() -> str:
     """The text between the markers, without them."""
-    lines = [INTRODUCTION, f"<details><summary>All {len(FAMILIES)}</summary>", ""]
+    lines = [INTRODUCTION]
     lines += ["| Model | `model_type` | Takes tokens back | Batches |", "|---|---|---|---|"]
     lines += [
         f"| {f.title} | `{f.name}` | {f.trims} | {_batches(f.unbatched)} |"
         for f in sorted(FAMILIES, key=lambda f: f.title.lower())
     ]
-    lines += ["", "</details>", "", REFUSAL, "| Model | `model_type` | Why not |", "|---|---|---|"]
+    lines += ["", REFUSAL, "| Model | `model_type` | Why not |", "|---|---|---|"]
     lines += [
         f"| {r.title} | `{r.name}` | {r.reason} |"
         for r in sorted(REFUSED, key=lambda r: r.title.lower())
@@ -48,18 +48,18 @@ def _batches(reason: str | None) -> str:
     return "yes" if reason is None else f"no: {reason}"
 
 
-def written(readme: str) -> str:
-    """The README with the table of now between its markers.
+def written(page: str) -> str:
+    """The page with the table of now between its markers.
 
     Raises:
         ValueError: The markers are missing.
     """
-    before, found, rest = readme.partition(START)
+    before, found, rest = page.partition(START)
     _, closed, after = rest.partition(END)
     if not found or not closed:
-        raise ValueError(f"{README.name} has no {START} … {END}")
+        raise ValueError(f"{PAGE.name} has no {START} … {END}")
     return f"{before}{START}\n{table()}{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

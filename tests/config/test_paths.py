@@ -11,7 +11,6 @@ import pytest
 
 from shadow_mlx.cli.commands import compare, data, info
 from shadow_mlx.cli.main import main
-from shadow_mlx.cli.models import add_model_arguments
 from shadow_mlx.cli.options import Parser, add_config_file, add_options, build_options
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.option import flag_name, option_info
@@ -105,12 +104,7 @@ def test_without_a_home_one_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 FLAGS: list[tuple[Callable[[argparse.ArgumentParser], None], list[str], str]] = [
-    (add_model_arguments, ["--model"], "model"),
-    (add_model_arguments, ["--adapter-path"], "adapter_path"),
-    (compare.add_arguments, ["--data", "d", "--adapter-path"], "adapter_path"),
-    (compare.add_arguments, ["--data", "d", "--model"], "model"),
-    (compare.add_arguments, ["--data", "d", "--report"], "report"),
-    (compare.add_arguments, ["--data"], "data"),
+    (compare.add_arguments, ["--report"], "report"),
     (data.add_arguments, ["check"], "data"),
     (data.add_arguments, ["show"], "data"),
     (info.add_arguments, [], "adapter"),

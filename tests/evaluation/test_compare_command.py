@@ -13,7 +13,7 @@ import pytest
 
 from shadow_mlx.cli.main import main
 from shadow_mlx.errors import SurroundingsError
-from shadow_mlx.evaluation import compare as engine
+from shadow_mlx.evaluation import measuring as engine
 from shadow_mlx.evaluation.answering import Speed
 
 

@@ -10,8 +10,8 @@ import mlx.core as mx
 import pytest
 from mlx.utils import tree_flatten
 
+from shadow_mlx.cli.chosen_model import cost
 from shadow_mlx.cli.main import main
-from shadow_mlx.cli.models import cost
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.decode import answer_greedily, decode

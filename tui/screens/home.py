@@ -15,13 +15,14 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
+from shadow_mlx import words
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.views.words import SIGNS, ago, gigabytes, short, sparkline
+from tui.views.words import SIGNS, ago, short, sparkline
 from tui.widgets.tables import chosen, fill
 
 REFRESH_SECONDS = 2.0
@@ -217,7 +218,7 @@ gives them other keys.
 def models_line(models: Sequence[m.ModelView]) -> str:
     """The models that can be used, in about a line."""
     usable = [model for model in models if model.supported]
-    shown = [f"{model.name} ({gigabytes(model.size_bytes)})" for model in usable[:MODELS_SHOWN]]
+    shown = [f"{model.name} ({words.size(model.size_bytes)})" for model in usable[:MODELS_SHOWN]]
     more = f" and {len(usable) - MODELS_SHOWN} more" if len(usable) > MODELS_SHOWN else ""
     return f"Models here: {', '.join(shown) or 'none'}{more} · 2 shows and fetches models"
 

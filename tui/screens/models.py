@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
+from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge
@@ -17,7 +18,7 @@ from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
 from tui.views import memory
-from tui.views.words import bar, gigabytes
+from tui.views.words import bar
 from tui.widgets.tables import chosen, fill
 
 QUIET_SECONDS = 0.4
@@ -80,7 +81,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         rows = [
             (
                 visible(model.name),
-                gigabytes(model.size_bytes),
+                words.size(model.size_bytes),
                 visible(model.quantization),
                 visible(model.architecture),
                 model.where,
@@ -183,7 +184,7 @@ The models that come along, those in folders here, and those in the hub's cache.
 def fetched(name: str, done: int, total: int) -> str:
     """How far a download is, in a line."""
     share = done / total
-    return f"{name}  {bar(share, 20)} {share:.0%}  {gigabytes(done)} of {gigabytes(total)}"
+    return f"{name}  {bar(share, 20)} {share:.0%}  {words.size(done)} of {words.size(total)}"
 
 
 def _verdict(model: m.ModelView) -> str:
@@ -200,7 +201,7 @@ def _memory(model: m.ModelView) -> str:
     if not machine:
         return ""
     return (
-        f"The weights take {gigabytes(model.size_bytes)} of this machine's {gigabytes(machine)}; "
+        f"The weights take {words.size(model.size_bytes)} of this machine's {words.size(machine)}; "
         "training needs room beside them."
     )
 

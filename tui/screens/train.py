@@ -15,6 +15,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
+from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.option import GROUP_TITLES
 from shadow_mlx.terminal import visible
@@ -24,7 +25,6 @@ from tui.screens.dialogs import Choice
 from tui.views import form, judging
 from tui.views.judging import Judgement
 from tui.views.pace import Pace, checks_of, pace_of
-from tui.views.words import clock
 from tui.widgets.option_row import OptionRow
 
 QUIET_SECONDS = 0.4
@@ -334,7 +334,8 @@ def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | No
     takes = ""
     if pace is not None and (size := bridge.training_bytes(config)):
         checked = checks_of(config, steps) if valid else 0
-        takes = f" About {clock(pace.seconds(steps / epoch, size, checked))}, as fast as the last."
+        seconds = pace.seconds(steps / epoch, size, checked)
+        takes = f" About {words.duration(seconds)}, as fast as the last."
     return (
         f"{train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
         f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps.{takes}"

@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
+from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
 from tui.views.words import ending
 
@@ -58,13 +59,13 @@ def alerts(
         found.append(
             Alert(
                 "warning",
-                f"memory: {peak / 1e9:.1f} of {memory_bytes / 1e9:.1f} GB",
+                f"memory: {words.size(peak, 1)} of {words.size(memory_bytes, 1)}",
                 "a smaller batch, --max-seq-length or --grad-checkpoint needs less",
             )
         )
     if 0 <= free_disk_bytes < DISK_BYTES:
         found.append(
-            Alert("warning", f"only {free_disk_bytes / 1e6:.0f} MB of disk left", "free some space")
+            Alert("warning", f"only {words.size(free_disk_bytes)} of disk left", "free some space")
         )
     return found
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.text import Text
 
+from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui.views.words import gigabytes
 
 MEANING = {
     "attached": "backbone and shadow",
@@ -55,12 +55,12 @@ def weights_line(
     if answering:
         text.append(" · answering (esc stops)")
     if last is None:
-        text.append(f" · {gigabytes(loaded.memory_bytes)}")
+        text.append(f" · {words.size(loaded.memory_bytes)}")
     else:
         context = last.prompt_tokens + last.cached_tokens + last.tokens
         of = f" of {last.positions:,}" if last.positions else ""
         text.append(f" · {context:,}{of} tokens · {last.generation_tps:,.0f}/s")
-        text.append(f" · {gigabytes(last.memory_bytes)}")
+        text.append(f" · {words.size(last.memory_bytes)}")
     return text
 
 

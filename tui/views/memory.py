@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shadow_mlx import words
 from shadow_mlx.worker import messages as m
 
 SIGNS = {"fits": "✔", "tight": "!", "too large": "✘"}
@@ -12,5 +13,5 @@ def verdict(found: m.Estimated) -> str:
     text = f"{SIGNS[found.fit]} Memory: {found.sentence}"
     if not found.advice:
         return text
-    words = " or ".join(f"{what} ({peak / 1e9:,.1f} GB)" for what, peak in found.advice[:3])
-    return f"{text} Try {words}."
+    ways = " or ".join(f"{what} ({words.size(peak, 1)})" for what, peak in found.advice[:3])
+    return f"{text} Try {ways}."

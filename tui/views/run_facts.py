@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
+from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
-from tui.views.words import clock, count, gigabytes
 
 Difference = tuple[str, Any, Any]
 """Option, value of this run, value of the other one."""
@@ -24,18 +24,18 @@ def figures(view: RunView, *, running: bool, wide: bool) -> Text:
     if trained is not None:
         facts += [
             ("speed", f"{trained.tokens_per_second:,.0f} tokens/s"),
-            ("memory", f"{gigabytes(trained.peak_memory_bytes)} peak"),
+            ("memory", f"{words.size(trained.peak_memory_bytes)} peak"),
             ("learning rate", f"{trained.learning_rate:.2e}"),
             ("gradient", f"{trained.gradient_norm:.3g}"),
             ("epoch", f"{trained.epoch:.2f}"),
         ]
         if running:
-            facts.append(("left", clock(trained.seconds_left)))
+            facts.append(("left", words.duration(trained.seconds_left)))
     if view.saved_step is not None:
         facts.append(("saved", f"step {view.saved_step}"))
     if started is not None:
         facts += [
-            ("trained", f"{count(started.trainable_parameters)} parameters"),
+            ("trained", f"{words.number(started.trainable_parameters)} parameters"),
             ("data", f"{started.train_examples:,} + {started.valid_examples:,} examples"),
         ]
         if started.truncated_examples or started.dropped_examples:

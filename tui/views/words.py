@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
 
@@ -63,18 +64,6 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in shown)
 
 
-def clock(seconds: float) -> str:
-    """A duration: ``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if not math.isfinite(seconds) or seconds < 0:
-        return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def ago(seconds: float) -> str:
     """How long ago: ``just now``, ``5 min ago``, ``3 days ago``."""
     if seconds < 60:
@@ -84,19 +73,6 @@ def ago(seconds: float) -> str:
         if seconds < length * {"min": 60, "h": 48, "days": 10**9}[unit]:
             return f"{amount} {unit} ago"
     return ""
-
-
-def count(number: float) -> str:
-    """A number of parameters or tokens: ``812``, ``23.4k``, ``1.25M``, ``8.1B``."""
-    for limit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= limit:
-            return f"{number / limit:.3g}{name}"
-    return f"{number:.0f}"
-
-
-def gigabytes(size: float) -> str:
-    """Bytes as MB or GB."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def bar(share: float, width: int) -> str:
@@ -150,7 +126,7 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         return ""
     parts = []
     if ended is not None:
-        parts.append(f"{clock(ended.seconds)}, {ended.step:,} steps")
+        parts.append(f"{words.duration(ended.seconds)}, {ended.step:,} steps")
     if view.best_loss is not None:
         parts.append(f"best validation loss {short(view.best_loss)} at step {view.best_step}")
     if view.validated is not None:

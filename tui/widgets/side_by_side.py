@@ -13,10 +13,10 @@ from textual.containers import ScrollableContainer, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
+from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.views import comparison
-from tui.views.words import gigabytes
 
 LETTERS = string.ascii_uppercase[:9]
 """Columns that a key votes for; a click votes for any."""
@@ -192,5 +192,5 @@ def letter_of(place: int) -> str:
 
 def _cost(answer: m.Answered) -> str:
     return (
-        f"{answer.tokens} tok · {answer.generation_tps:,.0f}/s · {gigabytes(answer.memory_bytes)}"
+        f"{answer.tokens} tok · {answer.generation_tps:,.0f}/s · {words.size(answer.memory_bytes)}"
     )

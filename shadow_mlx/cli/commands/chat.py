@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from shadow_mlx.cli.models import chat_format, load_model
+from shadow_mlx.cli.chosen_model import chat_format, load_model
 from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8
 from shadow_mlx.config import ChatConfig, SamplingConfig
+
+OPTIONS = ChatConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     add_config_file(parser)
-    add_options(parser, ChatConfig)
+    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Talk until the input ends or the person leaves."""
-    config = build_options(ChatConfig, args)
+    config = build_options(OPTIONS, args)
     sampling = config.part(SamplingConfig)
     system = utf8(config.system_prompt, "--system-prompt") if config.system_prompt else None
     loaded = load_model(config, switchable=True)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shadow_mlx.evaluation.results import Comparison
 
 
+OPTIONS = CompareConfig
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     add_config_file(parser)
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write figures, plots and every example as one HTML file that needs no network",
     )
-    add_options(parser, CompareConfig)
+    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from shadow_mlx.evaluation.report import write_report
     from shadow_mlx.files.writing import check_writable
 
-    options = build_options(CompareConfig, args)
+    options = build_options(OPTIONS, args)
     if args.report is not None:
         check_writable(args.report)  # before a long measurement, not after it
     comparison = _measure(options)
@@ -64,7 +67,7 @@ def _measure(options: CompareConfig) -> Comparison:
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
-    from shadow_mlx.evaluation.compare import measure
+    from shadow_mlx.evaluation.measuring import measure
     from shadow_mlx.runs.events import StopToken
 
     stop = StopToken()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NO_LIMIT = 2**31 - 1
 
 
+OPTIONS = EncodingConfig
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands and their flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="check|show")
@@ -47,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="JSON Lines; or a folder or hub id, as for train --data",
         )
         add_config_file(action)
-        add_options(action, EncodingConfig)
+        add_options(action, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; results on stdout."""
-    config = build_options(EncodingConfig, args, file=TrainConfig)
+    config = build_options(OPTIONS, args, file=TrainConfig)
     if args.action == "check":
         return _check(args.data, config, args.json)
     return _show(args.data, config, args)

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.cli.commands.train import run_options
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options
@@ -27,11 +28,14 @@ EXPLAINED = {
 }
 
 
+OPTIONS = TrainConfig
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags: those of a run."""
     add_config_file(parser)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, in bytes")
-    add_options(parser, TrainConfig)
+    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,21 +66,19 @@ def _figures(report: MemoryReport) -> dict[str, Any]:
 
 
 def _table(found: MemoryEstimate) -> str:
-    from shadow_mlx.memory.verdict import in_words
-
-    rows = [(name, in_words(getattr(found, name)), words) for name, words in EXPLAINED.items()]
-    rows.append(("peak", in_words(found.peak), "all of these at the same time"))
-    rows.append(("cache", in_words(found.cache), "beside it, given back when memory gets short"))
+    rows = [(name, words.size(getattr(found, name), 1), what) for name, what in EXPLAINED.items()]
+    rows.append(("peak", words.size(found.peak, 1), "all of these at the same time"))
+    rows.append(
+        ("cache", words.size(found.cache, 1), "beside it, given back when memory gets short")
+    )
     batch = found.batch
     head = f"{batch.rows} × {batch.width:,} tokens a batch, {batch.trained:,} of them trained"
-    lines = [f"  {name:<11}  {size:>9}  {words}" for name, size, words in rows]
+    lines = [f"  {name:<11}  {size:>9}  {what}" for name, size, what in rows]
     return "\n".join([head, *lines, ""])
 
 
 def _advice(found: list[Suggestion]) -> str:
-    from shadow_mlx.memory.verdict import in_words
-
     best = any(one.fit != "too large" for one in found)
     head = "What would make it fit:" if best else "Even with all of these it does not fit:"
-    lines = [f"  {one.text:<52}  {in_words(one.peak):>9}" for one in found]
+    lines = [f"  {one.text:<52}  {words.size(one.peak, 1):>9}" for one in found]
     return "\n".join([head, *lines])

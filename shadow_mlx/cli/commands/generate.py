@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from shadow_mlx.cli.chosen_model import chat_format, cost, describe, load_model
 from shadow_mlx.cli.json_output import print_json
-from shadow_mlx.cli.models import chat_format, cost, describe, load_model
 from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import GenerateConfig, SamplingConfig
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shadow_mlx.generation.answers import Pieces
 
 
+OPTIONS = GenerateConfig
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument(
@@ -24,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_config_file(parser)
     parser.add_argument("--json", action="store_true", help="text and figures as JSON on stdout")
-    add_options(parser, GenerateConfig)
+    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate; the text goes to stdout, everything else to stderr."""
-    config = build_options(GenerateConfig, args)
+    config = build_options(OPTIONS, args)
     sampling = config.part(SamplingConfig)
     text = whole_text("--prompt -: stdin") if args.prompt == "-" else utf8(args.prompt, "--prompt")
     loaded = load_model(config)

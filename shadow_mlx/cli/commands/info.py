@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx import words
 from shadow_mlx.backbones.folder import ADAPTER_CONFIGS, holds_adapter
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import path_text
@@ -84,7 +85,7 @@ def _text(facts: dict[str, Any]) -> str:
     lines: list[str] = []
     for name, value in facts.items():
         if name == "memory_bytes":
-            lines.append(f"memory: {value / 2**30:.1f} GiB")
+            lines.append(f"memory: {words.size(value, 1)}")
         elif isinstance(value, dict):
             lines += [f"{name.replace('_', ' ')}:", *_nested(value, "  ")]
         elif value is not None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, config_file_options
 from shadow_mlx.config import ShadowConfig, TrainConfig
@@ -16,6 +17,9 @@ from shadow_mlx.errors import Interrupted
 if TYPE_CHECKING:
     from shadow_mlx.runs.events import StopToken
     from shadow_mlx.training.reporting import RunSummary
+
+
+OPTIONS = TrainConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="give up the run or adapter in --adapter-path"
     )
     parser.add_argument("--json", action="store_true", help="print the run's figures as JSON")
-    add_options(parser, TrainConfig)
+    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,11 +62,11 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
     if args.resume:
         _fill_in(args, _saved_options(args))
-        config = build_options(TrainConfig, args)
+        config = build_options(OPTIONS, args)
     else:
         config = run_options(args)
 
-    from shadow_mlx.cli.progress import ProgressDisplay
+    from shadow_mlx.cli.run_display import ProgressDisplay
     from shadow_mlx.jobs import train
 
     with ProgressDisplay() as display:
@@ -71,11 +75,11 @@ def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
 
 def run_options(args: argparse.Namespace) -> TrainConfig:
     """The options of a run that begins; the adapter that it starts from gives the shape."""
-    config = build_options(TrainConfig, args)
+    config = build_options(OPTIONS, args)
     if not config.init_adapter:
         return config
     _fill_in(args, _adapter_options(config.init_adapter))
-    return build_options(TrainConfig, args)
+    return build_options(OPTIONS, args)
 
 
 def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
@@ -94,7 +98,7 @@ def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
     from shadow_mlx.runs.folder import RunFolder
     from shadow_mlx.training.starting import load_config
 
-    folder = RunFolder(Path(build_options(TrainConfig, args).adapter_path))
+    folder = RunFolder(Path(build_options(OPTIONS, args).adapter_path))
     return {**load_config(folder).to_mapping(), "adapter_path": str(folder.path)}
 
 
@@ -120,8 +124,6 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
 
 
 def _say_how_it_ended(summary: RunSummary) -> None:
-    from shadow_mlx.cli.progress import duration
-
     if summary.reason == "stopped":
         return
     why = " (no better validation for a while)" if summary.reason == "patience" else ""
@@ -132,7 +134,7 @@ def _say_how_it_ended(summary: RunSummary) -> None:
             f"{summary.best_loss:.3f} attached, {summary.best_shadow_loss:.3f} detached"
         )
     print(
-        f"done{why}: {summary.step} steps in {duration(summary.seconds)}{best}\n"
+        f"done{why}: {summary.step} steps in {words.clock(summary.seconds)}{best}\n"
         f"adapter: {summary.adapter_path}\n"
         f"try it:  shadow-mlx chat --adapter-path {summary.adapter_path} [--detached]",
         file=sys.stderr,

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.columns import AS_NAMED
 from shadow_mlx.data.reading.documents import refuse_document
@@ -64,8 +65,8 @@ class JsonLines:
             raise IndexError(i)
         number = self.line_number(i)
         if self.lines.length(i) > MAX_LINE:
-            found = f"one line of {self.lines.length(i) / 1e6:,.1f} MB"
-            expected = f"one example a line, each below {MAX_LINE / 1e6:.0f} MB"
+            found = f"one line of {words.file_size(self.lines.length(i))}"
+            expected = f"one example a line, each below {words.size(MAX_LINE)}"
             raise InvalidDataError([Problem(self.path, number, found, expected)])
         try:
             return parse(self.lines.read(i), number, self.columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.runs.events import (
     Event,
     Noted,
@@ -85,11 +86,11 @@ class ProgressDisplay:
             )
 
     def _phase(self, event: PhaseChanged) -> None:
-        words = f"{event.phase} {event.detail}".strip()
+        phase = f"{event.phase} {event.detail}".strip()
         if self._bar is not None:
-            self._bar.set_description_str(visible(words))
+            self._bar.set_description_str(visible(phase))
         elif event.phase in ("loading", "data"):
-            self._print(words)
+            self._print(phase)
 
     def _trained(self, event: Trained) -> None:
         if self._bar is None:
@@ -110,8 +111,8 @@ def start_lines(event: RunStarted) -> list[str]:
     share = event.trainable_parameters / max(event.backbone_parameters, 1)
     begins = f", from step {event.start_step}" if event.start_step else ""
     return [
-        f"backbone {event.backbone}: {count(event.backbone_parameters)} parameters, frozen; "
-        f"shadow: {count(event.trainable_parameters)} trained ({share:.1%})",
+        f"backbone {event.backbone}: {words.number(event.backbone_parameters)} parameters, frozen; "
+        f"shadow: {words.number(event.trainable_parameters)} trained ({share:.1%})",
         f"{event.train_examples:,} examples to train on, {event.valid_examples:,} to validate; "
         f"{event.supervised_tokens_per_epoch:,} of {event.tokens_per_epoch:,} tokens are trained",
         f"{event.total_steps:,} steps of {event.batch_size} examples{begins}",
@@ -123,7 +124,7 @@ def training_figures(event: Trained) -> str:
     shadow = f" (shadow {event.shadow_loss:.3f})" if event.shadow_loss == event.shadow_loss else ""
     return (
         f"loss {event.loss:.3f}{shadow}, {event.tokens_per_second:,.0f} tok/s, "
-        f"{event.peak_memory_bytes / 1e9:.2f} GB, {duration(event.seconds_left)} left"
+        f"{words.size(event.peak_memory_bytes)}, {words.clock(event.seconds_left)} left"
     )
 
 
@@ -150,20 +151,5 @@ def sample_lines(event: Sampled) -> list[str]:
 
 
 def _one_line(text: str, longest: int = 100) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= longest else words[: longest - 1] + "…"
-
-
-def duration(seconds: float) -> str:
-    """``1:02:03`` or ``2:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def count(number: int) -> str:
-    """``1.3M`` and the like."""
-    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.1f}{unit}"
-    return str(number)
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shadow_mlx.cli.progress import ProgressDisplay, count, duration, training_figures
+from shadow_mlx.cli.run_display import ProgressDisplay, training_figures
 from shadow_mlx.runs.events import (
     Event,
     Noted,
@@ -107,15 +107,3 @@ def test_a_resumed_bar_begins_where_the_run_stands():
 
 def test_without_an_auxiliary_loss_there_is_none_to_show():
     assert "shadow" not in training_figures(replace(TRAINED, shadow_loss=math.nan))
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75.4, "1:15"), (3_661, "1:01:01")])
-def test_durations(seconds, text):
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(12, "12"), (1_300, "1.3k"), (2_600_000, "2.6M"), (8e9, "8.0B")]
-)
-def test_counts(number, text):
-    assert count(int(number)) == text

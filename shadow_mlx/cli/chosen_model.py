@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.config import Mode, ModelConfig, TemplateConfig
 from shadow_mlx.errors import InputError
@@ -91,7 +92,7 @@ def cost(answer: Answer) -> str:
     """One answer's cost, in a line for stderr."""
     return (
         f"{answer.generation_tps:.1f} tokens/s · {len(answer.tokens)} tokens"
-        f" · {answer.memory_bytes / 1e6:,.0f} MB"
+        f" · {words.size(answer.memory_bytes)}"
         + {"length": _cut_by(answer), "interrupted": " · interrupted"}.get(answer.finish_reason, "")
         + (f" · {answer.context_tokens:,} tokens, and {answer.limit}" if answer.beyond else "")
     )

@@ -1,0 +1,107 @@
+"""Every option of every group, by every way in which a person can give it: the same value."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadow_mlx import config
+from shadow_mlx.cli.options import Parser, build_options
+from shadow_mlx.config.option import Options, flag_name, option_info
+from shadow_mlx.config.values import choices_of, element_of, hints_of, plain_type
+from shadow_mlx.config.yaml_file import to_yaml
+from tui.views import form
+
+COMMANDS = {
+    "train": config.TrainConfig,
+    "estimate": config.TrainConfig,
+    "chat": config.ChatConfig,
+    "generate": config.GenerateConfig,
+    "compare": config.CompareConfig,
+    "data": config.EncodingConfig,
+}
+NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
+BY_COMMAND = {"adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"}
+"""Options whose help says what they are to one command."""
+
+OPTIONS = [(c, f.name) for c, group in COMMANDS.items() for f in dataclasses.fields(group)]
+
+
+def other_value(declared: dataclasses.Field[Any], hint: Any) -> Any:
+    """A value that is allowed and not the default."""
+    if element_of(hint) is not None:
+        chosen = choices_of(hint)
+        return (chosen[1],) if chosen else ("a/b", "c")
+    if chosen := choices_of(hint):
+        return next(one for one in chosen if one != declared.default)
+    info, kind = option_info(declared), plain_type(hint)
+    if kind is bool:
+        return not declared.default
+    if kind is str:
+        return '{"a": 1}' if info.metavar == "JSON" else "something"
+    if kind is int:
+        return 9 if info.minimum is None else int(max(info.minimum + 1, 9))
+    return 0.25
+
+
+def as_flags(declared: dataclasses.Field[Any], value: Any) -> list[str]:
+    flag = flag_name(declared)
+    if option_info(declared).switches:
+        return [f"--{value}"]
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    return [flag, *map(str, value)] if isinstance(value, tuple) else [flag, str(value)]
+
+
+@pytest.fixture(scope="module")
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    made = {}
+    for name in COMMANDS:
+        command = importlib.import_module(f"shadow_mlx.cli.commands.{name}")
+        assert command.OPTIONS is COMMANDS[name]
+        made[name] = Parser(prog=name)
+        command.add_arguments(made[name])
+    return made
+
+
+@pytest.mark.parametrize(("command", "name"), OPTIONS)
+def test_an_option_means_the_same_whichever_way_it_comes(
+    command: str, name: str, parsers: dict[str, argparse.ArgumentParser], tmp_path: Path
+) -> None:
+    group = COMMANDS[command]
+    declared = next(f for f in dataclasses.fields(group) if f.name == name)
+    value = other_value(declared, hints_of(group)[name])
+    wanted = dataclasses.replace(group(), **{name: value})
+    assert getattr(wanted, name) == value != declared.default
+    begin = NEEDED.get(command, [])
+
+    def read(*arguments: str) -> Options:
+        args = parsers[command].parse_args([*begin, *arguments])
+        for positional in {"data"} if command == "data" else set():
+            delattr(args, positional)
+        return build_options(group, args)
+
+    assert read(*as_flags(declared, value)) == wanted
+    for spelt in (name, name.replace("_", "-")):
+        file = tmp_path / "options.yaml"
+        file.write_text(to_yaml({spelt: value}), encoding="utf-8")
+        assert read("-c", str(file)) == wanted
+    carried = json.loads(json.dumps(wanted.to_mapping()))  # to a worker and back
+    assert group.from_mapping(carried) == wanted
+    if element_of(hints_of(group)[name]) is None:
+        assert form.sound_values({name: form.to_text(value)}, group) == {name: value}
+
+
+def test_an_option_of_one_name_is_one_option() -> None:
+    known: dict[str, tuple[str, Any]] = {}
+    for group in COMMANDS.values():
+        for declared in dataclasses.fields(group):
+            found = (group.__name__, option_info(declared))
+            earlier = known.setdefault(declared.name, found)
+            assert declared.name in BY_COMMAND or found[1] == earlier[1], declared.name
