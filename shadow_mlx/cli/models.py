@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.cli.options import build_options, path_text
 from shadow_mlx.config import BUNDLED_MODEL, Mode
 from shadow_mlx.errors import InputError
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from shadow_mlx.files.card_seal import is_own_card
 from shadow_mlx.files.writing import disk_errors, is_leftover, remove_folder
 from shadow_mlx.runs.events import is_event
 from shadow_mlx.runs.folder import ADAPTER_FILES, CARD, ORIGINAL_FILES, STATE_FILES, RunFolder
+from shadow_mlx.runs.live import is_live
 
 OWN_KEY = "shadow_mlx"
 """Under which a configuration of ours has what the format itself has no field for."""
@@ -110,17 +111,20 @@ def remove_run(folder: RunFolder) -> None:
         _remove_if_empty(folder.checkpoints)
 
 
-def remove_everything(folder: RunFolder) -> None:
+def discard(folder: RunFolder) -> None:
     """:func:`remove_run`, and what the terminal UI wrote; the folder too if nothing else is in it.
 
     Raises:
+        InputError: The run is still at work.
         SurroundingsError: The disk refuses.
     """
+    if is_live(folder.path):
+        raise InputError(f"{folder.path}: the run is still at work; stop it first")
     own_run = is_own_run(folder)
     remove_run(folder)
     with disk_errors(folder.path, "remove"):
         if own_run:
-            for path in (folder.requested, folder.output, folder.run / ".lock"):
+            for path in (folder.requested, folder.output, folder.lock_file):
                 path.unlink(missing_ok=True)
         for path in (folder.run, folder.path):
             _remove_if_empty(path)

@@ -15,12 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shadow_mlx.data.reading.extent import training_bytes
+from shadow_mlx.data.trained_on import columns_of, test_file
 from shadow_mlx.files.declared import UnfitError, build
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.events import Event, Noted, RunEnded, Trained, from_json, to_json
 from shadow_mlx.runs.folder import RunFolder
-from tests.tui.fake_run import started, story, trained, write_story
-from tui import bridge
+from shadow_mlx.runs.listing import SPARK, find_runs, summarise
+from shadow_mlx.runs.live import is_live, send
+from shadow_mlx.runs.record import EventReader
+from shadow_mlx.runs.settings import settings_of
+from tests.runs.fake_run import started, story, trained, write_story
 from tui.state import from_mapping, load_state, state_file
 from tui.views.alerts import alerts
 from tui.views.pace import pace_of
@@ -60,10 +65,10 @@ def damages(kind: str) -> Iterator[bytes]:
 
 def shown(folder: Path) -> RunView:
     """Everything that a list and a page show of a run."""
-    run = bridge.summarise(folder)
-    view = bridge.EventReader(folder).read_all()
+    run = summarise(folder)
+    view = EventReader(folder).read_all()
     assert ago(time.time() - run.changed) or run.changed
-    sparkline(run.losses, bridge.SPARK)
+    sparkline(run.losses, SPARK)
     for running in (True, False):
         str(figures(view, running=running, wide=running))
         headline(view, run.status, folder, 100).plain.encode()
@@ -172,9 +177,9 @@ LOCKS: list[bytes] = [
 def test_a_lock_that_names_no_process_is_no_life(tmp_path: Path, content: bytes) -> None:
     folder = written(tmp_path / "run", GOOD[:6])
     (RunFolder(folder).run / ".lock").write_bytes(content)
-    assert not bridge.is_live(folder)
-    assert not bridge.send(folder, "stop")
-    assert bridge.summarise(folder).status == "interrupted"
+    assert not is_live(folder)
+    assert not send(folder, "stop")
+    assert summarise(folder).status == "interrupted"
 
 
 def test_what_is_no_file_is_not_waited_for(own_place: Path) -> None:
@@ -183,9 +188,9 @@ def test_what_is_no_file_is_not_waited_for(own_place: Path) -> None:
     run.events.unlink()
     for path in (run.events, run.run / ".lock", state_file()):
         os.mkfifo(path)
-    assert bridge.find_runs((), own_place) == [folder.resolve()]
-    assert bridge.summarise(folder).status == "empty"
-    assert not bridge.send(folder, "stop")
+    assert find_runs((), own_place) == [folder.resolve()]
+    assert summarise(folder).status == "empty"
+    assert not send(folder, "stop")
     assert load_state() == from_mapping({})
 
 
@@ -204,7 +209,7 @@ def test_a_damaged_state_gives_what_it_can(own_place: Path) -> None:
         state_file().write_text(json.dumps(raw))
         state = load_state()
         json.dumps(dataclasses.asdict(state), allow_nan=False, ensure_ascii=False).encode()
-        bridge.find_runs(state.runs, own_place)
+        find_runs(state.runs, own_place)
         Look(**state.chart)
         assert isinstance(state.chart.get("log", False), bool)
         assert 0 <= state.chart.get("smoothing", 0.0) < 1
@@ -237,12 +242,12 @@ def test_damaged_options_of_a_run_are_none_or_options(own_place: Path, content: 
     run = RunFolder(folder)
     run.config.write_bytes(content)
     run.requested.write_bytes(content)
-    assert bridge.find_runs((), own_place) == [folder.resolve()]
+    assert find_runs((), own_place) == [folder.resolve()]
     for requested in (False, True):
-        config = bridge.read_config(folder, requested=requested)
+        config = settings_of(folder, requested=requested)
         if config is not None and config.data:
-            bridge.training_bytes(config)
-    bridge.test_file(folder)
-    bridge.columns_of(str(folder), "some data")
+            training_bytes(config)
+    test_file(folder)
+    columns_of(str(folder), "some data")
     pace_of("sprout", (), own_place)
     shown(folder)

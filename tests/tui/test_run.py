@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx.data.trained_on import columns_of
+from shadow_mlx.runs import launching, record
 from shadow_mlx.runs.events import Noted, RunEnded, Saved, from_json
-from tests.tui.fake_run import started, story, trained, validated, write_story
+from shadow_mlx.runs.launching import log_tail
+from shadow_mlx.runs.listing import SPARK, find_runs, summarise
+from shadow_mlx.runs.live import is_live
+from shadow_mlx.runs.record import EventReader
+from tests.runs.fake_run import started, story, trained, validated, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
     NARROW,
@@ -24,7 +30,6 @@ from tests.tui.support import (
     words,
     write_adapter,
 )
-from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
 
@@ -102,7 +107,7 @@ def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: N
             await press(pilot, "ctrl+q")
             await until(pilot, lambda: "goes on without this screen" in words(pilot))
             await press(pilot, "k")
-        assert bridge.is_live(own_place / "mine")
+        assert is_live(own_place / "mine")
         again = ShadowApp()
         async with shown(again) as pilot:
             await until(pilot, lambda: "▶ running" in words(pilot))
@@ -132,7 +137,7 @@ def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.Monke
     from shadow_mlx.config import TrainConfig
 
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
-    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()
@@ -203,7 +208,7 @@ def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None
 def test_a_long_record_is_read_in_pieces(own_place: Path) -> None:
     events = [started(1_000_000), *(trained(i) for i in range(1, 5_001)), validated(5_000)]
     folder = write_story(own_place / "long", events)
-    view = bridge.EventReader(folder).read_all()
+    view = EventReader(folder).read_all()
     assert len(view.train) == 5_000
     assert view.best_step == 5_000
 
@@ -212,26 +217,24 @@ def test_a_list_of_runs_reads_a_growing_record_once(
     own_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_story(own_place / "mine", [started(100), trained(10)])
-    reader = bridge.EventReader(folder)
-    assert bridge.summarise(folder, reader).step == 10
+    reader = EventReader(folder)
+    assert summarise(folder, reader).step == 10
     parsed: list[str] = []
-    monkeypatch.setattr(
-        bridge.records, "from_json", lambda line: parsed.append(line) or from_json(line)
-    )
+    monkeypatch.setattr(record, "from_json", lambda line: parsed.append(line) or from_json(line))
     write_story(folder, [trained(20)])
-    assert bridge.summarise(folder, reader).step == 20
+    assert summarise(folder, reader).step == 20
     assert len(parsed) == 1
 
 
 def test_a_line_of_a_list_holds_few_losses(own_place: Path) -> None:
     folder = write_story(own_place / "mine", [trained(i) for i in range(1, 1001)])
-    assert len(bridge.summarise(folder).losses) == bridge.SPARK
+    assert len(summarise(folder).losses) == SPARK
 
 
 def test_a_resumed_run_does_its_steps_once(own_place: Path) -> None:
     events = [started(100), trained(10), trained(20), trained(30), started(100, 20), trained(30)]
     folder = write_story(own_place / "mine", events)
-    view = bridge.EventReader(folder).read_all()
+    view = EventReader(folder).read_all()
     assert list(view.train.steps) == [10, 20, 30]
 
 
@@ -240,7 +243,7 @@ def test_a_torn_last_line_waits_for_its_rest(own_place: Path) -> None:
     path = folder / "run" / "events.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    reader = bridge.EventReader(folder)
+    reader = EventReader(folder)
     assert len(reader.read_all().train) == 0
     path.write_bytes(whole)
     assert len(reader.read_all().train) == 1
@@ -263,17 +266,17 @@ def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
     (own_place / "qa.jsonl").write_text('{"question": "a", "answer": "b"}\n')
     named = {"prompt_feature": "question", "completion_feature": "answer"}
     folder = write_story(own_place / "mine", story(), {"data": "qa.jsonl", **named})
-    assert bridge.columns_of(str(folder), "qa.jsonl") == named
-    assert bridge.columns_of(str(folder), "other.jsonl") == {}
-    assert bridge.columns_of(str(own_place), "qa.jsonl") == {}
+    assert columns_of(str(folder), "qa.jsonl") == named
+    assert columns_of(str(folder), "other.jsonl") == {}
+    assert columns_of(str(own_place), "qa.jsonl") == {}
 
 
 def test_what_is_no_run_and_no_log_keeps_nobody_waiting(own_place: Path) -> None:
     folder = write_story(own_place / "mine", story())
     os.mkfifo(folder / "run" / "output.log")
-    assert bridge.log_tail(folder) == ""
+    assert log_tail(folder) == ""
     known = [str(folder), "x" * 5000, "a/" * 5000, "~nobody/x", "", "caf\udce9"]
-    assert bridge.find_runs(known, own_place / "nowhere") == [folder.resolve()]
+    assert find_runs(known, own_place / "nowhere") == [folder.resolve()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -286,14 +289,14 @@ def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
         "import os, signal, sys, yaml\n"
         "from pathlib import Path\n"
         "from shadow_mlx.runs.folder import EventLog, RunFolder\n"
-        "from tests.tui.fake_run import started, trained\n"
+        "from tests.runs.fake_run import started, trained\n"
         "run = RunFolder(Path('mine'))\n"
         "run.config.write_text('adapter_path: mine')\n"
         "log = EventLog(run.events)\n"
         "log(started(100)); log(trained(1, 100)); print('backbone sprout: 2.3M', flush=True)\n"
         f"os.kill(os.getpid(), {int(number)})\n"
     )
-    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()

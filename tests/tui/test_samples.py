@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shadow_mlx.runs.curves import KEPT_SAMPLED_STEPS, RunFold
 from shadow_mlx.runs.events import Sampled
-from tests.tui.fake_run import sampled, started, story, trained, validated, write_story
+from tests.runs.fake_run import sampled, started, story, trained, validated, write_story
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
 from tui.app import ShadowApp
 from tui.widgets.samples import answer
