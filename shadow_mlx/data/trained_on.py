@@ -9,7 +9,7 @@ from shadow_mlx.data.reading.sources import files_of, locate_here
 from shadow_mlx.runs.settings import settings_of
 
 
-def test_file(adapter: Path) -> str | None:
+def held_out_file(adapter: Path) -> str | None:
     """The test split of the data that an adapter was trained on, else its validation split."""
     config = settings_of(adapter)
     files = locate_here(config.data or "") if config else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.data.trained_on import columns_of
-from shadow_mlx.runs import launching, record
-from shadow_mlx.runs.events import Noted, RunEnded, Saved, from_json
-from shadow_mlx.runs.launching import log_tail
-from shadow_mlx.runs.listing import SPARK, find_runs, summarise
+from shadow_mlx.runs import launching
+from shadow_mlx.runs.events import Noted, RunEnded, Saved
 from shadow_mlx.runs.live import is_live
-from shadow_mlx.runs.record import EventReader
-from tests.runs.fake_run import started, story, trained, validated, write_story
+from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
     NARROW,
@@ -205,50 +200,6 @@ def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None
     run(test())
 
 
-def test_a_long_record_is_read_in_pieces(own_place: Path) -> None:
-    events = [started(1_000_000), *(trained(i) for i in range(1, 5_001)), validated(5_000)]
-    folder = write_story(own_place / "long", events)
-    view = EventReader(folder).read_all()
-    assert len(view.train) == 5_000
-    assert view.best_step == 5_000
-
-
-def test_a_list_of_runs_reads_a_growing_record_once(
-    own_place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = write_story(own_place / "mine", [started(100), trained(10)])
-    reader = EventReader(folder)
-    assert summarise(folder, reader).step == 10
-    parsed: list[str] = []
-    monkeypatch.setattr(record, "from_json", lambda line: parsed.append(line) or from_json(line))
-    write_story(folder, [trained(20)])
-    assert summarise(folder, reader).step == 20
-    assert len(parsed) == 1
-
-
-def test_a_line_of_a_list_holds_few_losses(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", [trained(i) for i in range(1, 1001)])
-    assert len(summarise(folder).losses) == SPARK
-
-
-def test_a_resumed_run_does_its_steps_once(own_place: Path) -> None:
-    events = [started(100), trained(10), trained(20), trained(30), started(100, 20), trained(30)]
-    folder = write_story(own_place / "mine", events)
-    view = EventReader(folder).read_all()
-    assert list(view.train.steps) == [10, 20, 30]
-
-
-def test_a_torn_last_line_waits_for_its_rest(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", [started(100), trained(10)])
-    path = folder / "run" / "events.jsonl"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
-    reader = EventReader(folder)
-    assert len(reader.read_all().train) == 0
-    path.write_bytes(whole)
-    assert len(reader.read_all().train) == 1
-
-
 def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
     config = own_place / "c.yaml"
     config.write_text("adapter_path: elsewhere/deep\niters: 20\n")
@@ -260,23 +211,6 @@ def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
             assert "✔ done" in words(pilot)
 
     run(test())
-
-
-def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
-    (own_place / "qa.jsonl").write_text('{"question": "a", "answer": "b"}\n')
-    named = {"prompt_feature": "question", "completion_feature": "answer"}
-    folder = write_story(own_place / "mine", story(), {"data": "qa.jsonl", **named})
-    assert columns_of(str(folder), "qa.jsonl") == named
-    assert columns_of(str(folder), "other.jsonl") == {}
-    assert columns_of(str(own_place), "qa.jsonl") == {}
-
-
-def test_what_is_no_run_and_no_log_keeps_nobody_waiting(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", story())
-    os.mkfifo(folder / "run" / "output.log")
-    assert log_tail(folder) == ""
-    known = [str(folder), "x" * 5000, "a/" * 5000, "~nobody/x", "", "caf\udce9"]
-    assert find_runs(known, own_place / "nowhere") == [folder.resolve()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])

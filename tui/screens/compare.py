@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config.paths import home_expanded, local
-from shadow_mlx.data.trained_on import columns_of, test_file
+from shadow_mlx.data.trained_on import columns_of, held_out_file
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.evaluation.contenders import contenders
 from shadow_mlx.evaluation.report import free_report_name, write_report
@@ -294,7 +294,7 @@ differs from **attached** is underlined.
         if self._asked is not None:
             self.ui.tell("Still at work; Escape stops it.", "warning")
             return
-        guess = test_file(Path(self.adapters[0])) or ""
+        guess = held_out_file(Path(self.adapters[0])) or ""
         dialog = BatchDialog(guess, self.ui.state.compare_limit)
         request = await self.app.push_screen_wait(dialog)
         if request is not None and self._asked is None:
