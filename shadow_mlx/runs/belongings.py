@@ -15,6 +15,7 @@ from typing import Any
 from shadow_mlx.config.yaml_file import read_yaml
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files.card_seal import is_own_card
+from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.files.writing import disk_errors, is_leftover, remove_folder
 from shadow_mlx.runs.events import is_event
 from shadow_mlx.runs.folder import ADAPTER_FILES, CARD, ORIGINAL_FILES, STATE_FILES, RunFolder
@@ -206,10 +207,9 @@ def _kind_of_config(path: Path) -> str:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a regular file; empty where there is none."""
     try:
-        values = None if path.is_symlink() else json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        values = None
-    return values if isinstance(values, dict) else {}
+        return {} if path.is_symlink() else read_object(path)
+    except (OSError, JsonFileError):
+        return {}
 
 
 def _may_be_shadow(weights: Path) -> bool:

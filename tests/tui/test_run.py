@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Noted, RunEnded, Saved
 from shadow_mlx.runs.live import is_live
@@ -68,8 +69,6 @@ def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
 
 
 def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -92,8 +91,6 @@ def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train
 
 
 def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -115,8 +112,6 @@ def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: N
 
 
 def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -129,8 +124,6 @@ def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_t
 
 
 def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shadow_mlx.config import TrainConfig
-
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
     monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
@@ -144,8 +137,6 @@ def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.Monke
 
 
 def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
@@ -217,8 +208,6 @@ def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
 def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
     own_place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    from shadow_mlx.config import TrainConfig
-
     code = (
         "import os, signal, sys, yaml\n"
         "from pathlib import Path\n"
