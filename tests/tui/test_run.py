@@ -11,8 +11,9 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
-from shadow_mlx.runs.events import Noted, RunEnded, Saved
+from shadow_mlx.runs.events import Event, Noted, RunEnded, Saved
 from shadow_mlx.runs.live import is_live
+from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
@@ -28,6 +29,7 @@ from tests.tui.support import (
 )
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
+from tui.views import overlays
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -152,32 +154,35 @@ def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
     run(test())
 
 
-def test_text_of_a_run_is_shown_and_not_interpreted(own_place: Path) -> None:
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            Noted(0.0, "warning", "[bold]not bold[/] \x1b]0;title\x07"),
+            "[bold]not bold[/] ␛]0;title␇",
+        ),
+        (RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is nan"), "! the loss is nan"),
+    ],
+)
+def test_what_a_run_says_is_shown_and_not_interpreted(
+    own_place: Path, event: Event, said: str
+) -> None:
     async def test() -> None:
-        events = story(20)
-        events.insert(2, Noted(0.0, "warning", "[bold]not bold[/] \x1b]0;title\x07"))
-        folder = write_story(own_place / "mine", events)
+        folder = write_story(own_place / "mine", [started(100), trained(20), event])
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
             app.show_run(folder)
-            await until(pilot, lambda: "[bold]not bold[/] ␛]0;title␇" in words(pilot))
+            await until(pilot, lambda: said in words(pilot))
 
     run(test())
 
 
-def test_a_failed_run_says_why(own_place: Path) -> None:
-    async def test() -> None:
-        ended = RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is not finite")
-        folder = write_story(own_place / "mine", [started(100), trained(20), ended])
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: "! the loss is not finite" in words(pilot))
+def test_two_runs_over_each_other_with_their_difference(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(overlays, "settings_of", lambda one: read.append(one) or settings_of(one))
 
-    run(test())
-
-
-def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None:
     async def test() -> None:
         mine = write_story(own_place / "mine", story(), {"rank": 8})
         write_story(own_place / "other", story(), {"rank": 32})
@@ -187,6 +192,8 @@ def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None
             await until(pilot, lambda: "★ best" in words(pilot))
             await press(pilot, "o")
             await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
+            await press(pilot, "a", "a")
+            assert len(read) == 2  # not at every draw
 
     run(test())
 
