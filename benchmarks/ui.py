@@ -130,15 +130,15 @@ def record(first: int, last: int) -> list[Event]:
 async def first_page(path: Path) -> float:
     """Seconds from asking a fresh data process to the first page of a very large file."""
     from shadow_mlx.worker import messages as m
-    from tui import bridge
     from tui.child import Child
+    from tui.system import worker_command
 
     turns = [{"role": role, "content": "some words " * 20} for role in ("user", "assistant")]
     lines = (json.dumps({"messages": turns}) + "\n").encode() * 2000
     with path.open("wb") as file:
         for _ in range(LARGE_FILE // len(lines) + 1):
             file.write(lines)
-    child = Child(bridge.worker_command())
+    child = Child(worker_command())
     start = time.perf_counter()
     try:
         page = await child.result(m.ReadPage(child.number(), str(path), 0, 10), m.Page)

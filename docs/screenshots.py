@@ -15,8 +15,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from shadow_mlx.backbones.bundled import bundled_data
+from shadow_mlx.runs.record import EventReader
 from tests.tui.support import picture, press, run, say, shown, until, words
-from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.widgets.side_by_side import SideBySide
@@ -37,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary) / "robots"
         place.mkdir()
-        shutil.copytree(bridge.bundled_data(), place / "robot-intents")
+        shutil.copytree(bundled_data(), place / "robot-intents")
         os.environ |= {"SHADOW_MLX_STATE": str(place / ".state.json"), "PYTHONPATH": str(ROOT)}
         os.chdir(place)
         run(_tour(iters))
@@ -82,7 +83,7 @@ async def _training(app: ShadowApp, pilot: Pilot[Any], iters: int) -> None:
 
 
 def _step(app: ShadowApp) -> int:
-    return bridge.EventReader(Path("adapters")).read_all().step
+    return EventReader(Path("adapters")).read_all().step
 
 
 async def _chat(app: ShadowApp, pilot: Pilot[Any]) -> None:

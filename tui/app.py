@@ -16,7 +16,11 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui import bridge
+from shadow_mlx.config.paths import absolute
+from shadow_mlx.runs.folder import RunFolder
+from shadow_mlx.runs.launching import Launched, launch
+from shadow_mlx.runs.live import is_live, send
+from tui import system
 from tui.input.paints import PaintHold, takes_more
 from tui.state import UiState, load_state, remember, save_state
 
@@ -76,12 +80,12 @@ class ShadowApp(App[None]):
     def __init__(self, worker_command: list[str] | None = None) -> None:
         super().__init__()
         self.state: UiState = load_state()
-        self._worker_command = worker_command or bridge.worker_command()
+        self._worker_command = worker_command or system.worker_command()
         self._children: dict[str, Child] = {}
         self._loaded: tuple[object, m.Loaded] | None = None
         self._loading = asyncio.Lock()
         self._unsaved_state: Timer | None = None
-        self.launched: dict[Path, bridge.Launched] = {}
+        self.launched: dict[Path, Launched] = {}
         self.run_shown: Path | None = None
         self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
@@ -108,7 +112,7 @@ class ShadowApp(App[None]):
         from shadow_mlx.worker import messages as m
 
         child = self.child("models")
-        changed = bridge.adapter_changed(adapter)
+        changed = RunFolder(Path(adapter)).adapter_changed if adapter else 0.0
         async with self._loading:
             if self._loaded and self._loaded[0] == (child.process_id, model, adapter, changed):
                 return self._loaded[1]
@@ -195,11 +199,11 @@ class ShadowApp(App[None]):
 
     def remember_columns(self, data: str, mapped: dict[str, str]) -> None:
         """Remember which columns of some data hold what."""
-        self.remember(columns=self.state.with_columns(bridge.absolute(data), mapped))
+        self.remember(columns=self.state.with_columns(absolute(data), mapped))
 
     def columns_of(self, data: str) -> dict[str, str]:
         """The columns of some data that were remembered."""
-        return self.state.columns_of(bridge.absolute(data))
+        return self.state.columns_of(absolute(data))
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""
@@ -296,7 +300,7 @@ class ShadowApp(App[None]):
         from shadow_mlx.errors import ShadowMLXError
 
         try:
-            launched = await bridge.start_training(config, resume=resume)
+            launched = await launch(config, resume=resume)
         except ShadowMLXError as error:
             self.tell(str(error), "error")
             return
@@ -336,7 +340,7 @@ class ShadowApp(App[None]):
 
         if isinstance(self.screen, LeaveDialog):
             return
-        live = [folder for folder in self.launched if bridge.is_live(folder)]
+        live = [folder for folder in self.launched if is_live(folder)]
         if not live and not self.unsaved:
             self.exit()
             return
@@ -344,7 +348,7 @@ class ShadowApp(App[None]):
         def decide(choice: str | None) -> None:
             if choice == "stop":
                 for folder in live:
-                    bridge.send(folder, "stop")
+                    send(folder, "stop")
             if choice in ("leave", "stop"):
                 self.exit()
 

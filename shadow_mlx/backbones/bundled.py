@@ -26,6 +26,15 @@ def bundled_model(name: str) -> Path:
     raise ModelError(f"no bundled model {name!r} (bundled: {known})")
 
 
+def bundled_data() -> Path:
+    """The first-run data set, which lies in the bundled model's folder.
+
+    Raises:
+        ModelError: The package was installed without it.
+    """
+    return bundled_model("sprout") / "data" / "robot-intents"
+
+
 def _roots() -> list[Path]:
     here = Path(__file__).resolve().parents[1]
     return [here / "models", here.parent / "models"]  # an installed wheel; the repository

@@ -1,4 +1,4 @@
-"""What a model's folder must hold, and what an adapter's is known by."""
+"""What a model's folder must hold."""
 
 from __future__ import annotations
 
@@ -10,37 +10,13 @@ from shadow_mlx.backbones.configuration import config_problems, end_problems, vo
 from shadow_mlx.errors import ModelError
 from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.files.tensor_files import DamagedFileError, read_tensor_infos
+from shadow_mlx.runs.folder import holds_adapter
 
 # transformers makes an empty tokenizer where there is none of these.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "*.tiktoken", "tiktoken.model", "vocab.*")
 INDEX = "model.safetensors.index.json"
 _SHARD = re.compile(r"model.*-(\d{5})-of-(\d{5})\.safetensors")
 _MOST_SHARDS = 10_000
-
-ADAPTER_CONFIGS = ("adapter_config.json", "shadow_config.json")
-"""What an adapter's folder is known by: PEFT's format, and the original package's."""
-
-
-def holds_adapter(folder: str | Path) -> bool:
-    """Whether there is an adapter in ``folder``, of either format.
-
-    One that a run was killed in writing counts when a checkpoint of the run has it whole.
-    """
-    return _is_adapter(Path(folder)) or bool(saved_adapters(Path(folder)))
-
-
-def saved_adapters(folder: Path) -> list[Path]:
-    """The folders of adapters that the run in ``folder`` keeps as checkpoints, newest first."""
-    try:
-        found = list((folder / "run" / "checkpoints").glob("step-*"))
-    except OSError:
-        return []
-    steps = {path: int(path.name[5:]) for path in found if path.name[5:].isdecimal()}
-    return sorted((path for path in steps if _is_adapter(path)), key=lambda p: -steps[p])
-
-
-def _is_adapter(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ADAPTER_CONFIGS)
 
 
 def has_tokenizer(folder: Path) -> bool:

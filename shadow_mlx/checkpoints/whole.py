@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shadow_mlx.backbones.folder import saved_adapters
 from shadow_mlx.checkpoints.record import OURS, PEFT_FILES
 from shadow_mlx.checkpoints.shadow_peft import ORIGINAL_FILES, is_original
 from shadow_mlx.errors import CheckpointError
 from shadow_mlx.notes import note
+from shadow_mlx.runs.folder import RunFolder
 
 
 def whole_adapter(folder: Path) -> Path:
@@ -22,7 +22,7 @@ def whole_adapter(folder: Path) -> Path:
     """
     if _is_whole(folder):
         return folder
-    for checkpoint in saved_adapters(folder):
+    for checkpoint in RunFolder(folder).saved_adapters():
         if _is_whole(checkpoint):
             note(
                 f"{folder}: the adapter at its top is not whole (a save was cut short?); the one "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx import words
-from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.config import Mode, ModelConfig, TemplateConfig
 from shadow_mlx.errors import InputError
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:

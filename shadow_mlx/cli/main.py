@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": "measure base, attached and detached side by side on a test file",
     "estimate": "how much memory a training run takes, and what would make it fit",
     "data": "check training data, or show what is trained of it",
+    "runs": "the runs below a folder: how far each is, and its losses",
     "info": "versions, device, default model, and what an adapter folder holds",
 }
 

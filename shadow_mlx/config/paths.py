@@ -39,7 +39,7 @@ def expanded(written: str | os.PathLike[str]) -> tuple[str, str | None]:
         return text, "is empty; expected a path or a name"
     if problem := _problem_of(text):
         return text, problem
-    first = Path(text).parts[0]
+    first = next(iter(Path(text).parts), "")  # "." has no parts
     if text.startswith("~"):
         try:
             text = str(Path(text).expanduser())
@@ -75,6 +75,33 @@ def home_expanded(written: str | os.PathLike[str]) -> Path:
         return Path(written).expanduser()
     except RuntimeError:
         return Path(written)
+
+
+def local(name: str | os.PathLike[str]) -> Path | None:
+    """The file or folder that a name stands for, if there is one.
+
+    A name may be anything: one of a person who is not known here (``~nobody/x``), one that is too
+    long, or a hub id.
+    """
+    try:
+        path = home_expanded(name)
+        return path if os.fspath(name) and path.exists() else None
+    except (OSError, ValueError):
+        return None
+
+
+def absolute(name: str) -> str:
+    """A name to remember: an absolute path where it stands for something here, else as it is."""
+    path = local(name)
+    return name if path is None else str(path.absolute())
+
+
+def from_here(name: str) -> str:
+    """A remembered name as a person would type it here: relative, for what lies below."""
+    here = f"{Path.cwd()}{os.sep}"
+    if name.startswith(here) and (rest := name.removeprefix(here)) and local(rest):
+        return rest
+    return name
 
 
 def _shown(path: str) -> str:

@@ -226,7 +226,7 @@ def remove_leftovers(folder: Path, written: Callable[[str], bool]) -> None:
         with disk_errors(folder, "clean up"):
             for entry in folder.iterdir():
                 parts = _TEMPORARY_NAME.fullmatch(entry.name)
-                if parts and written(parts["name"]) and not _lives(int(parts["process"])):
+                if parts and written(parts["name"]) and not lives(int(parts["process"])):
                     _discard(entry)
 
 
@@ -236,7 +236,7 @@ def is_leftover(name: str, written: Callable[[str], bool]) -> bool:
     return parts is not None and written(parts["name"])
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
     """Whether another process of this number exists; the caller's own has its number anew."""
     if process == os.getpid():
         return False

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shadow_mlx.backbones.folder import is_model
+from shadow_mlx.config.paths import home_expanded, local
 from shadow_mlx.notes import note
 
 _ANCESTORS = 4
@@ -29,11 +30,11 @@ def find_folder(record: str, adapter: str | Path) -> Path | None:
         record: What an adapter's configuration says.
         adapter: The adapter's folder.
     """
-    given = expanded(record)
-    if given is not None and is_folder(given) and is_model(given):
+    given = local(record)
+    if given is not None and is_model(given):
         return given
-    for folder in _moved(record, expanded(adapter)):
-        if is_folder(folder) and is_model(folder):
+    for folder in _moved(record, home_expanded(adapter)):
+        if local(folder) is not None and is_model(folder):
             note(f"the adapter {adapter} records the backbone {record}; {folder} is taken for it")
             return folder
     return None
@@ -45,34 +46,8 @@ def hub_id_of_snapshot(record: str) -> str | None:
     return f"{match[1]}/{match[2]}" if match else None
 
 
-def expanded(path: str | Path) -> Path | None:
-    """The path, ``~`` expanded; ``None`` where nobody has that home or no file such a name."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return None
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder; a name that the file system does not take is none."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is something else than a folder."""
-    try:
-        return path.exists() and not path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def _moved(record: str, adapter: Path | None) -> Iterator[Path]:
+def _moved(record: str, adapter: Path) -> Iterator[Path]:
     parts = [part for part in Path(record).parts if part not in ("/", "~", ".", "..")]
-    if adapter is None or not parts:
-        return
     here = adapter.absolute()
     above = [here, *here.parents][: _ANCESTORS + 1]
     for start in range(len(parts)):

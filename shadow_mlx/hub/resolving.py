@@ -21,15 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.backbones.bundled import bundled_model, bundled_models
-from shadow_mlx.backbones.folder import check_model, has_tokenizer, saved_adapters
+from shadow_mlx.backbones.folder import check_model, has_tokenizer
 from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
+from shadow_mlx.config.paths import local
 from shadow_mlx.errors import DataError, HubError, ModelError, ShadowMLXError
 from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.hub.cache import CONFIG, MODEL, TOKENIZER, Wanted, usable_snapshot, whole_snapshot
 from shadow_mlx.hub.fetching import fetch
 from shadow_mlx.hub.listing import listing
-from shadow_mlx.hub.recorded import expanded, find_folder, hub_id_of_snapshot, is_file, is_folder
+from shadow_mlx.hub.recorded import find_folder, hub_id_of_snapshot
 from shadow_mlx.notes import note
+from shadow_mlx.runs.folder import RunFolder
 
 DATASET_FILES = tuple(
     f"{folder}{split}.{suffix}"
@@ -92,8 +94,8 @@ def choose_model(model: str | None = None, adapter_path: str | Path | None = Non
 
 def adapter_backbone(adapter_path: str | Path) -> str | None:
     """The backbone that an adapter folder records, or None when it names none."""
-    top = expanded(adapter_path)
-    folders = [] if top is None else [top, *saved_adapters(top)]
+    top = local(adapter_path)
+    folders = [] if top is None else [top, *RunFolder(top).saved_adapters()]
     return next((name for folder in folders if (name := _backbone_in(folder))), None)
 
 
@@ -224,10 +226,10 @@ def _local_folder(name: str, flag: str = "--model") -> Path | None:
     """The folder of a model that is here by its name; ``None`` for an id on the hub."""
     if name == BUNDLED_MODEL:
         return bundled_model(name)
-    path = expanded(name)
-    if path is not None and is_folder(path):
+    path = local(name)
+    if path is not None and path.is_dir():
         return path
-    if path is not None and is_file(path):
+    if path is not None:
         raise ModelError(f"{flag} {name}: a file; expected a model's folder or a hub id")
     if not _is_hub_id(name):
         raise ModelError(

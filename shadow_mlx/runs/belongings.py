@@ -15,9 +15,11 @@ from typing import Any
 from shadow_mlx.config.yaml_file import read_yaml
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.files.card_seal import is_own_card
+from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.files.writing import disk_errors, is_leftover, remove_folder
 from shadow_mlx.runs.events import is_event
 from shadow_mlx.runs.folder import ADAPTER_FILES, CARD, ORIGINAL_FILES, STATE_FILES, RunFolder
+from shadow_mlx.runs.live import is_live
 
 OWN_KEY = "shadow_mlx"
 """Under which a configuration of ours has what the format itself has no field for."""
@@ -110,17 +112,20 @@ def remove_run(folder: RunFolder) -> None:
         _remove_if_empty(folder.checkpoints)
 
 
-def remove_everything(folder: RunFolder) -> None:
+def discard(folder: RunFolder) -> None:
     """:func:`remove_run`, and what the terminal UI wrote; the folder too if nothing else is in it.
 
     Raises:
+        InputError: The run is still at work.
         SurroundingsError: The disk refuses.
     """
+    if is_live(folder.path):
+        raise InputError(f"{folder.path}: the run is still at work; stop it first")
     own_run = is_own_run(folder)
     remove_run(folder)
     with disk_errors(folder.path, "remove"):
         if own_run:
-            for path in (folder.requested, folder.output, folder.run / ".lock"):
+            for path in (folder.requested, folder.output, folder.lock_file):
                 path.unlink(missing_ok=True)
         for path in (folder.run, folder.path):
             _remove_if_empty(path)
@@ -202,10 +207,9 @@ def _kind_of_config(path: Path) -> str:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a regular file; empty where there is none."""
     try:
-        values = None if path.is_symlink() else json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        values = None
-    return values if isinstance(values, dict) else {}
+        return {} if path.is_symlink() else read_object(path)
+    except (OSError, JsonFileError):
+        return {}
 
 
 def _may_be_shadow(weights: Path) -> bool:

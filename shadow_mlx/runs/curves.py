@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from shadow_mlx.runs.events import (
     Event,
@@ -45,6 +46,14 @@ class Series:
 
 
 EMPTY = array("d")
+CURVES = {
+    "train": "train",
+    "shadow": "shadow",
+    "valid": "valid",
+    "valid_shadow": "valid shadow",
+    "speed": "tokens/s",
+}
+"""The fields of a view that are curves, and what these are called."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +78,11 @@ class RunView:
     skipped: int = 0
     samples: tuple[tuple[Sampled, ...], ...] = ()
     last_time: float = 0.0
-    train: Series = field(default_factory=lambda: Series("train", EMPTY, EMPTY))
-    shadow: Series = field(default_factory=lambda: Series("shadow", EMPTY, EMPTY))
-    valid: Series = field(default_factory=lambda: Series("valid", EMPTY, EMPTY))
-    valid_shadow: Series = field(default_factory=lambda: Series("valid shadow", EMPTY, EMPTY))
-    speed: Series = field(default_factory=lambda: Series("tokens/s", EMPTY, EMPTY))
+    train: Series = Series("train", EMPTY, EMPTY)
+    shadow: Series = Series("shadow", EMPTY, EMPTY)
+    valid: Series = Series("valid", EMPTY, EMPTY)
+    valid_shadow: Series = Series("valid shadow", EMPTY, EMPTY)
+    speed: Series = Series("tokens/s", EMPTY, EMPTY)
 
     @property
     def step(self) -> int:
@@ -131,50 +140,39 @@ class RunFold:
     """Takes events in order; :meth:`snapshot` gives the frozen view."""
 
     def __init__(self) -> None:
-        self._version = 0
-        self._started: RunStarted | None = None
-        self._phase, self._detail = "starting", ""
-        self._trained: Trained | None = None
-        self._validated: Validated | None = None
-        self._best: tuple[int, float] | None = None
-        self._saved: int | None = None
-        self._ended: RunEnded | None = None
-        self._notes: list[Noted] = []
+        self._now: dict[str, Any] = {}  # fields of the view; those that are missing have defaults
+        self._version = self._skipped = 0
+        self._notes: deque[Noted] = deque(maxlen=KEPT_NOTES)
         self._samples: dict[int, tuple[Sampled, ...]] = {}
-        self._skipped = 0
-        self._time = 0.0
-        names = ("train", "shadow", "valid", "valid shadow", "tokens/s")
-        self._points = {name: _Points(name) for name in names}
+        self._points = {name: _Points(title) for name, title in CURVES.items()}
 
     def add(self, event: Event) -> None:
         """Fold one event in."""
         self._version += 1
-        self._time = event.time
+        self._now["last_time"] = event.time
         if isinstance(event, Trained):
-            self._trained = event
+            self._now["trained"] = event
             self._points["train"].add(event.step, event.loss)
             self._points["shadow"].add(event.step, event.shadow_loss)
-            self._points["tokens/s"].add(event.step, event.tokens_per_second)
+            self._points["speed"].add(event.step, event.tokens_per_second)
         elif isinstance(event, Validated):
-            self._validated = event
+            self._now["validated"] = event
             self._points["valid"].add(event.step, event.loss)
-            self._points["valid shadow"].add(event.step, event.shadow_loss)
+            self._points["valid_shadow"].add(event.step, event.shadow_loss)
             if event.best:
-                self._best = (event.step, event.loss)
+                self._now.update(best_step=event.step, best_loss=event.loss)
         elif isinstance(event, Sampled):
             self._sample(event)
-        elif isinstance(event, PhaseChanged):
-            self._phase, self._detail = event.phase, event.detail
-            if self._ended is not None:  # a run that is resumed begins with its phases
-                self._ended = None
+        elif isinstance(event, PhaseChanged):  # a run that is resumed begins with its phases
+            self._now.update(phase=event.phase, detail=event.detail, ended=None)
         elif isinstance(event, RunStarted):
             self._begin(event)
         elif isinstance(event, Saved):
-            self._saved = event.step
+            self._now["saved_step"] = event.step
         elif isinstance(event, Noted):
-            self._notes = [*self._notes[-KEPT_NOTES + 1 :], event]
+            self._notes.append(event)
         elif isinstance(event, RunEnded):
-            self._ended = event
+            self._now["ended"] = event
 
     def skip(self) -> None:
         """Count a line that is no event."""
@@ -189,38 +187,27 @@ class RunFold:
                 del self._samples[step]
 
     def _begin(self, event: RunStarted) -> None:
-        self._started, self._ended = event, None
+        before, start = self.snapshot(), event.start_step
+        self._now.update(started=event, ended=None)
         for points in self._points.values():
-            points.cut_after(event.start_step)
-        self._samples = {s: found for s, found in self._samples.items() if s <= event.start_step}
-        if self._best is not None and self._best[0] > event.start_step:
-            self._best = None
-        if self._trained is not None and self._trained.step > event.start_step:
-            self._trained = None
-        if event.start_step == 0:
-            self._validated, self._notes, self._saved = None, [], None
+            points.cut_after(start)
+        self._samples = {step: found for step, found in self._samples.items() if step <= start}
+        if before.best_step is not None and before.best_step > start:
+            self._now.update(best_step=None, best_loss=None)
+        if before.trained is not None and before.trained.step > start:
+            self._now["trained"] = None
+        if start == 0:
+            self._now.update(validated=None, saved_step=None)
+            self._notes.clear()
 
     def snapshot(self) -> RunView:
         """The state as it is now, untouched by what comes later."""
-        best = self._best
+        curves: dict[str, Any] = {name: points.frozen() for name, points in self._points.items()}
         return RunView(
             version=self._version,
-            started=self._started,
-            phase=self._phase,
-            detail=self._detail,
-            trained=self._trained,
-            validated=self._validated,
-            best_step=best[0] if best else None,
-            best_loss=best[1] if best else None,
-            saved_step=self._saved,
-            ended=self._ended,
-            notes=tuple(self._notes),
             skipped=self._skipped,
+            notes=tuple(self._notes),
             samples=tuple(self._samples.values()),
-            last_time=self._time,
-            train=self._points["train"].frozen(),
-            shadow=self._points["shadow"].frozen(),
-            valid=self._points["valid"].frozen(),
-            valid_shadow=self._points["valid shadow"].frozen(),
-            speed=self._points["tokens/s"].frozen(),
+            **self._now,
+            **curves,
         )

@@ -169,25 +169,27 @@ def from_json(line: str) -> Event | None:
     A line may be torn by a crash, damaged, or of a version that wrote other events: an event has
     the fields that it declares, each with a value of the declared type, or it is none.
     """
+    kind, raw = _kind_of(line)
     try:
-        raw: Any = json.loads(line)
-        name = raw.get("event") if isinstance(raw, dict) else None
-        if not isinstance(name, str) or name not in _KINDS:
-            return None
-        event = build(_KINDS[name], raw)
+        event = build(kind, raw) if kind else None
     except (ValueError, RecursionError):
         return None
-    return event if math.isfinite(event.time) else None
+    return event if event and math.isfinite(event.time) else None
 
 
 def is_event(line: str) -> bool:
     """Whether a line is an event, even one of a version that wrote other fields."""
+    return _kind_of(line)[0] is not None
+
+
+def _kind_of(line: str) -> tuple[type[Event] | None, Any]:
+    """The class that a line names, if it is one of ours, and all that the line holds."""
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError):
-        return False
+        return None, None
     name = raw.get("event") if isinstance(raw, dict) else None
-    return isinstance(name, str) and name in _KINDS
+    return _KINDS.get(name) if isinstance(name, str) else None, raw
 
 
 @dataclass

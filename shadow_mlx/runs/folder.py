@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from shadow_mlx.config.paths import local
 from shadow_mlx.errors import InputError, SurroundingsError
 from shadow_mlx.files.writing import disk_errors, open_regular, remove_leftovers
 from shadow_mlx.runs.events import Event, to_json
@@ -21,6 +22,9 @@ ORIGINAL_FILES = ("shadow_config.json", "shadow_adapter.safetensors", "README.md
 
 STATE_FILES = ("state.safetensors", "state.json")
 """What a checkpoint has beside an adapter."""
+
+ADAPTER_CONFIGS = (ADAPTER_FILES[0], ORIGINAL_FILES[0])
+"""What an adapter's folder is known by: PEFT's format, and the original package's."""
 
 CARD = "README.md"
 _CHECKPOINT_NAME = re.compile(r"step-(\d+)")
@@ -53,9 +57,29 @@ class RunFolder:
         return self.run / "checkpoints"
 
     @property
+    def exists(self) -> bool:
+        """Whether a run left its record here."""
+        try:
+            return self.events.is_file() or self.config.is_file()
+        except OSError:  # of a name that no file system takes
+            return False
+
+    @property
     def has_adapter(self) -> bool:
-        """Whether a trained adapter lies at the top."""
-        return any((self.path / files[1]).exists() for files in (ADAPTER_FILES, ORIGINAL_FILES))
+        """Whether there is an adapter of either format, or what a save that was cut short left.
+
+        One that a run was killed in writing counts when a checkpoint of the run has it whole.
+        """
+        return _is_adapter(self.path) or bool(self.saved_adapters())
+
+    @property
+    def adapter_changed(self) -> float:
+        """When the weights at the top were written, in seconds since the epoch; 0 without any."""
+        times = []
+        for files in (ADAPTER_FILES, ORIGINAL_FILES):
+            with suppress(OSError):
+                times.append((self.path / files[1]).stat().st_mtime)
+        return max(times, default=0.0)
 
     @property
     def requested(self) -> Path:
@@ -78,9 +102,22 @@ class RunFolder:
         names = (_CHECKPOINT_NAME.fullmatch(entry.name) for entry in self.checkpoints.iterdir())
         return sorted(int(name[1]) for name in names if name)
 
+    def saved_adapters(self) -> list[Path]:
+        """The checkpoints' folders that hold an adapter, newest first."""
+        try:
+            steps = self.saved_steps()
+        except OSError:
+            return []
+        return [path for path in map(self.checkpoint, reversed(steps)) if _is_adapter(path)]
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that a writer locks; it names the process."""
+        return self.run / ".lock"
+
     def lock(self) -> RunLock:
         """The lock that a writer of this folder must hold."""
-        return RunLock(self.run / ".lock")
+        return RunLock(self.lock_file)
 
     def remove_leftovers(self) -> None:
         """Remove half-written files of killed runs; the caller holds the lock."""
@@ -88,6 +125,17 @@ class RunFolder:
         own = (self.config.name, self.requested.name)
         remove_leftovers(self.run, lambda name: name in own or name == self.checkpoints.name)
         remove_leftovers(self.checkpoints, is_checkpoint_name)
+
+
+def holds_adapter(name: str | Path) -> bool:
+    """:attr:`RunFolder.has_adapter` of what a person named, which may be no folder at all."""
+    path = local(name)
+    return path is not None and RunFolder(path).has_adapter
+
+
+def _is_adapter(folder: Path) -> bool:
+    names = (*ADAPTER_FILES[:2], *ORIGINAL_FILES[:2])
+    return any((folder / name).is_file() for name in names)
 
 
 def is_checkpoint_name(name: str) -> bool:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shadow_mlx.backbones.folder import holds_adapter
 from shadow_mlx.checkpoints.template_record import template_of
 from shadow_mlx.config import Mode, SamplingConfig, TemplateConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
@@ -18,6 +17,7 @@ from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.generation.session import modes_of
 from shadow_mlx.hub.resolving import choose_model
 from shadow_mlx.loading import load
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.worker import messages as m
 
 

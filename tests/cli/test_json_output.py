@@ -69,7 +69,7 @@ def test_every_command_prints_its_json_here() -> None:
     others = [path for path in CLI.rglob("*.py") if path.name != "json_output.py"]
     assert len(others) > 10
     assert [path.name for path in others if "json.dump" in path.read_text()] == []
-    commands = ("compare", "data", "estimate", "generate", "info", "train")
+    commands = ("compare", "data", "estimate", "generate", "info", "runs", "train")
     for name in commands:
         assert "print_json(" in (CLI / "commands" / f"{name}.py").read_text()
 

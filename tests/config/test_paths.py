@@ -76,7 +76,8 @@ def test_what_is_no_path_is_refused(one: dataclasses.Field[str], path: str) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["sprout", "mirror", "mlx-community/Qwen3-0.6B-4bit", "a/b/", "./a", "..", "/", "a~b", "a/~b"],
+    ["sprout", "mirror", "mlx-community/Qwen3-0.6B-4bit",
+     "a/b/", "./a", ".", "..", "/", "a~b", "a/~b"],
 )  # fmt: skip
 def test_names_and_plain_paths_stay_as_they_are(name: str) -> None:
     assert local_path(name) == name

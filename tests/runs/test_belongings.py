@@ -118,7 +118,7 @@ def test_what_others_wrote_is_named_and_kept(tmp_path, make):
         belongings.check_free_of_others(RunFolder(tmp_path))
     for words in (*OTHERS[make], "--adapter-path", "--overwrite gives up only what"):
         assert words in str(raised.value)
-    belongings.remove_everything(RunFolder(tmp_path))
+    belongings.discard(RunFolder(tmp_path))
     assert contents(tmp_path) == before
 
 
@@ -147,7 +147,7 @@ def test_a_damaged_run_of_ours_is_still_ours(tmp_path, left):
     if left != "checkpoints":
         shutil.rmtree(run.checkpoints)
     belongings.check_free_of_others(run)
-    belongings.remove_everything(run)
+    belongings.discard(run)
     assert not tmp_path.exists()
 
 
@@ -157,7 +157,7 @@ def test_a_run_is_removed_to_the_last_file(tmp_path, original):
     run.requested.write_text("x")
     run.output.write_text("x")
     (run.run / ".lock").write_text("1")
-    belongings.remove_everything(run)
+    belongings.discard(run)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,7 +177,7 @@ def test_giving_up_a_run_keeps_every_other_file(tmp_path: Path, places: set[str]
     run = own_run(folder, steps=(3, 6))
     for name in places:
         (folder / name).write_text("mine")
-    (belongings.remove_everything if everything else belongings.remove_run)(run)
+    (belongings.discard if everything else belongings.remove_run)(run)
     left = contents(folder) if folder.exists() else {}
     assert {name for name, data in left.items() if data == b"mine"} == places
     kept = {name for name in left if name.startswith("run/checkpoints/step-")}

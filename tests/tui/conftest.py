@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx.runs import launching
+from shadow_mlx.runs.live import is_live
 from tests.tui.support import FAKE_TRAIN, ROOT, write_adapter
-from tui import bridge
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.chdir(place)
     yield place
     for lock in place.glob("**/run/.lock"):
-        if bridge.is_live(lock.parent.parent):
+        if is_live(lock.parent.parent):
             os.kill(int(lock.read_text()), signal.SIGKILL)
 
 
@@ -34,4 +35,4 @@ def adapter(own_place: Path) -> Path:
 @pytest.fixture
 def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs only pretend."""
-    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", FAKE_TRAIN)
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", FAKE_TRAIN)

@@ -19,7 +19,7 @@ PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_WORKER = [sys.executable, "-m", "tests.tui.fake_worker"]
-FAKE_TRAIN = [sys.executable, "-m", "tests.tui.fake_run"]
+FAKE_TRAIN = [sys.executable, "-m", "tests.runs.fake_run"]
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.segment import Segment
 
-from tests.tui.fake_run import story, write_story
+from tests.runs.fake_run import story, write_story
 from tests.tui.support import WIDE, press, run, shown, until, words
 from tui.app import ShadowApp
 from tui.widgets.chart import LossChart, _replaced

@@ -15,18 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.files.declared import UnfitError, build
 from shadow_mlx.runs.curves import RunView
-from shadow_mlx.runs.events import Event, Noted, RunEnded, Trained, from_json, to_json
+from shadow_mlx.runs.events import Noted, from_json, to_json
 from shadow_mlx.runs.folder import RunFolder
-from tests.tui.fake_run import started, story, trained, write_story
-from tui import bridge
+from shadow_mlx.runs.listing import SPARK, ago, find_runs, summarise
+from shadow_mlx.runs.record import EventReader
+from tests.runs.fake_run import story, trained, write_story
 from tui.state import from_mapping, load_state, state_file
 from tui.views.alerts import alerts
-from tui.views.pace import pace_of
 from tui.views.plot import Curve, Look, draw
 from tui.views.run_facts import figures, notes
-from tui.views.words import ago, headline, sparkline, summary
+from tui.views.words import headline, sparkline, summary
 
 STORY = [*story(100), Noted(1.0, "info", "a remark")]
 KINDS = {type(event).__name__: at for at, event in enumerate(STORY)}  # the last one of each kind
@@ -60,10 +59,10 @@ def damages(kind: str) -> Iterator[bytes]:
 
 def shown(folder: Path) -> RunView:
     """Everything that a list and a page show of a run."""
-    run = bridge.summarise(folder)
-    view = bridge.EventReader(folder).read_all()
+    run = summarise(folder)
+    view = EventReader(folder).read_all()
     assert ago(time.time() - run.changed) or run.changed
-    sparkline(run.losses, bridge.SPARK)
+    sparkline(run.losses, SPARK)
     for running in (True, False):
         str(figures(view, running=running, wide=running))
         headline(view, run.status, folder, 100).plain.encode()
@@ -148,47 +147,6 @@ def test_a_step_that_stands_out_leaves_the_curve_as_it_was(tmp_path: Path) -> No
         assert list(view.train.steps) == list(whole.train.steps)
 
 
-def test_an_event_is_built_of_the_declared_types_only() -> None:
-    event = trained(10)
-    assert build(Trained, dataclasses.asdict(event)) == event
-    ended = RunEnded(0.0, "done", 3, None, None, 1.0)
-    assert from_json(to_json(ended)) == ended
-    assert from_json(to_json(started(5))) == started(5)
-    with pytest.raises(UnfitError, match="missing"):
-        build(Noted, {"time": 1.0, "level": "info"})
-    newer = {**json.loads(to_json(event)), "new_in_the_next_version": [1]}
-    assert from_json(json.dumps(newer)) == event
-    unknown: Event | None = from_json(json.dumps({"event": "NewInTheNextVersion", "time": 1}))
-    assert unknown is None
-
-
-LOCKS: list[bytes] = [
-    b"", b"\n", b"0", b"-1", b"1e3", b"9" * 19, b"9" * 21, b"9" * 5000, b"4294967296",
-    b"\xff\xfe", b"\x00" * 64, "٣".encode(), b"1_0", b"pid: 7", b"x" * 10**6, b"+5", b"7 8",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("content", LOCKS)
-def test_a_lock_that_names_no_process_is_no_life(tmp_path: Path, content: bytes) -> None:
-    folder = written(tmp_path / "run", GOOD[:6])
-    (RunFolder(folder).run / ".lock").write_bytes(content)
-    assert not bridge.is_live(folder)
-    assert not bridge.send(folder, "stop")
-    assert bridge.summarise(folder).status == "interrupted"
-
-
-def test_what_is_no_file_is_not_waited_for(own_place: Path) -> None:
-    folder = written(own_place / "run", [])
-    run = RunFolder(folder)
-    run.events.unlink()
-    for path in (run.events, run.run / ".lock", state_file()):
-        os.mkfifo(path)
-    assert bridge.find_runs((), own_place) == [folder.resolve()]
-    assert bridge.summarise(folder).status == "empty"
-    assert not bridge.send(folder, "stop")
-    assert load_state() == from_mapping({})
-
-
 def odd_states() -> Iterator[dict[str, Any]]:
     fields = [field.name for field in dataclasses.fields(from_mapping({}))]
     odd: list[Any] = [*VALUES, ["a\0b"], ["\ud800"], "a\0b", [None], "~nobody/x"]
@@ -204,7 +162,7 @@ def test_a_damaged_state_gives_what_it_can(own_place: Path) -> None:
         state_file().write_text(json.dumps(raw))
         state = load_state()
         json.dumps(dataclasses.asdict(state), allow_nan=False, ensure_ascii=False).encode()
-        bridge.find_runs(state.runs, own_place)
+        find_runs(state.runs, own_place)
         Look(**state.chart)
         assert isinstance(state.chart.get("log", False), bool)
         assert 0 <= state.chart.get("smoothing", 0.0) < 1
@@ -215,34 +173,12 @@ def test_a_damaged_state_gives_what_it_can(own_place: Path) -> None:
         assert isinstance(state.theme + state.system_prompt + state.compare_limit, str)
 
 
+def test_a_state_that_is_no_file_is_not_waited_for(own_place: Path) -> None:
+    os.mkfifo(state_file())
+    assert load_state() == from_mapping({})
+
+
 @pytest.mark.parametrize("raw", [*WHOLE, b"", b"\x80", b'{"runs": ' + b"[" * 100_000])
 def test_a_state_that_is_no_state_is_the_default(own_place: Path, raw: bytes) -> None:
     state_file().write_bytes(raw)
     assert load_state() == from_mapping({})
-
-
-CONFIGS: list[bytes] = [
-    b"", b"null", b"[]", b"- a", b"text", b"3", b"{", b"a: b: c", b"\xff\xfe", b"\x00", b"\t- x",
-    b"model: [1]", b"model: {a: 1}", b"model: 3", b"iters: many", b"iters: 1e400", b"iters: -1",
-    b"data: 5", b'data: "a\\0b"', b'data: "\\ud800"', b'model: "a\\0b"', b"data: ~no-such-user/x",
-    b"model: ~no-such-user/x", b"adapter_path: ~no-such-user/x",
-    b"learning_rate: .nan", b"unknown: 1", b"? [a]\n: b", b"!!python/object:os.system {}", b"a: *b",
-    b"data: " + b"n" * 5000, b"%YAML 9.9\n---\na: 1", b"batch_size: " + b"9" * 400,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("content", CONFIGS)
-def test_damaged_options_of_a_run_are_none_or_options(own_place: Path, content: bytes) -> None:
-    folder = written(own_place / "run", GOOD)
-    run = RunFolder(folder)
-    run.config.write_bytes(content)
-    run.requested.write_bytes(content)
-    assert bridge.find_runs((), own_place) == [folder.resolve()]
-    for requested in (False, True):
-        config = bridge.read_config(folder, requested=requested)
-        if config is not None and config.data:
-            bridge.training_bytes(config)
-    bridge.test_file(folder)
-    bridge.columns_of(str(folder), "some data")
-    pace_of("sprout", (), own_place)
-    shown(folder)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from textual import events
 from textual.widgets import Input
 
+from shadow_mlx.config.paths import absolute, local
+from shadow_mlx.data.reading.sources import files_of, refusal_of
 from shadow_mlx.worker import messages as m
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
-from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -294,9 +295,9 @@ def test_columns_belong_to_a_file_and_not_to_its_name(
 @given(st.text(max_size=40) | st.just("~nobody-here/x") | st.just("x" * 9000))
 def test_any_name_may_be_typed(typed: str) -> None:
     assert isinstance(finder.completions(typed), list)
-    assert isinstance(bridge.data_files(typed), list)
-    assert bridge.local(typed) is not None or bridge.absolute(typed) == typed
-    refusal = bridge.data_refusal(typed)  # whatever it is, it is a sentence
+    assert isinstance(files_of(typed), list)
+    assert local(typed) is not None or absolute(typed) == typed
+    refusal = refusal_of(typed)  # whatever it is, it is a sentence
     assert refusal is None or len(refusal) > 10
 
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.tui.fake_run import story, write_story
+from tests.runs.fake_run import story, write_story
 from tests.tui.support import NARROW, WIDE, press, run, shown, until, words
 from tui.app import ShadowApp
 from tui.screens.base import Page

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
-from tests.tui.fake_run import story, write_story
+from tests.runs.fake_run import story, write_story
 from tests.tui.support import (
     FAKE_WORKER,
     NARROW,

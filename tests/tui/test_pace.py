@@ -9,7 +9,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.events import Trained
-from tests.tui.fake_run import story, write_story
+from tests.runs.fake_run import story, write_story
 from tests.tui.support import press, run, shown, until, words
 from tui.app import ShadowApp
 from tui.screens.train import extent

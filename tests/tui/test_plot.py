@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.runs.curves import RunFold
-from tests.tui.fake_run import started, story, trained, validated
+from tests.runs.fake_run import started, story, trained, validated
 from tui.views.alerts import alerts
 from tui.views.plot import Curve, Look, draw, smooth, value_near
 from tui.views.words import ago, bar, short, sparkline

@@ -12,17 +12,17 @@ import pytest
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.worker import messages as m
 from tests.tui.support import WIDE, press, run, shown, until, words
-from tui import bridge
 from tui.app import ShadowApp
 from tui.child import Child, ChildError
 from tui.screens.chat import ChatScreen
 from tui.screens.compare import CompareScreen
+from tui.system import worker_command
 from tui.widgets.side_by_side import SideBySide
 
 
 def test_sprout_answers_stops_and_says_what_is_wrong() -> None:
     async def test() -> None:
-        child = Child(bridge.worker_command())
+        child = Child(worker_command())
         try:
             loaded = await child.result(m.Load(child.number(), "sprout"), m.Loaded)
             assert loaded.modes == ["base"]
@@ -136,7 +136,7 @@ def test_a_real_comparison_stopped_gives_what_it_has(own_place: Path, tiny_adapt
     (own_place / "test.jsonl").write_text((json.dumps(line) + "\n") * 4)
 
     async def test() -> None:
-        child = Child(bridge.worker_command())
+        child = Child(worker_command())
         try:
             number, compared = child.number(), []
             request = m.CompareFile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.runs.events import Noted, RunEnded, Saved, from_json
-from tests.tui.fake_run import started, story, trained, validated, write_story
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.runs import launching
+from shadow_mlx.runs.events import Event, Noted, RunEnded, Saved
+from shadow_mlx.runs.live import is_live
+from shadow_mlx.runs.settings import settings_of
+from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import (
     FAKE_TRAIN,
     NARROW,
@@ -24,9 +27,9 @@ from tests.tui.support import (
     words,
     write_adapter,
 )
-from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
+from tui.views import overlays
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -68,8 +71,6 @@ def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
 
 
 def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -92,8 +93,6 @@ def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train
 
 
 def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -102,7 +101,7 @@ def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: N
             await press(pilot, "ctrl+q")
             await until(pilot, lambda: "goes on without this screen" in words(pilot))
             await press(pilot, "k")
-        assert bridge.is_live(own_place / "mine")
+        assert is_live(own_place / "mine")
         again = ShadowApp()
         async with shown(again) as pilot:
             await until(pilot, lambda: "▶ running" in words(pilot))
@@ -115,8 +114,6 @@ def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: N
 
 
 def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app) as pilot:
@@ -129,10 +126,8 @@ def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_t
 
 
 def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shadow_mlx.config import TrainConfig
-
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
-    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()
@@ -144,8 +139,6 @@ def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.Monke
 
 
 def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
-    from shadow_mlx.config import TrainConfig
-
     async def test() -> None:
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
@@ -161,32 +154,35 @@ def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
     run(test())
 
 
-def test_text_of_a_run_is_shown_and_not_interpreted(own_place: Path) -> None:
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            Noted(0.0, "warning", "[bold]not bold[/] \x1b]0;title\x07"),
+            "[bold]not bold[/] ␛]0;title␇",
+        ),
+        (RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is nan"), "! the loss is nan"),
+    ],
+)
+def test_what_a_run_says_is_shown_and_not_interpreted(
+    own_place: Path, event: Event, said: str
+) -> None:
     async def test() -> None:
-        events = story(20)
-        events.insert(2, Noted(0.0, "warning", "[bold]not bold[/] \x1b]0;title\x07"))
-        folder = write_story(own_place / "mine", events)
+        folder = write_story(own_place / "mine", [started(100), trained(20), event])
         app = ShadowApp()
         async with shown(app, WIDE) as pilot:
             app.show_run(folder)
-            await until(pilot, lambda: "[bold]not bold[/] ␛]0;title␇" in words(pilot))
+            await until(pilot, lambda: said in words(pilot))
 
     run(test())
 
 
-def test_a_failed_run_says_why(own_place: Path) -> None:
-    async def test() -> None:
-        ended = RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is not finite")
-        folder = write_story(own_place / "mine", [started(100), trained(20), ended])
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: "! the loss is not finite" in words(pilot))
+def test_two_runs_over_each_other_with_their_difference(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(overlays, "settings_of", lambda one: read.append(one) or settings_of(one))
 
-    run(test())
-
-
-def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None:
     async def test() -> None:
         mine = write_story(own_place / "mine", story(), {"rank": 8})
         write_story(own_place / "other", story(), {"rank": 32})
@@ -196,54 +192,10 @@ def test_two_runs_over_each_other_with_their_difference(own_place: Path) -> None
             await until(pilot, lambda: "★ best" in words(pilot))
             await press(pilot, "o")
             await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
+            await press(pilot, "a", "a")
+            assert len(read) == 2  # not at every draw
 
     run(test())
-
-
-def test_a_long_record_is_read_in_pieces(own_place: Path) -> None:
-    events = [started(1_000_000), *(trained(i) for i in range(1, 5_001)), validated(5_000)]
-    folder = write_story(own_place / "long", events)
-    view = bridge.EventReader(folder).read_all()
-    assert len(view.train) == 5_000
-    assert view.best_step == 5_000
-
-
-def test_a_list_of_runs_reads_a_growing_record_once(
-    own_place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = write_story(own_place / "mine", [started(100), trained(10)])
-    reader = bridge.EventReader(folder)
-    assert bridge.summarise(folder, reader).step == 10
-    parsed: list[str] = []
-    monkeypatch.setattr(
-        bridge.records, "from_json", lambda line: parsed.append(line) or from_json(line)
-    )
-    write_story(folder, [trained(20)])
-    assert bridge.summarise(folder, reader).step == 20
-    assert len(parsed) == 1
-
-
-def test_a_line_of_a_list_holds_few_losses(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", [trained(i) for i in range(1, 1001)])
-    assert len(bridge.summarise(folder).losses) == bridge.SPARK
-
-
-def test_a_resumed_run_does_its_steps_once(own_place: Path) -> None:
-    events = [started(100), trained(10), trained(20), trained(30), started(100, 20), trained(30)]
-    folder = write_story(own_place / "mine", events)
-    view = bridge.EventReader(folder).read_all()
-    assert list(view.train.steps) == [10, 20, 30]
-
-
-def test_a_torn_last_line_waits_for_its_rest(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", [started(100), trained(10)])
-    path = folder / "run" / "events.jsonl"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
-    reader = bridge.EventReader(folder)
-    assert len(reader.read_all().train) == 0
-    path.write_bytes(whole)
-    assert len(reader.read_all().train) == 1
 
 
 def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
@@ -259,41 +211,22 @@ def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
     run(test())
 
 
-def test_the_columns_of_a_run_belong_to_its_own_data(own_place: Path) -> None:
-    (own_place / "qa.jsonl").write_text('{"question": "a", "answer": "b"}\n')
-    named = {"prompt_feature": "question", "completion_feature": "answer"}
-    folder = write_story(own_place / "mine", story(), {"data": "qa.jsonl", **named})
-    assert bridge.columns_of(str(folder), "qa.jsonl") == named
-    assert bridge.columns_of(str(folder), "other.jsonl") == {}
-    assert bridge.columns_of(str(own_place), "qa.jsonl") == {}
-
-
-def test_what_is_no_run_and_no_log_keeps_nobody_waiting(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", story())
-    os.mkfifo(folder / "run" / "output.log")
-    assert bridge.log_tail(folder) == ""
-    known = [str(folder), "x" * 5000, "a/" * 5000, "~nobody/x", "", "caf\udce9"]
-    assert bridge.find_runs(known, own_place / "nowhere") == [folder.resolve()]
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
     own_place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    from shadow_mlx.config import TrainConfig
-
     code = (
         "import os, signal, sys, yaml\n"
         "from pathlib import Path\n"
         "from shadow_mlx.runs.folder import EventLog, RunFolder\n"
-        "from tests.tui.fake_run import started, trained\n"
+        "from tests.runs.fake_run import started, trained\n"
         "run = RunFolder(Path('mine'))\n"
         "run.config.write_text('adapter_path: mine')\n"
         "log = EventLog(run.events)\n"
         "log(started(100)); log(trained(1, 100)); print('backbone sprout: 2.3M', flush=True)\n"
         f"os.kill(os.getpid(), {int(number)})\n"
     )
-    monkeypatch.setattr(bridge.runs, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
     async def test() -> None:
         app = ShadowApp()

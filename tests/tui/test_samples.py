@@ -1,47 +1,15 @@
-"""A run's answers to its examples: folded from the events, and shown step by step."""
+"""A run's answers to its examples, shown step by step."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from shadow_mlx.runs.curves import KEPT_SAMPLED_STEPS, RunFold
-from shadow_mlx.runs.events import Sampled
-from tests.tui.fake_run import sampled, started, story, trained, validated, write_story
+from tests.runs.fake_run import sampled, started, story, trained, validated, write_story
 from tests.tui.support import NARROW, WIDE, press, run, shown, text, until, words
 from tui.app import ShadowApp
 from tui.widgets.samples import answer
 
 EXPECTED = '{"intent": "fetch", "object": "cup 1"}'
-
-
-def folded(*events: Sampled) -> RunFold:
-    fold = RunFold()
-    for event in (started(10_000), *events):
-        fold.add(event)
-    return fold
-
-
-def test_each_step_keeps_its_examples() -> None:
-    fold = folded(sampled(0), sampled(0, 2), sampled(50), sampled(50, 2))
-    assert fold.snapshot().samples == (
-        (sampled(0), sampled(0, 2)),
-        (sampled(50), sampled(50, 2)),
-    )
-
-
-def test_a_resumed_run_answers_once_for_each_step() -> None:
-    fold = folded(sampled(0), sampled(50), sampled(100))
-    fold.add(started(10_000, 50))
-    fold.add(sampled(50, detached="anew"))
-    assert fold.snapshot().samples == ((sampled(0),), (sampled(50, detached="anew"),))
-
-
-def test_a_long_run_keeps_its_beginning_and_its_end() -> None:
-    steps = range(0, 10 * KEPT_SAMPLED_STEPS)
-    found = [answers[0].step for answers in folded(*map(sampled, steps)).snapshot().samples]
-    assert len(found) <= KEPT_SAMPLED_STEPS
-    assert (found[0], found[-1]) == (0, steps[-1])
-    assert found == sorted(found)
 
 
 def test_what_differs_from_the_expected_answer_is_marked() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shadow_mlx.runs.folder import holds_adapter
 from tests.tui.support import FAKE_TRAIN
 from tests.tui.terminal import PIECES, Terminal
-from tui import bridge
 from tui.state import state_file
 
 LEAVE, SWITCH = "\x11", "\x14"  # Ctrl+Q, Ctrl+T
@@ -57,7 +57,7 @@ def test_from_start_to_a_tuned_chat(own_place: Path) -> None:
     terminal.wait_for("2 steps of")
     terminal.press("\x12")  # Ctrl+R
     terminal.wait_for("✔ done")
-    assert bridge.has_adapter(own_place / "adapters")
+    assert holds_adapter(own_place / "adapters")
     terminal.press("c")
     terminal.wait_for("ATTACHED adapters on sprout")
     terminal.press("Hello there!\r")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.config import SamplingConfig, TrainConfig
+from shadow_mlx.runs.launching import free_folder
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, until, words
-from tui import bridge
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
@@ -123,7 +123,7 @@ def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
             await until(pilot, lambda: "holds a run already" in words(pilot))
 
     run(test())
-    assert bridge.free_folder() == "adapters-2"
+    assert free_folder() == "adapters-2"
 
 
 def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES
+from shadow_mlx.runs.folder import holds_adapter
+from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
+from tui import system
 from tui.child import ChildError
 from tui.screens.dialogs import Ask
 from tui.screens.settings import ChatSettings, SettingsDialog
@@ -105,8 +107,7 @@ attached, detached, base. The conversation stays.
 
     async def _run_adapters(self) -> list[str]:
         """The adapters of the runs that are known here, newest first."""
-        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
-        return [str(run) for run in runs if bridge.has_adapter(run)]
+        return await asyncio.to_thread(adapters_of_runs, self.ui.state.runs, Path.cwd())
 
     def load(self, model: str | None, adapter: str | None) -> None:
         """Load other weights; the conversation stays."""
@@ -181,7 +182,7 @@ attached, detached, base. The conversation stays.
         if not answer:
             return
         self.app.copy_to_clipboard(visible(answer))
-        how = await bridge.copy(visible(answer))
+        how = await system.copy(visible(answer))
         self.ui.tell(f"The answer is copied ({how}).")
 
     def action_settings(self) -> None:
@@ -205,7 +206,7 @@ attached, detached, base. The conversation stays.
         """The next of the recent adapters answers from now on; the conversation stays."""
         if self._busy() or self._loading is not None:
             return
-        recent = [one for one in self.ui.state.recent_adapters if bridge.holds_adapter(one)]
+        recent = [one for one in self.ui.state.recent_adapters if holds_adapter(one)]
         ring = sorted(finder.unique(recent, await self._run_adapters()))
         if len(ring) < 2:
             self.ui.tell("No other adapter is known; ctrl+o opens one by its folder.")

@@ -13,10 +13,15 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import CompareConfig
+from shadow_mlx.config.paths import home_expanded, local
+from shadow_mlx.data.trained_on import columns_of, held_out_file
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.evaluation.contenders import contenders
+from shadow_mlx.evaluation.report import free_report_name, write_report
+from shadow_mlx.files.writing import check_writable
+from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
@@ -107,8 +112,7 @@ differs from **attached** is underlined.
             self.load(known[0])
 
     async def _known_adapters(self) -> list[str]:
-        runs = await asyncio.to_thread(bridge.find_runs, self.ui.state.runs, Path.cwd())
-        return [str(run) for run in runs if bridge.has_adapter(run)]
+        return await asyncio.to_thread(adapters_of_runs, self.ui.state.runs, Path.cwd())
 
     def load(self, *adapters: str) -> None:
         """Compare these adapters' modes."""
@@ -118,7 +122,7 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="seat")
     async def _seat(self) -> None:
-        self._contenders = await asyncio.to_thread(bridge.contenders, self.adapters)
+        self._contenders = await asyncio.to_thread(contenders, self.adapters)
         reference = next(one.name for one in self._contenders if one.mode == "attached")
         names = [one.name for one in self._contenders]
         await self._columns.seat(names, reference)
@@ -288,7 +292,7 @@ differs from **attached** is underlined.
         if self._asked is not None:
             self.ui.tell("Still at work; Escape stops it.", "warning")
             return
-        guess = bridge.test_file(Path(self.adapters[0])) or ""
+        guess = held_out_file(Path(self.adapters[0])) or ""
         dialog = BatchDialog(guess, self.ui.state.compare_limit)
         request = await self.app.push_screen_wait(dialog)
         if request is not None and self._asked is None:
@@ -301,7 +305,7 @@ differs from **attached** is underlined.
         child = self.ui.child("models")
         number = self._asked = child.number()
         longest = self.ui.state.sampling.get("max_tokens", CompareConfig.max_tokens)
-        named = (bridge.columns_of(adapter, asked.data) for adapter in self.adapters)
+        named = (columns_of(adapter, asked.data) for adapter in self.adapters)
         options = {
             **(next(filter(None, named), {}) or self.ui.columns_of(asked.data)),
             "data": asked.data,
@@ -334,17 +338,18 @@ differs from **attached** is underlined.
         figures = self._view.figures
         assert figures is not None
         question = "HTML report, with plots and every example. Its name:"
-        free = bridge.report_path(str(figures["data"]))
+        free = free_report_name(str(figures["data"]))
         name = await self.app.push_screen_wait(Ask(question, free))
         if name is None:
             return
-        path = bridge.expanded(name)
-        if bridge.local(name) is not None and path.is_file():
+        path = home_expanded(name)
+        if local(name) is not None and path.is_file():
             replace = Choice(f"{path} is there already.", [("yes", "y", "Replace it")])
             if await self.app.push_screen_wait(replace) is None:
                 return
         try:
-            await asyncio.to_thread(bridge.save_report, path, figures)
+            check_writable(path)
+            await asyncio.to_thread(write_report, path, figures)
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,8 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from shadow_mlx.config.paths import home_expanded
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
-from tui import bridge
 from tui.widgets.field import Field
 
 
@@ -85,8 +85,8 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         if not event.value.strip():
             self.action_take()
             return
-        folder = str(bridge.expanded(event.value.strip()))
-        if bridge.local(folder) is None or not bridge.has_adapter(Path(folder)):
+        folder = str(home_expanded(event.value.strip()))
+        if not holds_adapter(folder):
             self._complain(f"{folder}: no adapter here")
             return
         if folder not in self._known:

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from shadow_mlx.config.paths import home_expanded, local
 from shadow_mlx.errors import ShadowMLXError
-from tui import bridge
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
 from tui.views.conversation import Conversation, from_messages
@@ -54,8 +54,8 @@ class ConversationPage(Page):
     def _save(self, name: str | None) -> None:
         if name is None:
             return
-        path = bridge.expanded(name)
-        if bridge.local(name) is not None:
+        path = home_expanded(name)
+        if local(name) is not None:
             question = f"{path} exists. Replace it?"
             answers = [("replace", "y", "Replace it")]
             self.app.push_screen(
@@ -65,8 +65,10 @@ class ConversationPage(Page):
             self._write(path)
 
     def _write(self, path: Path) -> None:
+        from shadow_mlx.generation.transcript import save_transcript
+
         try:
-            bridge.save_conversation(path, self.conversation.messages())
+            save_transcript(path, self.conversation.messages())
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
@@ -84,8 +86,10 @@ class ConversationPage(Page):
     async def _read(self, name: str | None) -> None:
         if name is None:
             return
+        from shadow_mlx.generation.transcript import load_transcript
+
         try:
-            messages = bridge.load_conversation(bridge.expanded(name))
+            messages = load_transcript(home_expanded(name))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return

@@ -15,11 +15,13 @@ from textual.containers import VerticalScroll
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.config import ColumnConfig, EncodingConfig
+from shadow_mlx.config.paths import absolute, local
+from shadow_mlx.data.reading.sources import files_of
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
 from tui.child import ChildError
 from tui.screens import columns
 from tui.screens.base import Page
@@ -149,7 +151,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         """Open what is marked in the list, or the path as typed."""
         matches = self.query_one("#matches", OptionList)
         typed = event.value.strip()
-        if (path := bridge.local(typed)) is not None and path.is_file():
+        if (path := local(typed)) is not None and path.is_file():
             self.open(typed)
         elif matches.highlighted is not None and matches.option_count:
             self._pick(str(matches.get_option_at_index(matches.highlighted).id))
@@ -167,7 +169,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.action_view("records")
 
     def _pick(self, path: str) -> None:
-        if path.endswith("/") and not bridge.data_files(path):  # a folder on the way
+        if path.endswith("/") and not files_of(path):  # a folder on the way
             field = self.query_one("#find", Field)
             field.value = path
             field.focus()
@@ -177,13 +179,13 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def open(self, data: str) -> None:
         """Show a file, or the training file of a folder."""
-        files = bridge.data_files(data)
+        files = files_of(data)
         if not files:
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
         self._columns = self.ui.columns_of(self._chosen)
-        self.ui.remember_first("recent_data", bridge.absolute(self._chosen))
+        self.ui.remember_first("recent_data", absolute(self._chosen))
         self._recent = [self._chosen, *self._recent]
         self._show(files[0])
 
@@ -351,7 +353,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
 def _bundled() -> list[str]:
     try:
-        return [str(bridge.bundled_data())]
+        return [str(bundled_data())]
     except ShadowMLXError:
         return []
 

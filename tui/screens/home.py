@@ -16,13 +16,17 @@ from textual.message import Message
 from textual.widgets import DataTable, Static
 
 from shadow_mlx import words
+from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.runs.launching import free_folder
+from shadow_mlx.runs.listing import SPARK, RunSummary, ago, find_runs, last_change, summarise
+from shadow_mlx.runs.live import is_live
+from shadow_mlx.runs.record import EventReader
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.views.words import SIGNS, ago, short, sparkline
+from tui.views.words import SIGNS, short, sparkline
 from tui.widgets.tables import chosen, fill
 
 REFRESH_SECONDS = 2.0
@@ -76,16 +80,16 @@ gives them other keys.
     class Listed(Message):
         """The runs were looked up."""
 
-        def __init__(self, runs: list[bridge.RunSummary]) -> None:
+        def __init__(self, runs: list[RunSummary]) -> None:
             super().__init__()
             self.runs = runs
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: list[bridge.RunSummary] = []
+        self._runs: list[RunSummary] = []
         self._models_known = False
-        self._seen: dict[Path, tuple[tuple[float, bool], bridge.RunSummary]] = {}
-        self._readers: dict[Path, bridge.EventReader] = {}  # of runs that grow
+        self._seen: dict[Path, tuple[tuple[float, bool], RunSummary]] = {}
+        self._readers: dict[Path, EventReader] = {}  # of runs that grow
 
     def body(self) -> ComposeResult:
         """What to do, and the runs."""
@@ -120,14 +124,14 @@ gives them other keys.
                 self.post_message(self.Listed(await asyncio.to_thread(self._find)))
             await asyncio.sleep(REFRESH_SECONDS)
 
-    def _find(self) -> list[bridge.RunSummary]:
+    def _find(self) -> list[RunSummary]:
         """In a thread: read again only what changed."""
         runs = []
-        for folder in bridge.find_runs(self.ui.state.runs, Path.cwd())[:50]:
-            key = (bridge.last_change(folder), live := bridge.is_live(folder))
+        for folder in find_runs(self.ui.state.runs, Path.cwd())[:50]:
+            key = (last_change(folder), live := is_live(folder))
             if folder not in self._seen or self._seen[folder][0] != key:
-                reader = self._readers.pop(folder, None) or bridge.EventReader(folder)
-                self._seen[folder] = (key, bridge.summarise(folder, reader))
+                reader = self._readers.pop(folder, None) or EventReader(folder)
+                self._seen[folder] = (key, summarise(folder, reader))
                 if live:
                     self._readers[folder] = reader
             runs.append(self._seen[folder][1])
@@ -150,7 +154,7 @@ gives them other keys.
             table.focus()
         self.refresh_bindings()
 
-    def _cells(self, run: bridge.RunSummary) -> list[Text]:
+    def _cells(self, run: RunSummary) -> list[Text]:
         steps = f"{run.step:,}/{run.total_steps:,}" if run.total_steps else "–"
         best = short(run.best_loss) if run.best_loss is not None else "–"
         cells = [
@@ -158,7 +162,7 @@ gives them other keys.
             _name(run.folder),
             steps,
             best,
-            sparkline(run.losses, bridge.SPARK),
+            sparkline(run.losses, SPARK),
             run.backbone,
             ago(time.time() - run.changed),
         ]
@@ -179,7 +183,7 @@ gives them other keys.
         """The runs, as soon as there are some."""
         return "#runs" if self._runs else "#welcome"
 
-    def _chosen(self) -> bridge.RunSummary | None:
+    def _chosen(self) -> RunSummary | None:
         key = chosen(self.query_one(DataTable))
         return next((run for run in self._runs if str(run.folder) == key), None)
 
@@ -207,11 +211,11 @@ gives them other keys.
     async def action_guided(self) -> None:
         """Fill the training form for a first run."""
         try:
-            data = bridge.bundled_data()
+            data = bundled_data()
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
-        folder = bridge.free_folder("adapters")
+        folder = free_folder("adapters")
         await self.ui.train_with({"model": "sprout", "data": str(data), "adapter_path": folder})
 
 

@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Static
 from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import bridge
+from tui import system
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
@@ -189,7 +189,7 @@ def fetched(name: str, done: int, total: int) -> str:
 
 def _verdict(model: m.ModelView) -> str:
     """Whether the weights fit, in two words; the training estimate is another matter."""
-    machine = bridge.memory_of_machine()
+    machine = system.memory_of_machine()
     if not machine or not model.size_bytes:
         return ""
     share = model.size_bytes / machine
@@ -197,7 +197,7 @@ def _verdict(model: m.ModelView) -> str:
 
 
 def _memory(model: m.ModelView) -> str:
-    machine = bridge.memory_of_machine()
+    machine = system.memory_of_machine()
     if not machine:
         return ""
     return (

@@ -17,16 +17,24 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from shadow_mlx.config.paths import from_here
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.runs.belongings import discard
 from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.folder import RunFolder, holds_adapter
+from shadow_mlx.runs.launching import free_folder, launch, log_tail
+from shadow_mlx.runs.listing import find_runs, status_of
+from shadow_mlx.runs.live import is_live, send
+from shadow_mlx.runs.record import follow
+from shadow_mlx.runs.settings import settings_of
 from shadow_mlx.terminal import visible
-from tui import bridge
+from tui import system
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.views import overlays
 from tui.views.alerts import Alert, alerts, died
 from tui.views.plot import Look
-from tui.views.run_facts import figures, notes
+from tui.views.run_facts import Difference, figures, notes
 from tui.views.words import headline, summary
 from tui.widgets.chart import LossChart, Overlay
 from tui.widgets.divider import Divider
@@ -116,6 +124,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self.exit_code: int | None = None
         self._overlays: tuple[Overlay, ...] = ()
         self._others: list[Path] = []
+        self._differences: dict[str, list[Difference]] = {}
         self._with_answers = True
         self._alerts: list[Alert] = []
         self._output = ""
@@ -162,7 +171,7 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     @work(exclusive=True, group="follow")
     async def _follow(self, folder: Path) -> None:
-        async for view in bridge.follow(folder):
+        async for view in follow(folder):
             self.post_message(self.Grown(folder, view))
 
     @work(exclusive=True, group="watch")
@@ -171,8 +180,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         while True:
             launched = self.ui.launched.get(folder)
             code = launched.process.returncode if launched else None
-            live = await asyncio.to_thread(bridge.is_live, folder)
-            output = await asyncio.to_thread(bridge.log_tail, folder)
+            live = await asyncio.to_thread(is_live, folder)
+            output = await asyncio.to_thread(log_tail, folder)
             self.post_message(self.Watched(folder, live, code, output))
             await asyncio.sleep(WATCH_SECONDS)
 
@@ -199,7 +208,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         """The run's state in a word."""
         if self.view.ended is None and not self.live and self._starting:
             return "starting"
-        return bridge.status_of(self.view, self.live)
+        return status_of(self.view, self.live)
 
     @property
     def _starting(self) -> bool:
@@ -212,7 +221,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             self.view,
             live=self.live,
             now=time.time(),
-            memory_bytes=bridge.memory_of_machine(),
+            memory_bytes=system.memory_of_machine(),
             free_disk_bytes=_free_disk(self.folder),
         )
         if self.status in ("interrupted", "empty") and self.exit_code not in (None, 0):
@@ -223,7 +232,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("alerts", warnings)
         running, wide = self.live and self.view.ended is None, self.has_class("-wide")
         self._put("figures", figures(self.view, running=running, wide=wide))
-        self._put("log", notes(self.view, overlays.differences(self.folder, self._others)))
+        self._put("log", notes(self.view, self._differences))
         answers = self.query_one(SamplePane)
         answers.display = (
             self._with_answers and bool(self.view.samples) and self.size.height >= LEAST_HEIGHT
@@ -231,7 +240,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         if fresh:
             answers.show(self.view.samples)
             self.query_one(LossChart).show(self.view, self._overlays)
-        adapter = bridge.has_adapter(self.folder)
+        adapter = holds_adapter(self.folder)
         possible = (self.status, self.view.saved_step is None, self._starting, adapter)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
@@ -267,30 +276,30 @@ The run works in a process of its own: leaving this page, or the program, does n
         if action == "discard":
             return not self._starting or running
         if action in ("chat", "compare"):
-            return bridge.has_adapter(self.folder)
+            return holds_adapter(self.folder)
         return True
 
     def action_stop(self) -> None:
         """Stop at the end of the step, and save."""
-        if bridge.send(self.folder, "stop"):
+        if send(self.folder, "stop"):
             self.ui.tell("The run ends with this step and saves. r goes on later.")
 
     def action_pause(self) -> None:
         """Pause before the next step, or go on."""
         paused = self.view.phase == "paused"
-        bridge.send(self.folder, "resume" if paused else "pause")
+        send(self.folder, "resume" if paused else "pause")
         if not paused:
             self.ui.tell("The run pauses after this step; p goes on.")
 
     async def action_resume(self) -> None:
         """Go on where a stopped or killed run was saved."""
-        config = bridge.read_config(self.folder)
+        config = settings_of(self.folder)
         if config is None:
             self.ui.tell("The run's settings cannot be read; it cannot be resumed here.", "error")
             return
         config = dataclasses.replace(config, adapter_path=str(self.folder))
         try:
-            self.ui.launched[self.folder] = await bridge.start_training(config, resume=True)
+            self.ui.launched[self.folder] = await launch(config, resume=True)
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
 
@@ -306,11 +315,11 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     @work(exclusive=True, group="discard")
     async def _discard(self) -> None:
-        bridge.send(self.folder, "stop")
-        while await asyncio.to_thread(bridge.is_live, self.folder):
+        send(self.folder, "stop")
+        while await asyncio.to_thread(is_live, self.folder):
             await asyncio.sleep(0.1)
         try:
-            await asyncio.to_thread(bridge.discard, self.folder)
+            await asyncio.to_thread(discard, RunFolder(self.folder))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
@@ -328,18 +337,16 @@ The run works in a process of its own: leaving this page, or the program, does n
             await self.ui.compare_with(self.folder)
 
     def _has_adapter(self) -> bool:
-        if bridge.has_adapter(self.folder):
+        if holds_adapter(self.folder):
             return True
         self.ui.tell("There is no adapter yet: it appears with the first checkpoint.", "warning")
         return False
 
     async def action_again(self) -> None:
         """Fill the form with this run's settings, for a folder of its own."""
-        config = bridge.read_config(self.folder) or _requested(self.folder)
+        config = settings_of(self.folder)
         values: dict[str, Any] = config.to_mapping() if config else {}
-        values["adapter_path"] = bridge.free_folder(
-            bridge.shown(values.get("adapter_path") or "adapters")
-        )
+        values["adapter_path"] = free_folder(from_here(values.get("adapter_path") or "adapters"))
         await self.ui.train_with(values)
 
     def action_samples(self, by: int) -> None:
@@ -363,7 +370,7 @@ The run works in a process of its own: leaving this page, or the program, does n
     async def action_overlay(self) -> None:
         """Lay the validation losses of the next other run over this one; after the last, none."""
         known = self.ui.state.runs
-        runs = await asyncio.to_thread(bridge.find_runs, known, Path.cwd())
+        runs = await asyncio.to_thread(find_runs, known, Path.cwd())
         others = [run for run in runs if run != self.folder]
         if not others:
             self.ui.tell("There is no other run to lay over this one.")
@@ -371,17 +378,13 @@ The run works in a process of its own: leaving this page, or the program, does n
         shown = len(self._others)
         self._others = others[: shown + 1] if shown < min(3, len(others)) else []
         self._overlays = await overlays.read(self._others)
+        self._differences = await asyncio.to_thread(overlays.differences, self.folder, self._others)
         self._draw(True)
 
     def on_loss_chart_look_changed(self, message: LossChart.LookChanged) -> None:
         """Remember how curves are shown."""
         look = message.look
         self.ui.remember(chart={"log": look.log, "smoothing": look.smoothing})
-
-
-def _requested(folder: Path) -> Any:
-    """The settings that a run was started with, when it never got to writing its own."""
-    return bridge.read_config(folder, requested=True)
 
 
 def _free_disk(folder: Path) -> int:

@@ -18,8 +18,11 @@ from textual.widgets import Button, Label, Static
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.option import GROUP_TITLES
+from shadow_mlx.config.paths import absolute, from_here
+from shadow_mlx.data.reading.extent import records_in, training_bytes
+from shadow_mlx.data.reading.sources import refusal_of
+from shadow_mlx.runs.launching import check_target, free_folder
 from shadow_mlx.terminal import visible
-from tui import bridge
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.views import form, judging
@@ -86,7 +89,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
-        self._values = {n: bridge.shown(text) if n in PATHS else text for n, text in kept.items()}
+        self._values = {n: from_here(text) if n in PATHS else text for n, text in kept.items()}
         with VerticalScroll(id="form", can_focus=False):
             for field in self._fields:
                 if field.simple:
@@ -140,7 +143,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         for field in self._fields:
             text = form.to_text(values.get(field.name))
             if field.name in PATHS:
-                text = bridge.shown(text)
+                text = from_here(text)
             self._values[field.name] = "" if text == field.default else text
             if field.name in self._rows:
                 self._rows[field.name].value = self._values[field.name]
@@ -185,7 +188,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self._judged, self._judgement = self._config, Judgement()
             self._complete.clear()
             self._judge(self._config)
-        kept = {n: bridge.absolute(text) if n in PATHS else text for n, text in texts.items()}
+        kept = {n: absolute(text) if n in PATHS else text for n, text in texts.items()}
         self.ui.remember(form={name: text for name, text in kept.items() if text})
 
     def _refused(self, config: TrainConfig) -> dict[str, str]:
@@ -193,8 +196,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         folder = config.adapter_path
         begun = f"{folder}: a run is starting here" if self.ui.starting(Path(folder)) else ""
         found = {
-            "adapter_path": bridge.check_target(config) or begun,
-            "data": bridge.data_refusal(config.data or "") or "",
+            "adapter_path": check_target(Path(folder)) or begun,
+            "data": refusal_of(config.data or "") or "",
         }
         return {name: text for name, text in found.items() if text}
 
@@ -202,7 +205,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     async def _measure(self, data: str) -> None:
         """Count the examples, so that steps and epochs can be told."""
         if data not in self._records:
-            self._records[data] = await asyncio.to_thread(bridge.records_in, data)
+            self._records[data] = await asyncio.to_thread(records_in, data)
         model = self._config.model if self._config else None
         if model and model not in self._paces:
             known = self.ui.state.runs
@@ -304,13 +307,13 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     async def _launch(self, config: TrainConfig) -> None:
         self._paces.clear()  # the next form may be told by this run
         if config.data:
-            self.ui.remember_first("recent_data", bridge.absolute(config.data))
+            self.ui.remember_first("recent_data", absolute(config.data))
         self._started = config.adapter_path
         await self.ui.launch(config)
 
     def _free(self, folder: str) -> str:
         """A folder for another run than the one that was started in this one."""
-        name = bridge.free_folder(folder)
+        name = free_folder(folder)
         return folder if name == folder and not self.ui.starting(Path(folder)) else name
 
 
@@ -332,7 +335,7 @@ def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | No
         steps = max(300, 3 * epoch)
     checks = "none" if not valid or not config.val_batches else f"every {config.steps_per_eval}"
     takes = ""
-    if pace is not None and (size := bridge.training_bytes(config)):
+    if pace is not None and (size := training_bytes(config)):
         checked = checks_of(config, steps) if valid else 0
         seconds = pace.seconds(steps / epoch, size, checked)
         takes = f" About {words.duration(seconds)}, as fast as the last."

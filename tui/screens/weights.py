@@ -14,8 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from shadow_mlx.config.paths import home_expanded
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
-from tui import bridge
 from tui.views import finder
 from tui.views.chat_view import Weights, adapter_name
 from tui.widgets.field import Field
@@ -37,10 +38,15 @@ def known_weights(
     found = [
         Known((None, folder), adapter_name(folder), "adapter")
         for folder in finder.unique(adapters, runs)
-        if bridge.holds_adapter(folder)
+        if holds_adapter(folder)
     ]
     untuned = finder.unique(models, ["sprout"])
     return found + [Known((model, None), model, "untuned model") for model in untuned]
+
+
+def weights_named(name: str) -> Weights:
+    """The model or the adapter that a name stands for."""
+    return (None, str(home_expanded(name))) if holds_adapter(name) else (name, None)
 
 
 class WeightsDialog(ModalScreen[Weights | None]):
@@ -97,7 +103,7 @@ class WeightsDialog(ModalScreen[Weights | None]):
         """What is marked in the list, else the name as typed."""
         typed, marked = event.value.strip(), self.query_one(OptionList).highlighted
         if typed and (not self._shown or finder.is_path(typed)):
-            self.dismiss(bridge.weights_named(typed))
+            self.dismiss(weights_named(typed))
         elif marked is not None:
             self.dismiss(self._shown[marked].weights)
 

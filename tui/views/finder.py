@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tui.bridge.paths import expanded, local, shown
+from shadow_mlx.config.paths import from_here, home_expanded, local
 
 SUFFIXES = (".jsonl", ".json")
 LIMIT = 3000
@@ -26,7 +26,7 @@ def recent(remembered: Iterable[str]) -> list[str]:
 
     Relative names of an older version are left out: they may stand for another file here.
     """
-    return [shown(name) for name in remembered if Path(name).is_absolute() and local(name)]
+    return [from_here(name) for name in remembered if Path(name).is_absolute() and local(name)]
 
 
 def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -> None:
@@ -47,7 +47,7 @@ def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -
 
 def completions(typed: str, limit: int = 50) -> list[str]:
     """What a path that somebody types may become: folders, and files of data."""
-    base = expanded(typed)
+    base = home_expanded(typed)
     folder, start = (base, "") if typed.endswith("/") else (base.parent, base.name)
     head = typed[: len(typed) - len(start)]
     try:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shadow_mlx.data.reading.sources import locate_here
 from shadow_mlx.worker import messages as m
-from tui import bridge
 from tui.child import Child, ChildError
 from tui.views import memory
 
@@ -49,9 +49,11 @@ async def judge(child: Child, config: TrainConfig) -> AsyncIterator[Judgement]:
 
 async def data_problems(child: Child, config: TrainConfig) -> list[str]:
     """What is wrong with the files that the run would read, a line each; none on the hub."""
-    files = await asyncio.to_thread(bridge.trained_files, config.data or "")
+    files = await asyncio.to_thread(locate_here, config.data or "")
     found = []
-    for file in files:
+    for file in (files.train, files.valid) if files else ():
+        if file is None:
+            continue
         try:
             problem = await _problem(child, file, config.named())
         except ChildError as error:

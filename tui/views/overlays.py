@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from shadow_mlx.runs.record import EventReader
+from shadow_mlx.runs.settings import settings_of
 from shadow_mlx.terminal import visible
-from tui import bridge
 from tui.views.run_facts import Difference
 from tui.widgets.chart import Overlay
 
@@ -16,7 +17,7 @@ async def read(others: Sequence[Path]) -> tuple[Overlay, ...]:
     """The validation losses of these runs, or the training losses of those that have few."""
     found = []
     for other in others:
-        view = await asyncio.to_thread(bridge.EventReader(other).read_all)
+        view = await asyncio.to_thread(EventReader(other).read_all)
         series = view.valid if len(view.valid) > 1 else view.train
         found.append(Overlay(visible(other.name), series))
     return tuple(found)
@@ -24,10 +25,10 @@ async def read(others: Sequence[Path]) -> tuple[Overlay, ...]:
 
 def differences(folder: Path, others: Sequence[Path]) -> dict[str, list[Difference]]:
     """How the settings of other runs differ from those of the one in ``folder``, by their names."""
-    mine = bridge.read_config(folder) if others else None
+    mine = settings_of(folder) if others else None
     found = {}
     for other in others:
-        theirs = bridge.read_config(other)
+        theirs = settings_of(other)
         if mine is not None and theirs is not None:
             found[other.name] = mine.differing(theirs, ignoring=("adapter_path",))
     return found

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui import bridge
-from tui.bridge.paths import local
+from shadow_mlx.config.paths import local
+from shadow_mlx.data.reading.extent import training_bytes
+from shadow_mlx.runs.listing import find_runs
+from shadow_mlx.runs.record import EventReader
+from shadow_mlx.runs.settings import settings_of
 
 if TYPE_CHECKING:
     from shadow_mlx.config import TrainConfig
@@ -49,12 +52,12 @@ def pace_of(model: str, known: Iterable[str], below: Path) -> Pace | None:
         known: Run folders that are remembered.
         below: Where else runs are looked for.
     """
-    for folder in bridge.find_runs(known, below)[:RECENT]:
-        config = bridge.read_config(folder)
+    for folder in find_runs(known, below)[:RECENT]:
+        config = settings_of(folder)
         if config is None or config.model is None or not _same(config.model, model):
             continue
-        view = bridge.EventReader(folder).read_all()
-        size = bridge.training_bytes(config)
+        view = EventReader(folder).read_all()
+        size = training_bytes(config)
         speeds = [speed for speed in view.speed.values if speed > 0]
         if size and view.started and view.started.tokens_per_epoch and speeds:
             checked = view.validated.seconds if view.validated else 0.0

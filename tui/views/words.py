@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import signal
 from collections.abc import Collection, Sequence
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.listing import means
 from shadow_mlx.terminal import visible
 
 SIGNS = {
@@ -48,31 +48,12 @@ def short(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
 
 
-def means(values: Sequence[float], count: int) -> list[float]:
-    """A curve as at most ``count`` means of stretches of equal length; gaps are passed over."""
-    finite = [value for value in values if math.isfinite(value)]
-    parts = min(count, len(finite))
-    ends = [len(finite) * i // parts for i in range(parts + 1)] if parts else [0]
-    return [sum(finite[start:end]) / (end - start) for start, end in itertools.pairwise(ends)]
-
-
 def sparkline(values: Sequence[float], width: int) -> str:
     """A curve in one row of block characters, its highest value the full block."""
     shown = means(values, width)
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     span = high - low
     return "".join("▁▂▃▄▅▆▇█"[int((mean - low) / span * 7) if span else 0] for mean in shown)
-
-
-def ago(seconds: float) -> str:
-    """How long ago: ``just now``, ``5 min ago``, ``3 days ago``."""
-    if seconds < 60:
-        return "just now"
-    for unit, length in (("min", 60), ("h", 3600), ("days", 86400)):
-        amount = int(seconds // length)
-        if seconds < length * {"min": 60, "h": 48, "days": 10**9}[unit]:
-            return f"{amount} {unit} ago"
-    return ""
 
 
 def bar(share: float, width: int) -> str:

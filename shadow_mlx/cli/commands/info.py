@@ -1,4 +1,4 @@
-"""Versions, device, memory, the default model and why, and what an adapter folder holds."""
+"""Versions, device, memory, the default model and why, what an adapter folder and its run hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx import words
-from shadow_mlx.backbones.folder import ADAPTER_CONFIGS, holds_adapter
+from shadow_mlx.cli.commands.runs import figures
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import path_text
 from shadow_mlx.errors import InputError
@@ -55,9 +55,11 @@ def gather(adapter: str | None) -> dict[str, Any]:
     from shadow_mlx.cli.adapter_facts import adapter_facts
     from shadow_mlx.hub.resolving import check_recorded, choose_model
     from shadow_mlx.notes import note
+    from shadow_mlx.runs.folder import ADAPTER_CONFIGS, RunFolder
+    from shadow_mlx.runs.listing import summarise
 
     folder = Path(adapter or "adapters")
-    present = holds_adapter(folder)
+    present = RunFolder(folder).has_adapter
     if adapter is not None and not present:
         raise InputError(f"{adapter}: no adapter here (no {' or '.join(ADAPTER_CONFIGS)})")
     facts = adapter_facts(folder) if present else None
@@ -77,6 +79,7 @@ def gather(adapter: str | None) -> dict[str, Any]:
         "default_model": {"name": choice.name, "reason": choice.reason},
         "bundled_models": {name: str(bundled_model(name)) for name in bundled_models()},
         "adapter": facts,
+        "run": figures(summarise(folder)) if RunFolder(folder).exists else None,
     }
 
 

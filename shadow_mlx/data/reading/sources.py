@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shadow_mlx.config.paths import home_expanded
-from shadow_mlx.errors import DataError
+from shadow_mlx.config.paths import home_expanded, local
+from shadow_mlx.errors import DataError, ShadowMLXError
 
 NAMES = {
     "train": ("train",),
@@ -53,6 +53,31 @@ def locate(data: str | Path) -> DataFiles:
     raise DataError(f"--data {data}: no such file or folder.{_suggestion(path)}")
 
 
+def locate_here(data: str) -> DataFiles | None:
+    """:func:`locate` without the hub and without a complaint: ``None`` for what is not here."""
+    if local(data) is None:
+        return None
+    try:
+        return locate(data)
+    except (ShadowMLXError, OSError):
+        return None
+
+
+def files_of(data: str) -> list[Path]:
+    """The local files that a name of data stands for; ``[]`` for what is not here."""
+    return list(locate_here(data) or ())
+
+
+def refusal_of(data: str) -> str | None:
+    """Why training would refuse these data at once, if it would; a hub id is not looked up."""
+    try:
+        if not is_hub_id(data):
+            locate(data)
+    except ShadowMLXError as error:
+        return str(error)
+    return None
+
+
 def _in_folder(folder: Path) -> DataFiles:
     found = {
         split: next((p for n in names for s in SUFFIXES if (p := folder / (n + s)).is_file()), None)
@@ -76,9 +101,9 @@ def _in_folder(folder: Path) -> DataFiles:
 def is_hub_id(data: str) -> bool:
     """Whether ``data`` names nothing here, and has the form of an id on the hub."""
     try:
-        path = Path(data).expanduser()
+        path = home_expanded(data)
         return _may_be_hub_id(data) and not path.exists() and not path.parent.is_dir()
-    except (RuntimeError, OSError):
+    except OSError:
         return False
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx.config.paths import local
 from shadow_mlx.evaluation.figures import FIGURES, heading, names, remarks
 from shadow_mlx.evaluation.report.examples import example
 from shadow_mlx.evaluation.report.markup import Markup, element, join
@@ -31,6 +33,13 @@ FILTERS = {
     "mixed": "right in some, wrong in others",
 }
 _FIGURE = {figure.key: figure for figure in FIGURES}
+
+
+def free_report_name(data: str) -> str:
+    """A name for the report on a test file that is free in the working folder."""
+    base = f"compare-{Path(data).stem}"
+    names = (f"{base}{'' if number == 1 else f'-{number}'}.html" for number in itertools.count(1))
+    return next(name for name in names if local(name) is None)
 
 
 def write_report(path: str | Path, figures: Mapping[str, Any]) -> None:

@@ -1,10 +1,11 @@
-"""The system's clipboard."""
+"""What the UI needs of the system: the clipboard, the size of memory, how its children start."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
+import sys
 
 
 async def copy(text: str) -> str:
@@ -26,3 +27,16 @@ async def copy(text: str) -> str:
                 if process.returncode == 0:
                     return tool[0]
     return "through the terminal"
+
+
+def worker_command() -> list[str]:
+    """How the child that holds models and data is started."""
+    return [sys.executable, "-m", "shadow_mlx.worker"]
+
+
+def memory_of_machine() -> int:
+    """Bytes of physical memory; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0

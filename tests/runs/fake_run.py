@@ -1,6 +1,6 @@
 """A run that only pretends: it holds the lock, writes the events, and obeys the signals.
 
-``python -m tests.tui.fake_run -c CONFIG.yaml`` takes the place of ``shadow-mlx train``.
+``python -m tests.runs.fake_run -c CONFIG.yaml`` takes the place of ``shadow-mlx train``.
 """
 
 from __future__ import annotations

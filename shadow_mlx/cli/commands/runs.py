@@ -1,0 +1,78 @@
+"""List the runs in a folder and below it: what became of each, how far it is, and its losses."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shadow_mlx.cli.json_output import print_json
+from shadow_mlx.cli.options import path_text
+from shadow_mlx.errors import InputError
+from shadow_mlx.terminal import visible
+
+if TYPE_CHECKING:
+    from shadow_mlx.runs.listing import RunSummary
+
+HEAD = ("run", "status", "steps", "loss", "best valid", "changed", "backbone")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument(
+        "folder", nargs="?", default=".", type=path_text, metavar="FOLDER", help="default: this one"
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the runs, the one that changed last first.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    from shadow_mlx.runs.listing import DEPTH, find_runs, summarise
+
+    folder = Path(args.folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found = [summarise(one) for one in find_runs((), folder)]
+    if args.json:
+        print_json({"runs": [figures(one) for one in found]})
+    elif found:
+        print(visible(_table(found)))
+    else:
+        print(f"no runs in {visible(str(folder))} or up to {DEPTH} folders below it")
+    return 0
+
+
+def figures(one: RunSummary) -> dict[str, Any]:
+    """What is known of a run, as plain values."""
+    values = dataclasses.asdict(one)
+    del values["losses"]  # a curve to draw
+    age = max(0, round(time.time() - values.pop("changed")))
+    return {**values, "folder": str(one.folder), "age_seconds": age}
+
+
+def _table(found: Sequence[RunSummary]) -> str:
+    rows = [HEAD, *map(_row, found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = ["  ".join(f"{cell:<{n}}" for cell, n in zip(r, widths, strict=True)) for r in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(one: RunSummary) -> tuple[str, ...]:
+    from shadow_mlx.config.paths import from_here
+    from shadow_mlx.runs.listing import ago
+
+    return (
+        from_here(str(one.folder)),
+        one.status,
+        f"{one.step:,}/{one.total_steps:,}" if one.total_steps else "–",
+        *("–" if loss is None else f"{loss:.4g}" for loss in (one.train_loss, one.best_loss)),
+        ago(time.time() - one.changed),
+        one.backbone or "–",
+    )
