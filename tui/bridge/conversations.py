@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shadow_mlx.generation.conversation import Conversation
 
-def save_conversation(path: Path, messages: list[dict[str, str]]) -> None:
+
+def save_conversation(path: Path, conversation: Conversation) -> None:
     """Write a conversation as one line of chat data.
 
     Raises:
@@ -13,10 +15,10 @@ def save_conversation(path: Path, messages: list[dict[str, str]]) -> None:
     """
     from shadow_mlx.generation.transcript import save_transcript
 
-    save_transcript(path, messages)
+    save_transcript(path, conversation)
 
 
-def load_conversation(path: Path) -> list[dict[str, str]]:
+def load_conversation(path: Path) -> Conversation:
     """Read a conversation, or the first one of a chat data file.
 
     Raises:
@@ -24,4 +26,4 @@ def load_conversation(path: Path) -> list[dict[str, str]]:
     """
     from shadow_mlx.generation.transcript import load_transcript
 
-    return load_transcript(path)
+    return load_transcript(path, mode="loaded")

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES
+from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui import bridge
@@ -24,7 +25,6 @@ from tui.screens.talking import TalkingPage
 from tui.screens.weights import WeightsDialog, known_weights
 from tui.views import finder
 from tui.views.chat_view import Weights, adapter_name, invitation, loading_line, weights_line
-from tui.views.conversation import Conversation
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
 from tui.widgets.waiting import Waiting

@@ -10,10 +10,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.generation.conversation import Conversation
 from tui import bridge
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
-from tui.views.conversation import Conversation, from_messages
 
 UNSAVED = "The conversation is not saved (ctrl+s in the chat saves it)."
 
@@ -66,7 +66,7 @@ class ConversationPage(Page):
 
     def _write(self, path: Path) -> None:
         try:
-            bridge.save_conversation(path, self.conversation.messages())
+            bridge.save_conversation(path, self.conversation)
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
@@ -85,11 +85,11 @@ class ConversationPage(Page):
         if name is None:
             return
         try:
-            messages = bridge.load_conversation(bridge.expanded(name))
+            conversation = bridge.load_conversation(bridge.expanded(name))
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
-        await self.show_conversation(from_messages(messages))
+        await self.show_conversation(conversation)
 
     async def action_new(self) -> None:
         """Forget the conversation, but not the system message."""
