@@ -32,7 +32,7 @@ from shadow_mlx.evaluation.answering import answer_all, measure_speed
 from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
-from shadow_mlx.generation.session import modes_of
+from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.loading import load
 
 LORA_RATES = (2e-4, 4e-4, 1e-3)

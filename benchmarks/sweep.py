@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.processes import measured
 from benchmarks.robot_intents import Score, data, score
-from shadow_mlx.generation.session import modes_of
+from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.loading import load
 from shadow_mlx.runs.events import Validated, from_json
 

@@ -171,27 +171,85 @@ def _load(
         raise InputError(
             f"mode {mode} needs an adapter: name its folder as adapter_path, or use mode base"
         )
-    record = None
-    if adapter_path is not None and (name is None or mode != "base"):
+    if name is not None and mode == "base":
+        adapter_path = None
+    name = backbone_name(name, adapter_path, trust_remote_code=trust_remote_code)
+    backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
+    if mode == "base":
+        return as_base(backbone, name), folder
+    assert adapter_path is not None
+    if mode == "attached":
+        attached = attach_adapter(adapter_path, backbone, config, name, for_training=for_training)
+        return attached, folder
+    attached = _attached(adapter_path, backbone, config, for_training)
+    return _tried(_ready(_detach(attached), name), name, adapter_path), folder
+
+
+def backbone_name(
+    name: str | Path | None, adapter_path: str | Path | None, *, trust_remote_code: bool = False
+) -> str | Path:
+    """The backbone that is meant: the one that is named, else the adapter's, else the default.
+
+    Raises:
+        InputError: The adapter records none.
+        CheckpointError: The adapter cannot be read.
+        ModelError: The recorded one is not there.
+        HubError: The hub cannot be reached.
+    """
+    if adapter_path is not None:
         record = recorded_backbone(adapter_path)  # an adapter that cannot be read fails first
         if name is None and record is None:
             raise InputError(
                 f"{adapter_path}: this adapter does not record its backbone; name it (--model)"
             )
-    if name is None and record is not None:
-        assert adapter_path is not None
-        name = resolve_recorded(record, adapter_path, trust_remote_code=trust_remote_code)
-    name = choose_model(None if name is None else str(name)).name
-    backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
-    if mode == "base":
-        return _answering(_ready(backbone, name), name), folder
-    assert adapter_path is not None
+        if name is None and record is not None:
+            return resolve_recorded(record, adapter_path, trust_remote_code=trust_remote_code)
+    return choose_model(None if name is None else str(name)).name
+
+
+def as_base(backbone: nn.Module, name: str | Path) -> nn.Module:
+    """A backbone of :func:`load_backbone`, its weights in memory, once it has answered.
+
+    Raises:
+        ModelError: Its answers are not numbers, or its weights cannot be read.
+    """
+    return _answering(_ready(backbone, name), name)
+
+
+def attach_adapter(
+    adapter_path: str | Path,
+    backbone: nn.Module,
+    config: dict[str, Any],
+    name: str | Path,
+    *,
+    for_training: bool = False,
+) -> nn.Module:
+    """A backbone of :func:`load_backbone` with an adapter's shadow, once it has answered.
+
+    The backbone may carry other shadows already; each model goes by its own.
+
+    Args:
+        adapter_path: The adapter's folder.
+        backbone: The backbone.
+        config: Its ``config.json``.
+        name: What to call it in errors.
+        for_training: See :func:`load_model`.
+
+    Raises:
+        CheckpointError: The adapter cannot be used, or belongs to another backbone.
+        ModelError: The backbone's answers are not numbers, or its weights cannot be read.
+    """
+    attached = _attached(adapter_path, backbone, config, for_training)
+    return _tried(_ready(attached, name), name, adapter_path)
+
+
+def _attached(
+    adapter_path: str | Path, backbone: nn.Module, config: dict[str, Any], for_training: bool
+) -> AttachedModel:
     attached = load_adapter(adapter_path, backbone, config)
     if not for_training:
         attached.shadow.backbone.cast(attached.shadow.backbone.state_dtype)
-    if mode == "attached":
-        return _tried(_ready(attached, name), name, adapter_path), folder
-    return _tried(_ready(_detach(attached), name), name, adapter_path), folder
+    return attached
 
 
 def _detach(attached: AttachedModel) -> nn.Module:

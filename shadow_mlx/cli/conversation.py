@@ -5,6 +5,7 @@ Answers go to stdout; which weights answer, figures, help and errors go to stder
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import sys
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shadow_mlx.cli.chosen_model import cost, describe
+from shadow_mlx.cli.signals import cut_by_ctrl_c
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
 from shadow_mlx.errors import InputError, ShadowMLXError, is_out_of_memory, out_of_memory
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.decode import Answer
-from shadow_mlx.generation.session import ChatSession, OnPart
+from shadow_mlx.generation.engine import OnPiece
+from shadow_mlx.generation.session import ChatSession
 from shadow_mlx.generation.transcript import load_transcript, save_transcript
 from shadow_mlx.terminal import visible
 
@@ -43,7 +46,7 @@ NAMED = 60
 """Characters of a line's first word that a note repeats."""
 
 
-class Conversation:
+class TerminalChat:
     """Reads lines, answers them in the session's mode, and obeys the slash commands.
 
     Args:
@@ -105,13 +108,14 @@ class Conversation:
             self._commands[name]("".join(rest))
 
     def _answer(self, text: str) -> None:
-        answer = self._session.reply(text, self._shown())
+        with cut_by_ctrl_c() as stop:
+            answer = self._session.reply(text, self._shown(), stop)
         self._end_of(answer)
         if answer.finish_reason != "stop" or answer.beyond:
             _note(cost(answer))
 
     def _compare(self, text: str) -> None:
-        def begin(mode: Mode) -> OnPart:
+        def begin(mode: Mode) -> OnPiece:
             print(f"[{mode}] ", end="", flush=True)
             return self._shown()
 
@@ -119,9 +123,10 @@ class Conversation:
             self._end_of(answer)
             _note(f"{mode}: {cost(answer)}")
 
-        self._session.compare(text or None, begin, end)
+        with cut_by_ctrl_c() as stop:
+            self._session.compare(text or None, begin, end, stop)
 
-    def _shown(self) -> OnPart:
+    def _shown(self) -> OnPiece:
         """Prints what is said as it comes; of what is thought, only that it is."""
         thinking = False
 
@@ -149,9 +154,11 @@ class Conversation:
         self._say_who()
 
     def _system(self, text: str) -> None:
+        session = self._session
         if text:
-            self._session.system = None if text == "-" else text
-        _note(f"system message: {self._session.system or 'none'}")
+            system = "" if text == "-" else text
+            session.conversation = dataclasses.replace(session.conversation, system=system)
+        _note(f"system message: {session.conversation.system or 'none'}")
 
     def _reset(self, _: str) -> None:
         self._session.reset()
@@ -164,14 +171,14 @@ class Conversation:
             raise InputError(f"{path}: a folder; give the name of a file in it")
         if os.path.lexists(path) and path not in self._own_files:
             raise InputError(f"{path} exists already; choose another name")
-        save_transcript(path, self._session.messages)
+        save_transcript(path, self._session.conversation)
         self._own_files.add(path)
-        _note(f"{path}: {len(self._session.messages)} messages saved")
+        _note(f"{path}: {len(self._session.conversation.messages())} messages saved")
 
     def _load(self, name: str) -> None:
         path = _path(name, "/load")
-        self._session.restore(load_transcript(path))
-        _note(f"{path}: {len(self._session.messages)} messages loaded")
+        self._session.conversation = load_transcript(path)
+        _note(f"{path}: {len(self._session.conversation.messages())} messages loaded")
 
     def _say_who(self) -> None:
         _note(describe(self._backbone, self._adapter, self._session.mode))

@@ -62,6 +62,28 @@ def stopping_on_signals(
                 signal.signal(number, handler)
 
 
+@contextmanager
+def cut_by_ctrl_c() -> Iterator[StopToken]:
+    """A token for one answer: Ctrl-C asks it to end, and once more breaks it off.
+
+    Where Ctrl-C was ignored when the program started, it stays ignored.
+    """
+    stop = StopToken()
+
+    def press(number: int, frame: FrameType | None) -> None:
+        if stop.stopping:
+            raise KeyboardInterrupt
+        stop.stop()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Presses:
     """Counts the signals, whichever thread notices one first."""
 

@@ -19,7 +19,8 @@ class Tokenizing:
 
     A text is cut behind its special tokens, and each piece is tokenised once: the prompts of a
     conversation repeat each other, and special tokens part a text for the tokenizer, too. Where
-    they do not (that is tried), texts are tokenised whole.
+    they do not (that is tried), texts are tokenised whole. The pieces of a text that came alone are
+    remembered until the next one comes: a chat's next prompt begins with them.
 
     Attributes:
         plain: The transformers tokenizer inside.
@@ -29,14 +30,18 @@ class Tokenizing:
         self.plain = tokenizer._tokenizer
         self._lead, self._trail = self._added()
         self._cut = self._cutter()
+        self._last: dict[str, list[int]] = {}  # pieces of the last single text, and their ids
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, without the tokens that the tokenizer adds by itself."""
         if self._cut is None:
             return self._encode(texts)
         pieces = [_behind_each(self._cut, text) for text in texts]
-        known = list(dict.fromkeys(piece for some in pieces for piece in some))
-        ids = dict(zip(known, self._encode(known), strict=True))
+        ids = {piece: self._last.get(piece, []) for some in pieces for piece in some}
+        fresh = [piece for piece, known in ids.items() if not known]
+        ids.update(zip(fresh, self._encode(fresh), strict=True))
+        if len(texts) == 1:
+            self._last = ids
         return [[token for piece in some for token in ids[piece]] for some in pieces]
 
     def bare(self, text: str) -> list[int]:

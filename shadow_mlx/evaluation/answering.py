@@ -104,13 +104,11 @@ def measure_speed(
         Interrupted: ``stop`` asked for it.
     """
 
-    def look_at_stop(text: str = "") -> None:
-        if stop is not None and stop.stopping:
-            raise Interrupted("stopped while the speed was measured")
-
     def ask(question: Question) -> Answer:
-        look_at_stop()
-        return decode(model, tokenizer, question.prompt, sampling, on_text=look_at_stop)
+        answer = decode(model, tokenizer, question.prompt, sampling, stop=stop)
+        if answer.finish_reason == "interrupted":
+            raise Interrupted("stopped while the speed was measured")
+        return answer
 
     sampling = SamplingConfig(max_tokens=max_tokens)
     ask(questions[0])

@@ -35,7 +35,7 @@ from shadow_mlx.evaluation.results import Comparison, Result
 from shadow_mlx.evaluation.scoring import mean_loss, perplexity
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
-from shadow_mlx.generation.session import modes_of
+from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.loading import load
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of

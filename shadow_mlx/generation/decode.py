@@ -5,19 +5,21 @@ The models are mlx-lm's, an attached or a detached one; all are called the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import mlx.core as mx
 from mlx.utils import tree_flatten
-from mlx_lm.generate import stream_generate
+from mlx_lm.generate import GenerationResponse, stream_generate
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
-from shadow_mlx.errors import InputError
+from shadow_mlx.errors import InputError, Interrupted
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.reach import positions_of
@@ -42,6 +44,7 @@ class Answer:
         limit: The model's positions, where its configuration tells of them.
         finish_reason: ``stop`` (the model ended its turn), ``length`` or ``interrupted``.
         reasoning: What the model thought before its answer.
+        first_token_seconds: From the question to the first of its text; 0 without any.
     """
 
     text: str
@@ -54,6 +57,7 @@ class Answer:
     finish_reason: FinishReason
     reasoning: str = ""
     limit: PositionLimit | None = None
+    first_token_seconds: float = 0.0
 
     @property
     def context_tokens(self) -> int:
@@ -74,9 +78,10 @@ def decode(
     *,
     cache: list[Any] | None = None,
     cached_tokens: int = 0,
-    on_text: OnText | None = None,
+    on_text: OnText = lambda text: None,
+    stop: StopToken | None = None,
 ) -> Answer:
-    """Generate an answer to ``prompt``; Ctrl-C ends it early and keeps what there is.
+    """Generate an answer to ``prompt``; asked to stop, it ends early and keeps what there is.
 
     Args:
         model: Anything with mlx-lm's call surface.
@@ -86,10 +91,12 @@ def decode(
         cache: The caches to go on with; fresh ones by default.
         cached_tokens: How many prompt tokens ``cache`` holds.
         on_text: Called with each piece of text as it comes.
+        stop: Looked at between tokens, and between the stretches of a long prompt.
 
     Raises:
         InputError: The model has fewer positions than the prompt has tokens.
     """
+    stop = stop or StopToken()
     limit = positions_of(model)
     max_tokens = _room(limit, cached_tokens + len(prompt), sampling.max_tokens)
     cache = cache if cache is not None else new_cache(model, sampling.max_kv_size)
@@ -98,29 +105,26 @@ def decode(
     before = mx.get_active_memory()
     texts: list[str] = []
     tokens: list[int] = []
-    prompt_tps = generation_tps = 0.0
+    prompt_tps = generation_tps = first_token_seconds = 0.0
     reason: FinishReason = "interrupted"
-    try:
-        for response in stream_generate(
-            model,
-            tokenizer,
-            list(prompt),
-            max_tokens=max_tokens,
-            sampler=_sampler(sampling, tokenizer),
-            logits_processors=make_logits_processors(
-                repetition_penalty=sampling.repetition_penalty
-            ),
-            prompt_cache=cache,
-        ):
-            texts.append(response.text)
-            tokens.append(response.token)
-            prompt_tps, generation_tps = response.prompt_tps, response.generation_tps
-            if response.finish_reason is not None:
-                reason = response.finish_reason
-            if on_text is not None and response.text:
-                on_text(response.text)
-    except KeyboardInterrupt:
-        pass  # the reason says so
+    began = time.monotonic()
+    for response in _until_stopped(
+        stop,
+        model,
+        tokenizer,
+        list(prompt),
+        max_tokens=max_tokens,
+        sampler=_sampler(sampling, tokenizer),
+        logits_processors=make_logits_processors(repetition_penalty=sampling.repetition_penalty),
+        prompt_cache=cache,
+    ):
+        texts.append(response.text)
+        tokens.append(response.token)
+        prompt_tps, generation_tps = response.prompt_tps, response.generation_tps
+        reason = response.finish_reason or reason
+        if response.text:
+            first_token_seconds = first_token_seconds or time.monotonic() - began
+            on_text(response.text)
     return Answer(
         text="".join(texts),
         tokens=tuple(tokens),
@@ -131,7 +135,23 @@ def decode(
         memory_bytes=own_bytes + max(0, mx.get_peak_memory() - before),
         finish_reason=reason,
         limit=limit,
+        first_token_seconds=first_token_seconds,
     )
+
+
+def _until_stopped(stop: StopToken, *args: Any, **kwargs: Any) -> Iterator[GenerationResponse]:
+    """mlx-lm's responses; the caches hold exactly what came by then."""
+
+    def look(*_: int) -> None:
+        if stop.stopping:
+            raise Interrupted("stopped")
+
+    try:
+        for response in stream_generate(*args, prompt_progress_callback=look, **kwargs):
+            yield response
+            look()
+    except Interrupted:
+        return
 
 
 def _room(limit: PositionLimit | None, context: int, wanted: int) -> int:
@@ -154,7 +174,7 @@ def answer_greedily(
     """The greedy answer's text, with ``…`` at its end where ``max_tokens`` cut it off.
 
     For an answer in the middle of other work: it draws no random number, and unlike
-    :func:`decode` it leaves the memory counters and Ctrl-C to the caller.
+    :func:`decode` it leaves the memory counters alone.
 
     Args:
         model: Anything with mlx-lm's call surface.

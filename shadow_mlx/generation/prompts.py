@@ -9,8 +9,6 @@ from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.errors import InputError, ModelError
 
-Message = dict[str, str]  # role, content, and the reasoning of an answer as reasoning_content
-
 
 def chat_prompt(
     form: ChatFormat,

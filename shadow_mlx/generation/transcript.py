@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.data.chat.rendering import REASONING
 from shadow_mlx.data.reading.strict_json import InvalidLineError, read_json
 from shadow_mlx.errors import InputError
 from shadow_mlx.files.writing import write_text
-from shadow_mlx.generation.prompts import Message
+from shadow_mlx.generation.conversation import REASONING, Conversation, Message
 
 ROLES = ("system", "user", "assistant")
 
@@ -21,24 +19,30 @@ LONGEST = 1 << 24
 _BOM = b"\xef\xbb\xbf"
 
 
-def save_transcript(path: Path, messages: Sequence[Message]) -> None:
-    """Write ``messages`` as one JSON line, atomically.
+def save_transcript(path: Path, conversation: Conversation) -> None:
+    """Write ``conversation`` as one JSON line, atomically.
 
     Raises:
         InputError: No file can have that name.
         SurroundingsError: The disk refuses.
     """
     try:
-        write_text(path, json.dumps({"messages": list(messages)}, ensure_ascii=False) + "\n")
+        write_text(
+            path, json.dumps({"messages": conversation.messages()}, ensure_ascii=False) + "\n"
+        )
     except ValueError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
 
 
-def load_transcript(path: Path) -> list[Message]:
+def load_transcript(path: Path, mode: str = "") -> Conversation:
     """Read what :func:`save_transcript` wrote, or the first conversation of a chat data file.
 
     Answers keep the reasoning that stands beside them (``reasoning_content``). A conversation with
     tool messages or tool calls is refused: a chat has no tools to go on with.
+
+    Args:
+        path: The file.
+        mode: What stands for the mode of its answers, which no file keeps.
 
     Raises:
         InputError: The file is missing, or its first line is not a conversation.
@@ -47,7 +51,8 @@ def load_transcript(path: Path) -> list[Message]:
     messages = value.get("messages") if isinstance(value, dict) else None
     if not isinstance(messages, list):
         raise InputError(f'{path}: expected a line {{"messages": [...]}} of JSON')
-    return [_message(path, number, message) for number, message in enumerate(messages, 1)]
+    checked = [_message(path, number, message) for number, message in enumerate(messages, 1)]
+    return Conversation.from_messages(checked, mode)
 
 
 def _first_value(path: Path) -> Any:

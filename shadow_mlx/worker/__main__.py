@@ -1,8 +1,8 @@
 """The worker's loop: one thread reads requests, the main thread serves them in turn.
 
 MLX's streams and random state belong to one thread, so the main thread does all the work. ``Stop``
-is the exception: the reading thread interrupts the main thread, which ends its answer as Ctrl-C
-would; a comparison, asked to stop, gives what it has measured. A long look at data advances in
+is the exception: the reading thread interrupts the main thread, which breaks off what it does; an
+answer or a comparison, asked to stop, gives what there is of it. A long look at data advances in
 slices while nothing else is asked.
 """
 
@@ -148,7 +148,10 @@ class Worker:
 
         if not isinstance(self._chat, Chat):
             self._chat = Chat(self._send)
-        return self._chat.serve(request)
+        stop = StopToken()
+        if isinstance(request, m.Ask):
+            self._stop = stop
+        return self._chat.serve(request, stop)
 
     def _send(self, reply: m.Reply) -> None:
         """Write one whole line: an interrupt that comes meanwhile is raised after it."""

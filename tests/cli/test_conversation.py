@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.cli.conversation import HELP, Conversation
+from shadow_mlx.cli.conversation import HELP, TerminalChat
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.errors import InputError, SurroundingsError
+from shadow_mlx.generation.conversation import Conversation, Turn
 from shadow_mlx.generation.decode import Answer
-from shadow_mlx.generation.session import ChatSession, modes_of
+from shadow_mlx.generation.engine import Engine
+from shadow_mlx.generation.session import ChatSession
 from shadow_mlx.shadow.attached import AttachedModel
 
 SILENT = Answer("", (), 1, 0, 1.0, 1.0, 1, "stop")
@@ -25,15 +27,16 @@ class Talk:
 
     def __init__(
         self,
-        models: dict[Any, Any],
-        tokenizer: Any,
+        engine: Engine,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        self.session = ChatSession(
-            models, ChatFormat(tokenizer), SamplingConfig(max_tokens=6), mode="detached"
-        )
+        self.session = ChatSession(engine, SamplingConfig(max_tokens=6), mode="detached")
         self._patch, self._capsys = monkeypatch, capsys
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        return self.session.conversation.messages()
 
     def __call__(
         self,
@@ -44,7 +47,7 @@ class Talk:
     ) -> tuple[str, str]:
         raw = bytes_in if bytes_in is not None else "".join(f"{line}\n" for line in lines).encode()
         self._patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), encoding, errors))
-        assert Conversation(self.session, "tiny", "adapters").run() == 0
+        assert TerminalChat(self.session, "tiny", "adapters").run() == 0
         shown = self._capsys.readouterr()
         return shown.out, shown.err
 
@@ -56,13 +59,13 @@ def talk(
     capsys: pytest.CaptureFixture[str],
 ) -> Talk:
     model, tokenizer = tiny_attached
-    return Talk(modes_of(model), tokenizer, monkeypatch, capsys)
+    return Talk(Engine(model, ChatFormat(tokenizer)), monkeypatch, capsys)
 
 
 def test_answers_go_to_stdout_and_who_answers_to_stderr(talk: Talk) -> None:
     out, err = talk("hello", "again")
     assert err.startswith("detached: the shadow of adapters alone\n")
-    assert [m["role"] for m in talk.session.messages] == ["user", "assistant"] * 2
+    assert [m["role"] for m in talk.messages] == ["user", "assistant"] * 2
     assert "detached" not in out
     assert out.count("\n") >= 2
 
@@ -94,7 +97,7 @@ def test_system_and_reset(talk: Talk) -> None:
     _, err = talk("/system be brief", "hello", "/reset", "/system", "/system -", "/system")
     assert err.count("system message: be brief") == 2
     assert err.count("system message: none") == 2
-    assert talk.session.messages == []
+    assert talk.messages == []
 
 
 def test_save_and_load(talk: Talk, tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_save_and_load(talk: Talk, tmp_path: Path) -> None:
     saved = json.loads(path.read_text())["messages"]
     assert len(saved) == 4
     talk("/reset", f"/load {path}")
-    assert talk.session.messages == saved
+    assert talk.messages == saved
 
 
 def test_save_does_not_replace_other_files(talk: Talk, tmp_path: Path) -> None:
@@ -142,11 +145,11 @@ def test_no_file_ends_the_conversation(
     (tmp_path / "deep").write_text('{"messages": ' + "[" * 100_000)
     (tmp_path / "binary").write_bytes(bytes(range(128, 256)))
     kept = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
-    talk.session.restore(kept)
+    talk.session.conversation = Conversation.from_messages(kept)
     _, err = talk(command.format(tmp_path), "next")
     assert says in err
     assert sent == ["next"]
-    assert talk.session.messages == kept
+    assert talk.messages == kept
 
 
 @pytest.mark.parametrize(
@@ -160,22 +163,22 @@ def test_a_failed_answer_leaves_the_conversation(
         raise error
 
     talk("hello")
-    before = talk.session.messages
+    before = talk.messages
     with monkeypatch.context() as failing:
-        failing.setattr("shadow_mlx.generation.session.decode", fail)
+        failing.setattr("shadow_mlx.generation.engine.decode", fail)
         _, err = talk("again", "/compare again")
         assert err.count(str(error) or "out of memory") == 2
-    assert talk.session.messages == before
+    assert talk.messages == before
     talk("and on")
-    assert talk.session.messages[: len(before)] == before
-    assert len(talk.session.messages) == len(before) + 2
+    assert talk.messages[: len(before)] == before
+    assert len(talk.messages) == len(before) + 2
 
 
 def test_a_bug_is_not_hidden(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("shadow_mlx.generation.session.decode", fail)
+    monkeypatch.setattr("shadow_mlx.generation.engine.decode", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         talk("hello")
 
@@ -185,7 +188,7 @@ def sent(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that reach the model, which answers nothing."""
     messages: list[str] = []
 
-    def reply(text: str, _: Any) -> Any:
+    def reply(text: str, *_: Any) -> Any:
         messages.append(text)
         return SILENT
 
@@ -228,11 +231,11 @@ def test_a_near_miss_names_the_command(talk: Talk, sent: list[str]) -> None:
 def test_a_command_that_takes_nothing_is_not_obeyed_by_accident(
     talk: Talk, sent: list[str], line: str
 ) -> None:
-    talk.session.turns = [{"role": "user", "content": "kept"}]
+    talk.session.conversation = Conversation((Turn("user", "kept"),))
     _, err = talk(line, "next")
     assert "begin the line with // to send it" in err
     assert talk.session.mode == "detached"
-    assert [m["content"] for m in talk.session.turns] == ["kept"]
+    assert [m["content"] for m in talk.messages] == ["kept"]
     assert sent == ["next"]
 
 
@@ -298,17 +301,17 @@ def test_a_stdin_that_cannot_be_read_is_a_mistake(
     closed = (tmp_path / "out").open("w")
     monkeypatch.setattr("sys.stdin", closed)
     with pytest.raises(InputError, match="stdin cannot be read"):
-        Conversation(talk.session, "tiny", None).run()
+        TerminalChat(talk.session, "tiny", None).run()
     closed.close()
     monkeypatch.setattr("sys.stdin", None)  # `<&-`
-    assert Conversation(talk.session, "tiny", None).run() == 0
+    assert TerminalChat(talk.session, "tiny", None).run() == 0
 
 
 def test_control_characters_of_a_model_are_made_visible(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reply(text: str, on_part: Any) -> Any:
-        on_part("words", "\x1b]0;owned\x07")
+    def reply(text: str, on_piece: Any, stop: Any) -> Any:
+        on_piece("words", "\x1b]0;owned\x07")
         return SILENT
 
     monkeypatch.setattr(talk.session, "reply", reply)

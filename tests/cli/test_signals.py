@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from shadow_mlx.cli import signals
-from shadow_mlx.cli.signals import stopping_on_signals
+from shadow_mlx.cli.signals import cut_by_ctrl_c, stopping_on_signals
 from shadow_mlx.runs.events import StopToken
 
 
@@ -61,6 +61,16 @@ def test_a_copy_of_the_first_press_costs_nothing() -> None:
         assert not stop.hurried
 
 
+def test_ctrl_c_cuts_an_answer_and_once_more_leaves() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with cut_by_ctrl_c() as stop:
+        press()
+        assert stop.stopping
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_what_has_not_begun_is_broken_off(capfd) -> None:
     stop = StopToken(attended=False)
     with pytest.raises(KeyboardInterrupt), stopping_on_signals(stop):
@@ -103,7 +113,7 @@ def test_a_paused_job_ends_when_it_is_asked_to() -> None:
 BUSY = """
 import hashlib, os
 from shadow_mlx.cli import signals
-from shadow_mlx.events import StopToken
+from shadow_mlx.runs.events import StopToken
 signals._SAME_PRESS = 0.0
 with signals.stopping_on_signals(StopToken(attended=ATTENDED)):
     os.write(1, b"ready\\n")

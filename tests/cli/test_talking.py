@@ -142,6 +142,17 @@ def test_bytes_that_are_no_text_are_refused(program: Program) -> None:
         assert "UTF-8" in done.stderr
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_prompt_from_nowhere_is_refused(
+    program: Program, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    if closed:  # `<&-`
+        monkeypatch.setattr(io, "TextIOWrapper", lambda *_, **__: None)
+    done = program("generate", "--base", "--model", "sprout", "--prompt", "-")
+    assert done.returncode == 2
+    assert "stdin is closed or empty" in done.stderr
+
+
 def test_chat_over_a_pipe(program: Program, tiny_adapter: Path) -> None:
     script = b"hello\n/detached\nhello\n/compare\n/save talk.jsonl\n/base\n/exit\n"
     done = program("chat", "--adapter-path", tiny_adapter, "--max-tokens", "5", stdin=script)

@@ -35,6 +35,23 @@ def test_pieces_between_special_tokens_are_the_whole(make_tokenizer: Any, text: 
     assert cut([text, text]) == [tokenizer.encode(text, add_special_tokens=False)] * 2
 
 
+def test_only_what_is_new_in_a_chat_s_next_prompt_is_tokenised(
+    make_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, counts = make_tokenizer(None), []
+    ids, encode = Tokenizing(tokenizer), Tokenizing._encode
+
+    def counted(self: Tokenizing, texts: Any) -> Any:
+        counts.append(len(texts))
+        return encode(self, texts)
+
+    monkeypatch.setattr(Tokenizing, "_encode", counted)
+    talk = "".join(f"<|user|>say {i}<|end|>" for i in range(1000))
+    for text in (talk, talk + "<|user|>and now<|end|>", "<|user|>anew<|end|>", talk):
+        assert ids([text])[0] == tokenizer.encode(text, add_special_tokens=False)
+    assert counts == [1001, 1, 1, 1000]
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(prompt=pieces, answer=pieces)
 def test_an_answer_begins_behind_the_prompts_own_tokens(

@@ -1,211 +1,112 @@
+"""History over an engine."""
+
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shadow_mlx.config import SamplingConfig
-from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.config import Mode, SamplingConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.generation.session import ChatSession, modes_of
-from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.generation.conversation import Conversation
+from shadow_mlx.generation.decode import Answer
+from shadow_mlx.generation.session import ChatSession
 
-SAMPLING = SamplingConfig(max_tokens=12)
-
-
-def new_session(
-    tiny_attached: tuple[AttachedModel, Any], mode: Any = "attached", **kwargs: Any
-) -> ChatSession:
-    model, tokenizer = tiny_attached
-    return ChatSession(modes_of(model), ChatFormat(tokenizer), SAMPLING, mode=mode, **kwargs)
+DONE = Answer("", (1,), 1, 0, 1.0, 1.0, 1, "stop")
 
 
-def test_modes_share_one_model(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    model, _ = tiny_attached
-    modes = modes_of(model)
-    assert set(modes) == {"attached", "detached", "base"}
-    assert modes["base"] is model.backbone
-    assert set(modes_of(model.detached())) == {"detached"}
-    assert set(modes_of(model.backbone)) == {"base"}
+class Scripted:
+    """An engine that says what it is told to, mode by mode, and remembers what it was asked."""
+
+    modes: tuple[Mode, ...] = ("attached", "detached", "base")
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[dict[str, str]]]] = []
+        self.answers: dict[str, Answer] = {}
+
+    def loaded_mode(self, mode: str) -> str:
+        return mode
+
+    def answer(
+        self, asked: Conversation, mode: str, sampling: Any, *, on_piece: Any, stop: Any
+    ) -> Answer:
+        self.asked.append((mode, asked.messages()))
+        answer = self.answers.get(mode, dataclasses.replace(DONE, text=f"{mode} says"))
+        on_piece("words", answer.text)
+        return answer
 
 
-def test_the_three_modes_answer_differently(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    answers = {
-        m: new_session(tiny_attached, m).reply("hello").text
-        for m in ("attached", "detached", "base")
-    }
-    assert len(set(answers.values())) == 3
+@pytest.fixture
+def engine() -> Scripted:
+    return Scripted()
 
 
-@pytest.mark.parametrize("mode", ["attached", "detached", "base"])
-def test_a_reused_cache_gives_the_same_answers_as_a_fresh_one(
-    tiny_attached: tuple[AttachedModel, Any], mode: Any
-) -> None:
-    kept = new_session(tiny_attached, mode, system="be brief")
-    for turn, text in enumerate(["hello", "and then?", "so"]):
-        fresh = new_session(tiny_attached, mode, system="be brief")
-        fresh.turns = list(kept.turns)
-        expected = fresh.reply(text)
-        answer = kept.reply(text)
-        assert (answer.text, answer.tokens) == (expected.text, expected.tokens)
-        assert expected.cached_tokens == 0
-        assert (answer.cached_tokens > 0) == (turn > 0)
-        total = expected.prompt_tokens
-        assert answer.prompt_tokens + answer.cached_tokens == total
+@pytest.fixture
+def chat(engine: Any) -> ChatSession:
+    return ChatSession(engine, SamplingConfig(), mode="detached", system="be brief")
 
 
-def test_the_mode_can_change_within_a_conversation(
-    tiny_attached: tuple[AttachedModel, Any],
-) -> None:
-    moving = new_session(tiny_attached)
-    moving.reply("hello")
-    moving.switch("detached")
-    moving.reply("again")
-    moving.switch("attached")
-    fresh = new_session(tiny_attached)
-    fresh.turns = list(moving.turns)
-    assert moving.reply("more").text == fresh.reply("more").text
-    assert len(moving.messages) == 6
+def said(chat: ChatSession) -> list[str]:
+    return [turn.text for turn in chat.conversation.turns]
 
 
-def test_caches_that_cannot_be_trimmed_are_made_anew(
-    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shadow_mlx.generation.reuse.can_trim_prompt_cache", lambda cache: False)
-    chat = new_session(tiny_attached)
-    first = chat.reply("hello")
-    chat.reset()
-    again = chat.reply("hello")  # diverges from what the cache holds
-    assert (again.cached_tokens, again.text) == (0, first.text)
-
-
-def test_a_rotating_cache_that_has_wrapped_is_made_anew(
-    tiny_attached: tuple[AttachedModel, Any],
-) -> None:
-    model, tokenizer = tiny_attached
-    sampling = SamplingConfig(max_tokens=12, max_kv_size=16)
-    chat = ChatSession(modes_of(model), ChatFormat(tokenizer), sampling, mode="attached")
-    chat.reply("a message of more than sixteen tokens")
-    chat.reset()
-    other = ChatSession(modes_of(model), ChatFormat(tokenizer), sampling, mode="attached")
-    assert chat.reply("short").text == other.reply("short").text
-
-
-def test_answers_tell_their_cost(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    pieces: list[str] = []
-    chat = new_session(tiny_attached)
-    answer = chat.reply("hello", lambda part, text: pieces.append(text))
-    assert "".join(pieces) == answer.text
-    assert answer.finish_reason in ("stop", "length")
-    assert answer.generation_tps > 0
-    assert answer.prompt_tps > 0
-    attached_bytes = answer.memory_bytes
-    chat.switch("detached")
-    assert 0 < chat.reply("again").memory_bytes < attached_bytes
-
-
-def interrupting(after: int) -> Any:
-    """mlx-lm's stream, interrupted after some responses."""
-    from mlx_lm.generate import stream_generate
-
-    def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        for number, response in enumerate(stream_generate(*args, **kwargs)):
-            if number == after:
-                raise KeyboardInterrupt
-            yield response
-
-    return stream
-
-
-def test_an_interrupted_answer_is_kept_and_its_cache_is_not(
-    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chat = new_session(tiny_attached)
-    with monkeypatch.context() as patched:
-        patched.setattr("shadow_mlx.generation.decode.stream_generate", interrupting(4))
-        answer = chat.reply("hello")
-    assert answer.finish_reason == "interrupted"
-    assert chat.turns[-1] == {"role": "assistant", "content": answer.text}
-    fresh = new_session(tiny_attached)
-    fresh.turns = list(chat.turns)
-    following = chat.reply("go on")
-    assert following.cached_tokens == 0
-    assert following.text == fresh.reply("go on").text
-
-
-def test_interrupted_before_the_first_word_nothing_joins_the_conversation(
-    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shadow_mlx.generation.decode.stream_generate", interrupting(0))
-    chat = new_session(tiny_attached)
+def test_each_question_comes_with_what_was_said_before(chat: ChatSession, engine: Scripted) -> None:
     chat.reply("hello")
-    assert chat.turns == []
+    chat.switch("base")
+    chat.reply("again")
+    assert said(chat) == ["hello", "detached says", "again", "base says"]
+    mode, messages = engine.asked[-1]
+    assert (mode, [m["content"] for m in messages]) == ("base", ["be brief", *said(chat)[:3]])
+    chat.reset()
+    assert [m["role"] for m in chat.conversation.messages()] == ["system"]
 
 
-def test_compare_answers_in_every_mode(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    chat = new_session(tiny_attached, "detached")
-    alone = {m: new_session(tiny_attached, m).reply("hello").text for m in chat.modes}
-    shown: dict[str, str] = {}
+@pytest.mark.parametrize(
+    ("text", "reasoning", "reason", "joins"),
+    [
+        ("so f", "", "interrupted", True),
+        ("", "well", "interrupted", True),
+        ("", "", "interrupted", False),
+        ("", "", "stop", True),
+    ],
+)
+def test_what_there_is_of_an_answer_joins(
+    chat: ChatSession, engine: Scripted, text: str, reasoning: str, reason: Any, joins: bool
+) -> None:
+    engine.answers["detached"] = dataclasses.replace(
+        DONE, text=text, reasoning=reasoning, finish_reason=reason
+    )
+    chat.reply("hello")
+    assert said(chat) == (["hello", text] if joins else [])
+    assert [turn.reasoning for turn in chat.conversation.turns[1:]] == [reasoning] * joins
 
-    def compare(text: str | None) -> dict[str, str]:
-        answers: dict[str, str] = {}
-        chat.compare(
-            text,
-            lambda mode: lambda part, piece: shown.update({mode: shown.get(mode, "") + piece}),
-            lambda mode, answer: answers.update({mode: answer.text}),
-        )
-        return answers
 
-    assert compare("hello") == alone == shown
-    assert chat.turns[-1]["content"] == alone["detached"]  # the current mode's answer stays
-    before = list(chat.turns)
-    assert compare(None) == alone  # the same message again
-    assert chat.turns == before
+def compared(chat: ChatSession, text: str | None) -> list[str]:
+    shown: list[str] = []
+
+    def on_mode(mode: Mode) -> Callable[[str, str], None]:
+        return lambda part, piece: shown.append(piece)
+
+    answers: list[str] = []
+    chat.compare(text, on_mode, lambda mode, answer: answers.append(answer.text))
+    assert shown == answers
+    return answers
 
 
-def test_comparing_nothing_is_refused(tiny_attached: tuple[AttachedModel, Any]) -> None:
+def test_compare_answers_in_every_mode(chat: ChatSession, engine: Scripted) -> None:
+    everyone = [f"{mode} says" for mode in engine.modes]
+    assert compared(chat, "hello") == everyone
+    assert said(chat) == ["hello", "detached says"]  # the current mode's answer stays
+    assert compared(chat, None) == everyone  # the same message again
+    assert said(chat) == ["hello", "detached says"]
+    assert {messages[-1]["content"] for _, messages in engine.asked} == {"hello"}
+    engine.answers["attached"] = dataclasses.replace(DONE, text="so f", finish_reason="interrupted")
+    assert compared(chat, "more") == ["so f"]
+    assert said(chat) == ["hello", "detached says"]
+
+
+def test_comparing_nothing_is_refused(chat: ChatSession) -> None:
     with pytest.raises(InputError, match="nothing to compare"):
-        new_session(tiny_attached).compare(None, lambda mode: print, lambda mode, answer: None)
-
-
-def test_a_mode_that_is_not_loaded_is_refused(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    model, tokenizer = tiny_attached
-    chat = ChatSession(modes_of(model.detached()), ChatFormat(tokenizer), SAMPLING, mode="detached")
-    with pytest.raises(InputError, match=r"attached is not loaded \(loaded: detached\)"):
-        chat.switch("attached")
-
-
-def test_system_message_reset_and_restore(tiny_attached: tuple[AttachedModel, Any]) -> None:
-    chat = new_session(tiny_attached, system="be brief")
-    chat.reply("hello")
-    saved = chat.messages
-    assert [m["role"] for m in saved] == ["system", "user", "assistant"]
-    chat.reset()
-    assert [m["role"] for m in chat.messages] == ["system"]
-    other = new_session(tiny_attached)
-    other.restore(saved)
-    assert other.messages == saved
-
-
-def test_what_is_thought_is_told_apart_and_kept_apart(
-    tiny_attached: tuple[AttachedModel, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mlx_lm.generate import stream_generate
-
-    words = ["<th", "ink>", "\n1 + 1\n", "</think>", "\n\n", "2", "."]
-
-    def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        kwargs["max_tokens"] = len(words)
-        for response, text in zip(stream_generate(*args, **kwargs), words, strict=False):
-            yield dataclasses.replace(response, text=text)
-
-    monkeypatch.setattr("shadow_mlx.generation.decode.stream_generate", stream)
-    chat = new_session(tiny_attached)
-    told: list[tuple[str, str]] = []
-    answer = chat.reply("1 + 1?", lambda part, text: told.append((part, text)))
-    assert (answer.reasoning, answer.text) == ("1 + 1", "2.")
-    assert "".join(text for part, text in told if part == "words") == "2."
-    assert "".join(text for part, text in told if part == "reasoning").strip() == "1 + 1"
-    assert chat.turns[-1] == {"role": "assistant", "content": "2.", "reasoning_content": "1 + 1"}
+        compared(chat, None)

@@ -8,13 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shadow_mlx.errors import InputError
+from shadow_mlx.generation.conversation import Conversation, Turn
 from shadow_mlx.generation.transcript import load_transcript, save_transcript
 
-TALK = [
-    {"role": "system", "content": "be brief"},
-    {"role": "user", "content": "naïve\n\u2028?"},
-    {"role": "assistant", "content": ""},
-]
+TALK = Conversation.from_messages(
+    [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "naïve\n\u2028?"},
+        {"role": "assistant", "content": ""},
+    ]
+)
 
 
 def test_round_trip_is_one_line_of_chat_data(tmp_path: Path) -> None:
@@ -68,10 +71,7 @@ def test_pipes_and_devices_are_not_waited_for(tmp_path: Path) -> None:
 
 def test_the_reasoning_of_an_answer_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
-    talk = [
-        {"role": "user", "content": "1 + 1?"},
-        {"role": "assistant", "content": "2", "reasoning_content": "one more than 1"},
-    ]
+    talk = Conversation((Turn("user", "1 + 1?"), Turn("assistant", "2", reasoning="1 and 1")))
     save_transcript(path, talk)
     assert load_transcript(path) == talk
     path.write_bytes(b"\xef\xbb\xbf\r\n" + path.read_bytes())
@@ -99,4 +99,4 @@ def test_a_damaged_file_is_refused_or_a_conversation(tmp_path: Path, data: st.Da
         found = load_transcript(path)
     except InputError:
         return
-    assert all(isinstance(text, str) for message in found for text in message.values())
+    assert all(isinstance(text, str) for message in found.messages() for text in message.values())

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES
+from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.terminal import visible
@@ -26,7 +27,6 @@ from tui.screens.talking import TalkingPage
 from tui.screens.weights import WeightsDialog, known_weights
 from tui.views import finder
 from tui.views.chat_view import Weights, adapter_name, invitation, loading_line, weights_line
-from tui.views.conversation import Conversation
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
 from tui.widgets.waiting import Waiting

@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 
 from shadow_mlx.config.paths import home_expanded, local
 from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.generation.conversation import Conversation
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
-from tui.views.conversation import Conversation, from_messages
 
 UNSAVED = "The conversation is not saved (ctrl+s in the chat saves it)."
 
@@ -68,7 +68,7 @@ class ConversationPage(Page):
         from shadow_mlx.generation.transcript import save_transcript
 
         try:
-            save_transcript(path, self.conversation.messages())
+            save_transcript(path, self.conversation)
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
@@ -89,11 +89,11 @@ class ConversationPage(Page):
         from shadow_mlx.generation.transcript import load_transcript
 
         try:
-            messages = load_transcript(home_expanded(name))
+            conversation = load_transcript(home_expanded(name), mode="loaded")
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
-        await self.show_conversation(from_messages(messages))
+        await self.show_conversation(conversation)
 
     async def action_new(self) -> None:
         """Forget the conversation, but not the system message."""

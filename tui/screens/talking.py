@@ -9,12 +9,12 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets.markdown import MarkdownStream
 
+from shadow_mlx.generation.conversation import Conversation, Turn
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.conversation_files import ConversationPage
 from tui.views.chat_view import Weights, cost
-from tui.views.conversation import Conversation, Turn
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Bubble, Transcript
 from tui.widgets.waiting import Waiting
@@ -89,7 +89,7 @@ class TalkingPage(ConversationPage):
             conversation, _ = conversation.before_last_question()
             draft, self._draft = self._draft, None
             self.composer.write(draft)
-        self.conversation = conversation.said(Turn("user", waiting.next()))
+        self.conversation = conversation.asked(waiting.next())
         self.mark_unsaved()
         self._ask(self.conversation)
 
@@ -204,7 +204,7 @@ class TalkingPage(ConversationPage):
         """Answer the last message again."""
         conversation, question = self.conversation.before_last_question()
         if question and self._settled():
-            self._ask(conversation.said(Turn("user", question)))
+            self._ask(conversation.asked(question))
 
     def action_edit(self) -> None:
         """Take the last message into the field; until it is sent, nothing is given up."""

@@ -9,8 +9,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Collapsible, Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
+from shadow_mlx.generation.conversation import Turn
 from shadow_mlx.terminal import visible
-from tui.views.conversation import Turn
 
 
 class Bubble(Vertical):

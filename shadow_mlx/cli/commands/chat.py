@@ -22,23 +22,19 @@ def run(args: argparse.Namespace) -> int:
     """Talk until the input ends or the person leaves."""
     config = build_options(OPTIONS, args)
     sampling = config.part(SamplingConfig)
-    system = utf8(config.system_prompt, "--system-prompt") if config.system_prompt else None
+    system = utf8(config.system_prompt, "--system-prompt") if config.system_prompt else ""
     loaded = load_model(config, switchable=True)
 
-    from shadow_mlx.cli.conversation import Conversation
+    from shadow_mlx.cli.conversation import TerminalChat
     from shadow_mlx.generation.decode import seed_sampling
+    from shadow_mlx.generation.engine import Engine
     from shadow_mlx.generation.prompts import chat_prompt
-    from shadow_mlx.generation.session import ChatSession, modes_of
+    from shadow_mlx.generation.session import ChatSession
 
     form = chat_format(loaded, config.template)
     # Once before the first prompt, so that a missing chat template is said now.
     chat_prompt(form, [{"role": "user", "content": "x"}])
     seed_sampling(sampling)
-    session = ChatSession(
-        modes_of(loaded.model),
-        form,
-        sampling,
-        mode=loaded.mode,
-        system=system,
-    )
-    return Conversation(session, loaded.backbone, loaded.adapter).run()
+    engine = Engine(loaded.model, form)
+    session = ChatSession(engine, sampling, mode=loaded.mode, system=system)
+    return TerminalChat(session, loaded.backbone, loaded.adapter).run()

@@ -11,10 +11,11 @@ from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import GenerateConfig, SamplingConfig
+from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from shadow_mlx.generation.answers import Pieces
+    from shadow_mlx.generation.answers import Part
 
 
 OPTIONS = GenerateConfig
@@ -35,39 +36,36 @@ def run(args: argparse.Namespace) -> int:
     config = build_options(OPTIONS, args)
     sampling = config.part(SamplingConfig)
     text = whole_text("--prompt -: stdin") if args.prompt == "-" else utf8(args.prompt, "--prompt")
+    if args.prompt == "-" and not text:
+        raise InputError(
+            "--prompt -: stdin is closed or empty; pipe the prompt in, or give --prompt TEXT"
+        )
     loaded = load_model(config)
 
-    from shadow_mlx.generation.answers import AnswerReader
-    from shadow_mlx.generation.decode import decode, seed_sampling
-    from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
+    from shadow_mlx.cli.signals import cut_by_ctrl_c
+    from shadow_mlx.generation.conversation import Conversation, Turn
+    from shadow_mlx.generation.decode import seed_sampling
+    from shadow_mlx.generation.engine import Engine
 
     seed_sampling(sampling)
     form = chat_format(loaded, config.template)
     if config.ignore_chat_template or not loaded.tokenizer.has_chat_template:
         if not config.ignore_chat_template:
             print("note: no chat template; the prompt is continued as text", file=sys.stderr)
-        prompt = plain_prompt(form, text)
+        asked: Conversation | str = text
     else:
-        messages = [{"role": "user", "content": text}]
-        if config.system_prompt is not None:
-            system = utf8(config.system_prompt, "--system-prompt")
-            messages.insert(0, {"role": "system", "content": system})
-        prompt = chat_prompt(form, messages)
-    reader = AnswerReader(form)
-    opening = reader.opening(prompt)
-    stream = reader.stream(opening)
-    answer = decode(
-        loaded.model,
-        loaded.tokenizer,
-        prompt,
-        sampling,
-        on_text=None if args.json else lambda text: _show(stream.feed(text)),
-    )
-    parts = reader.read(answer.text, opening)
+        asked = Conversation()
+        if config.system_prompt is not None:  # an empty one is said, too
+            asked = asked.said(Turn("system", utf8(config.system_prompt, "--system-prompt")))
+        asked = asked.asked(text)
+    show = _say_nothing if args.json else _show
+    with cut_by_ctrl_c() as stop:
+        engine = Engine(loaded.model, form)
+        answer = engine.answer(asked, loaded.mode, sampling, on_piece=show, stop=stop)
     if args.json:
         figures = {
-            "text": parts.words,
-            "reasoning": parts.reasoning,
+            "text": answer.text,
+            "reasoning": answer.reasoning,
             "mode": loaded.mode,
             "model": loaded.backbone,
             "adapter": loaded.adapter,
@@ -80,7 +78,6 @@ def run(args: argparse.Namespace) -> int:
         }
         print_json(figures)
     else:
-        _show(stream.finish())
         print(flush=True)
         which = describe(loaded.backbone, loaded.adapter, loaded.mode)
         print(f"[{which} · {cost(answer)}]", file=sys.stderr)
@@ -89,8 +86,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(parts: Pieces) -> None:
+def _show(part: Part, text: str) -> None:
     """The answer goes to stdout, what the model thinks before it to stderr."""
-    for part, text in parts:
-        where = sys.stdout if part == "words" else sys.stderr
-        print(visible(text), end="", flush=True, file=where)
+    where = sys.stdout if part == "words" else sys.stderr
+    print(visible(text), end="", flush=True, file=where)
+
+
+def _say_nothing(part: Part, text: str) -> None:
+    """The whole answer comes at the end."""

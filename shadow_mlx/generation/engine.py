@@ -1,0 +1,151 @@
+"""Answers of one loaded model, in each of its modes: the one way from a conversation to an answer.
+
+A session is history over it, the worker a wire over it, ``generate`` one call of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from shadow_mlx.config import MODES, Mode, SamplingConfig, TemplateConfig
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.errors import InputError
+from shadow_mlx.generation.answers import AnswerReader, Part
+from shadow_mlx.generation.conversation import Conversation
+from shadow_mlx.generation.decode import Answer, OnText, decode, weight_bytes
+from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
+from shadow_mlx.generation.reuse import ReusableCache
+from shadow_mlx.runs.events import StopToken
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.detached import DetachedModel
+
+OnPiece = Callable[[Part, str], None]
+"""Told the next piece of an answer as it comes, and which part of the answer it belongs to."""
+
+
+def modes_of(model: Any) -> dict[Mode, Any]:
+    """Every mode that one loaded model can answer in; they share its weights."""
+    if isinstance(model, AttachedModel):
+        return {"attached": model, "detached": model.detached(), "base": model.backbone}
+    if isinstance(model, DetachedModel):
+        return {"detached": model}
+    return {"base": model}
+
+
+class Engine:
+    """One loaded model, and what it remembers of the conversations that it has answered.
+
+    Args:
+        model: As :func:`shadow_mlx.loading.load` gives it.
+        form: The tokenizer with its chat template, as in the adapter's training.
+    """
+
+    def __init__(self, model: Any, form: ChatFormat) -> None:
+        self._models = modes_of(model)
+        self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
+        self._template = form.template.config
+        self._use(form)
+
+    @property
+    def modes(self) -> list[Mode]:
+        """The modes that are loaded."""
+        return [mode for mode in MODES if mode in self._models]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights of all modes, which share them."""
+        return max(weight_bytes(model) for model in self._models.values())
+
+    def loaded_mode(self, name: str) -> Mode:
+        """The mode of that name.
+
+        Raises:
+            InputError: It is not loaded.
+        """
+        for mode in self.modes:
+            if mode == name:
+                return mode
+        raise InputError(f"{name} is not loaded (loaded: {', '.join(self.modes)})")
+
+    def forget(self) -> None:
+        """Give the memory of the prompt caches back."""
+        self._caches.clear()
+
+    def answer(
+        self,
+        asked: Conversation | str,
+        mode: Mode,
+        sampling: SamplingConfig,
+        template: TemplateConfig | None = None,
+        *,
+        on_piece: OnPiece = lambda part, piece: None,
+        stop: StopToken | None = None,
+    ) -> Answer:
+        """The answer to a conversation, or the continuation of a plain text.
+
+        What an earlier prompt of the same mode has in common with this one is not computed again.
+
+        Args:
+            asked: A conversation, a person's message last; or a text as it stands.
+            mode: Which weights answer.
+            sampling: How tokens are chosen, and how many.
+            template: How the chat template is used, if not as by the form.
+            on_piece: Told each piece as it comes; tags around a reasoning belong to no part.
+            stop: Cuts the answer when it is asked to; what there is of it is kept.
+
+        Raises:
+            InputError: The mode is not loaded, the chat template refuses the conversation, the
+                text is empty, or the model has fewer positions than the prompt has tokens.
+            ModelError: There is no chat template for a conversation.
+        """
+        mode = self.loaded_mode(mode)
+        template = template or self._template
+        if template != self._form.template.config:
+            self._use(ChatFormat(self._form.tokenizer, template))
+        prompt = (
+            plain_prompt(self._form, asked)
+            if isinstance(asked, str)
+            else chat_prompt(self._form, asked.messages())
+        )
+        opening = self._reader.opening(prompt)
+        stream = self._reader.stream(opening)
+
+        def tell(pieces: Iterable[tuple[Part, str]]) -> None:
+            for part, piece in pieces:
+                on_piece(part, piece)
+
+        answer = self._decode(prompt, mode, sampling, lambda text: tell(stream.feed(text)), stop)
+        tell(stream.finish())
+        read = self._reader.read(answer.text, opening)
+        return dataclasses.replace(answer, text=read.words, reasoning=read.reasoning)
+
+    def _decode(
+        self,
+        prompt: Sequence[int],
+        mode: Mode,
+        sampling: SamplingConfig,
+        on_text: OnText,
+        stop: StopToken | None,
+    ) -> Answer:
+        """Tokens behind a prompt, through the caches of this mode."""
+        key, model = (mode, sampling.max_kv_size), self._models[mode]
+        kept = self._caches.setdefault(key, ReusableCache(model, sampling.max_kv_size))
+        caches, held = kept.take(prompt)
+        answer = decode(
+            model,
+            self._form.tokenizer,
+            prompt[held:],
+            sampling,
+            cache=caches,
+            cached_tokens=held,
+            on_text=on_text,
+            stop=stop,
+        )
+        if answer.tokens:  # stopped before the first, the caches hold an unknown part of the prompt
+            kept.keep(caches, [*prompt, *answer.tokens])
+        return answer
+
+    def _use(self, form: ChatFormat) -> None:
+        self._form, self._reader = form, AnswerReader(form)
