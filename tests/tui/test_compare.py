@@ -291,7 +291,8 @@ def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:
 
 
 def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
-    (adapter / "adapter_model.safetensors").unlink()
+    for file in adapter.glob("adapter_*"):
+        file.unlink()
 
     async def test() -> None:
         async with shown(ShadowApp(FAKE_WORKER)) as pilot:

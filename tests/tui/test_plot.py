@@ -11,7 +11,7 @@ from shadow_mlx.runs.curves import RunFold
 from tests.runs.fake_run import started, story, trained, validated
 from tui.views.alerts import alerts
 from tui.views.plot import Curve, Look, draw, smooth, value_near
-from tui.views.words import ago, bar, short, sparkline
+from tui.views.words import bar, short, sparkline
 
 
 def curve(values: list[float], mark: str = "") -> Curve:
@@ -100,12 +100,6 @@ def test_the_nearest_point() -> None:
 
 
 def test_words() -> None:
-    assert [ago(s) for s in (5, 300, 7200, 400_000)] == [
-        "just now",
-        "5 min ago",
-        "2 h ago",
-        "4 days ago",
-    ]
     assert bar(0.5, 4) == "██░░"
     assert [short(x) for x in (0, 0.1234, 12.345, 1234.5, 1e-5)] == [
         "0",
