@@ -37,10 +37,12 @@ def test_events_become_the_callbacks_of_mlx_lm(monkeypatch):
     assert Service.made["project_name"] == "run"
     assert Service.made["config"]["rank"] == 3
     listener(TRAINED)
-    listener(Validated(0.0, 10, 1.5, 2.75, tokens=50, seconds=0.1, best=True))
+    listener(
+        Validated(0.0, 10, {"loss": 1.5, "shadow_loss": 2.75}, tokens=50, seconds=0.1, best=True)
+    )
     trained, validated = Service.reports
     assert (trained["iteration"], trained["train_loss"]) == (10, 1.25)
-    assert trained["peak_memory"] == 1.5
+    assert (trained["shadow_train_loss"], trained["peak_memory"]) == (2.5, 1.5)
     assert (validated["val_loss"], validated["shadow_val_loss"]) == (1.5, 2.75)
 
 
