@@ -119,6 +119,7 @@ def measured(case: Case) -> int:
     from shadow_mlx.memory.tracing import BatchShape
     from shadow_mlx.training.device import prepare_device
     from shadow_mlx.training.model import prepare_model
+    from shadow_mlx.training.objectives.fine_tuning import FineTuning
     from shadow_mlx.training.optimizers import build_optimizer
     from shadow_mlx.training.step import TrainingStep
 
@@ -129,7 +130,7 @@ def measured(case: Case) -> int:
     mx.eval(backbone.parameters())
     model = prepare_model(backbone, case.config_json, config)
     step = TrainingStep(
-        model, build_optimizer(config, 100), aux_weight=config.aux_weight, clip=config.clip
+        model, build_optimizer(config, 100), FineTuning(config.aux_weight), clip=config.clip
     )
     prepare_device()
     batch = BatchShape(case.rows, case.width, case.trained).zeros()

@@ -118,12 +118,13 @@ def record(first: int, last: int) -> list[Event]:
         loss = 3 / (1 + step / 2000) + (step * 7919 % 100) / 100 + 5 * (step % 5000 == 0)
         events.append(
             Trained(
-                now, step, loss, loss + 0.4, 1e-3, 0.8, 2345.6, 27.8, 120 * step, 412_000_000,
-                3600.0, step / 1000,
+                now, step, {"loss": loss, "shadow_loss": loss + 0.4}, 1e-3, 0.8, 2345.6, 27.8,
+                120 * step, 412_000_000, 3600.0, step / 1000,
             )
         )  # fmt: skip
         if step % 200 == 0:
-            events.append(Validated(now, step, loss, loss + 0.5, 2_000, 0.4, False))
+            found = {"loss": loss, "shadow_loss": loss + 0.5}
+            events.append(Validated(now, step, found, 2_000, 0.4, False))
     return events
 
 

@@ -17,6 +17,7 @@ from shadow_mlx.runs.events import (
     Trained,
     Validated,
 )
+from shadow_mlx.runs.losses import in_words
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
@@ -131,10 +132,7 @@ def training_figures(event: Trained) -> str:
 def validation_line(event: Validated) -> str:
     """One line for one validation."""
     mark = ", best so far" if event.best else ""
-    return (
-        f"step {event.step}: validation loss {event.loss:.3f} attached, "
-        f"{event.shadow_loss:.3f} detached{mark}"
-    )
+    return f"step {event.step}: validation loss {in_words(event.losses)}{mark}"
 
 
 def sample_lines(event: Sampled) -> list[str]:

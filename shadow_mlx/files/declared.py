@@ -44,8 +44,11 @@ def reader(hint: Any) -> Reader:
     """What turns a value into the type ``hint``, or raises :class:`UnfitError`.
 
     Args:
-        hint: A literal, an optional type, bool, int, float or str.
+        hint: A literal, an optional type, a mapping of names, bool, int, float or str.
     """
+    if get_origin(hint) is Mapping:
+        read = reader(get_args(hint)[1])
+        return lambda value: _mapping(value, read)
     if get_origin(hint) is Literal:
         return lambda value: _literal(value, get_args(hint))
     if get_origin(hint) in (Union, types.UnionType):
@@ -58,6 +61,12 @@ def _literal(value: Any, allowed: tuple[Any, ...]) -> Any:
     if isinstance(value, str) and value in allowed:
         return value
     raise UnfitError(f"expected one of {allowed}")
+
+
+def _mapping(value: Any, read: Reader) -> Any:
+    if isinstance(value, Mapping):
+        return {name: read(one) for name, one in value.items()}
+    raise UnfitError(f"expected names with values, found {type(value).__name__}")
 
 
 def _bool(value: Any) -> bool:

@@ -18,6 +18,7 @@ from shadow_mlx.memory.recomputation import Segments, recompute
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import seeded
 from shadow_mlx.training.losses import Supervised, bucket_size, gather, head_gradient
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.step import TrainingStep
 
 MOST_TOKENS = 2**18
@@ -93,7 +94,8 @@ class RecordedStep(TrainingStep):
     def __init__(
         self, model: AttachedModel, optimizer: optim.MultiOptimizer, *, aux_weight: float
     ) -> None:
-        super().__init__(model, optimizer, aux_weight=aux_weight, clip=1.0)
+        super().__init__(model, optimizer, FineTuning(aux_weight), clip=1.0)
+        self.aux_weight = aux_weight
         adapter = tree_flatten(model.shadow.parameters())
         frozen = tree_flatten(model.backbone.parameters())
         self.state = State(frozen, adapter, tree_flatten(optimizer.state))
@@ -134,16 +136,17 @@ class RecordedStep(TrainingStep):
     def sums(self) -> list[mx.array]:
         """Arrays like the gradients, and the losses."""
         weights = self._flat(self.model.trainable_parameters())
-        return [*map(mx.zeros_like, weights), mx.zeros((2,))]
+        return [*map(mx.zeros_like, weights), mx.zeros((1 + len(self.objective.names),))]
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
         batch = Supervised(*arrays)
         h, s0 = self.model.hidden(batch.inputs)
         loss, value = self._head_loss(h, batch)
         if not self.aux_weight:
-            return value, mx.stack([loss, mx.zeros_like(loss)])
+            return value, mx.stack([value, loss, mx.array(mx.nan)])
         shadow_loss, shadow_value = self._head_loss(s0, batch)
-        return value + self.aux_weight * shadow_value, mx.stack([loss, shadow_loss])
+        total = value + self.aux_weight * shadow_value
+        return total, mx.stack([total, loss, shadow_loss])
 
     def _head_loss(self, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
         """The loss, and a value with its gradient."""

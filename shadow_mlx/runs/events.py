@@ -10,11 +10,12 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shadow_mlx.files.declared import build
+from shadow_mlx.runs.losses import SHADOW, WATCHED, gathered, spread
 
 _PAUSE_POLL = 0.05
 """Seconds between two looks of a paused job at its token."""
@@ -57,17 +58,39 @@ class PhaseChanged(Event):
 
 
 @dataclass(frozen=True)
-class Trained(Event):
-    """Averages since the last report, at the end of optimizer step ``step`` (from 1).
+class Scored(Event):
+    """Base of the events that tell losses: means over supervised tokens, by their names.
 
-    Losses are means over supervised tokens (``shadow_loss`` is nan where λ is 0: it is not
-    computed). ``tokens_per_second`` counts all input tokens but padding, ``trained_tokens`` the
-    supervised ones since the run's beginning. ``gradient_norm`` is that before clipping.
+    Which there are is the objective's matter. One that was not computed is nan, ``loss`` is always
+    there, and each is a value of its own on the line of JSON.
     """
 
     step: int
-    loss: float
-    shadow_loss: float
+    losses: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if WATCHED not in self.losses:
+            raise ValueError(f"{type(self).__name__}: without {WATCHED}")
+
+    @property
+    def loss(self) -> float:
+        """The loss that is watched."""
+        return self.losses[WATCHED]
+
+    @property
+    def shadow_loss(self) -> float:
+        """That of the detached model beside it; nan where there is none."""
+        return self.losses.get(SHADOW, math.nan)
+
+
+@dataclass(frozen=True)
+class Trained(Scored):
+    """Averages since the last report, at the end of optimizer step ``step`` (from 1).
+
+    ``tokens_per_second`` counts all input tokens but padding, ``trained_tokens`` the supervised
+    ones since the run's beginning. ``gradient_norm`` is that before clipping.
+    """
+
     learning_rate: float
     gradient_norm: float
     tokens_per_second: float
@@ -79,15 +102,9 @@ class Trained(Event):
 
 
 @dataclass(frozen=True)
-class Validated(Event):
-    """Token-weighted validation losses of the attached and of the detached model.
+class Validated(Scored):
+    """Losses on the validation data. ``best`` means the lowest value of what training minimises."""
 
-    ``best`` means the lowest loss + λ · shadow loss, what the training minimises.
-    """
-
-    step: int
-    loss: float
-    shadow_loss: float
     tokens: int
     seconds: float
     best: bool
@@ -153,7 +170,8 @@ def to_json(event: Event) -> str:
 
     Bytes of a path that are no text, which no line of UTF-8 can hold, become escapes to read.
     """
-    fields = {name: _writable(value) for name, value in dataclasses.asdict(event).items()}
+    fields = spread(dataclasses.asdict(event))
+    fields = {name: _writable(value) for name, value in fields.items()}
     return json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
 
 
@@ -171,7 +189,7 @@ def from_json(line: str) -> Event | None:
     """
     kind, raw = _kind_of(line)
     try:
-        event = build(kind, raw) if kind else None
+        event = build(kind, gathered(raw)) if kind else None
     except (ValueError, RecursionError):
         return None
     return event if event and math.isfinite(event.time) else None

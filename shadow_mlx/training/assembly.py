@@ -22,6 +22,7 @@ from shadow_mlx.shadow.reach import positions_of
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
@@ -32,9 +33,18 @@ from shadow_mlx.training.step import TrainingStep
 class Assembly:
     """The parts of one run, ready to train.
 
-    ``validator`` is ``None`` without validation; ``sampler`` also where nothing is to be asked.
+    Attributes:
+        config: The settled options.
+        model: What is trained.
+        backbone_config: The backbone's ``config.json``.
+        plan: The training batches.
+        length: How many steps, of how many batches.
+        step: The compiled step; it owns model, optimizer and objective.
+        validator: ``None`` without validation.
+        sampler: Answers examples after each validation; ``None`` where nobody is to see them.
     """
 
+    config: TrainConfig
     model: AttachedModel
     backbone_config: Mapping[str, Any]
     plan: BatchPlan
@@ -87,10 +97,11 @@ def assemble(
         recorder.note("warning", note)
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
+    objective = FineTuning(config.aux_weight)
     step = TrainingStep(
         model,
         build_optimizer(config, length.steps),
-        aux_weight=config.aux_weight,
+        objective,
         clip=config.clip,
         seed=config.seed,
         group=group,
@@ -102,10 +113,10 @@ def assemble(
     if valid is not None:
         # Shuffled by the seed, so that a few batches are a fair sample of the file.
         sample = _plan(config, valid, group, shuffle=True)
-        validator = Validator(model, sample, config.val_batches, group)
+        validator = Validator(model, objective, sample, config.val_batches, group)
         if config.samples and group.rank() == 0:  # one process speaks
             sampler = _sampler(config, splits, model, encoder, recorder)
-    return Assembly(model, backbone_config, plan, length, step, validator, sampler)
+    return Assembly(config, model, backbone_config, plan, length, step, validator, sampler)
 
 
 def _sampler(

@@ -7,7 +7,8 @@ from typing import Any
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError
-from shadow_mlx.runs.events import Event, Listener, Trained, Validated
+from shadow_mlx.runs.events import Event, Listener, Scored, Trained, Validated
+from shadow_mlx.runs.losses import qualified
 
 
 def service_listeners(config: TrainConfig, folder: Path) -> list[Listener]:
@@ -57,8 +58,7 @@ class _Forwarder:
             self._callback.on_train_loss_report(
                 {
                     "iteration": event.step,
-                    "train_loss": event.loss,
-                    "shadow_train_loss": event.shadow_loss,
+                    **_losses(event, "train"),
                     "learning_rate": event.learning_rate,
                     "gradient_norm": event.gradient_norm,
                     "iterations_per_second": event.steps_per_second,
@@ -71,8 +71,11 @@ class _Forwarder:
             self._callback.on_val_loss_report(
                 {
                     "iteration": event.step,
-                    "val_loss": event.loss,
-                    "shadow_val_loss": event.shadow_loss,
+                    **_losses(event, "val"),
                     "val_time": event.seconds,
                 }
             )
+
+
+def _losses(event: Scored, word: str) -> dict[str, float]:
+    return {qualified(name, word): value for name, value in event.losses.items()}

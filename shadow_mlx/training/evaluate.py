@@ -1,9 +1,9 @@
-"""Validation: token-weighted mean losses of the attached and of the detached model."""
+"""Validation: token-weighted means of an objective's losses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,21 +15,22 @@ import mlx.nn as nn
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.compiling import can_be_compiled
-from shadow_mlx.training.losses import Supervised, both_losses, supervised
+from shadow_mlx.training.losses import supervised
+from shadow_mlx.training.objective import Objective, measure, named
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean cross entropy a supervised token, in nats."""
+    """Means over supervised tokens, in nats: what training minimises, and the losses by name."""
 
-    loss: float
-    shadow_loss: float
+    value: float
+    losses: Mapping[str, float]
     tokens: int
 
     @property
     def finite(self) -> bool:
-        """Whether both losses are numbers."""
-        return math.isfinite(self.loss) and math.isfinite(self.shadow_loss)
+        """Whether every loss is a number."""
+        return all(map(math.isfinite, self.losses.values()))
 
 
 @contextmanager
@@ -48,6 +49,7 @@ class Validator:
 
     Args:
         model: Scored in evaluation mode, and left in the mode that it was in.
+        objective: Gives the losses.
         plan: The validation batches.
         batches: How many of them; -1 for all.
         group: Processes that share the batches.
@@ -56,11 +58,13 @@ class Validator:
     def __init__(
         self,
         model: AttachedModel,
+        objective: Objective,
         plan: BatchPlan,
         batches: int,
         group: mx.distributed.Group | None = None,
     ) -> None:
         self.model = model
+        self.objective = objective
         self.plan = plan
         self.batches = plan.batches_per_epoch if batches < 0 else batches
         self.group = group or mx.distributed.init()
@@ -80,7 +84,7 @@ class Validator:
 
     def _run(self, abandoned: Callable[[], bool]) -> Scores | None:
         alone = self.group.size() == 1
-        sums, tokens = mx.zeros(2), 0
+        sums, tokens = mx.zeros(1 + len(self.objective.names)), 0
         for batch in islice(self.plan.iterate(epochs=1), self.batches):
             if alone and abandoned():
                 return None
@@ -90,11 +94,8 @@ class Validator:
         if not alone:
             sums = mx.distributed.all_sum(sums, group=self.group)
         numbers: Any = sums.tolist()
-        loss, shadow_loss = numbers
-        return Scores(loss / tokens, shadow_loss / tokens, tokens)
+        value, *losses = (number / tokens for number in numbers)
+        return Scores(value, named(self.objective, losses), tokens)
 
     def _score(self, arrays: tuple[mx.array, ...]) -> mx.array:
-        losses: Any = both_losses(
-            self.model, Supervised(*arrays), with_shadow=True, differentiable=False
-        )
-        return mx.stack(losses)
+        return measure(self.objective, self.model, arrays, differentiable=False)[1]

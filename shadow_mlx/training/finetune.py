@@ -10,7 +10,6 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import load_state, restore
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.reading.splits import Splits, resolve
@@ -31,7 +30,7 @@ from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
 from shadow_mlx.training.callbacks import service_listeners
 from shadow_mlx.training.device import prepare_device
-from shadow_mlx.training.keeper import Keeper
+from shadow_mlx.training.keeper import FINGERPRINT, Keeper
 from shadow_mlx.training.loop import Loop, Outcome
 from shadow_mlx.training.peers import Peers, meet
 from shadow_mlx.training.progress import Progress
@@ -170,36 +169,15 @@ class _Run:
         start_from = checkpoint or (Path(config.init_adapter) if config.init_adapter else None)
         parts = assemble(config, splits, group, self.recorder, start_from)
         progress = self._restored(checkpoint, parts) if checkpoint else Progress()
-        keeper = Keeper(
-            self.folder,
-            parts.model,
-            parts.step.optimizer,
-            str(config.model),
-            parts.backbone_config,
-            to_record(config.template),
-            {"data_fingerprint": parts.train.fingerprint},
-            self.recorder,
-        )
+        keeper = Keeper(self.folder, parts, self.recorder)
         _attend(stop)
         if self.first:
             self._open_folder(keeper, progress, overwrite=overwrite)
         else:
             self.recorder.without_log()
-        self.recorder(started(config, parts, progress.step))
+        self.recorder(started(parts, progress.step))
         save = keeper.save if self.first else _save_nothing
-        loop = Loop(
-            config,
-            parts.length,
-            parts.step,
-            parts.plan,
-            parts.validator,
-            parts.sampler,
-            progress,
-            self.recorder,
-            save,
-            stop,
-            self.peers,
-        )
+        loop = Loop(parts, progress, self.recorder, save, stop, self.peers)
         outcome = self._train(loop, keeper)
         return summarise(self.folder.path, parts, progress, outcome, loop.saved_step)
 
@@ -213,7 +191,7 @@ class _Run:
     def _restored(self, checkpoint: Path, parts: Assembly) -> Progress:
         """Put the saved state into the parts, and tell where the run stands."""
         saved = load_state(checkpoint)
-        if saved.record.get("data_fingerprint") != parts.train.fingerprint:
+        if saved.record.get(FINGERPRINT) != parts.train.fingerprint:
             raise ConfigError(
                 f"--resume: the training data are not those of the run ({self.config.data} or "
                 "the model's tokenizer was changed). Start a new run in another --adapter-path."

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import filecmp
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlx.optimizers as optim
-
 from shadow_mlx.checkpoints import peft
 from shadow_mlx.checkpoints.record import CONFIG_FILE, WEIGHTS_FILE
+from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import save_state
 from shadow_mlx.files.writing import atomic_folder
 from shadow_mlx.runs.belongings import remove_checkpoint
 from shadow_mlx.runs.events import Event, Saved
 from shadow_mlx.runs.folder import RunFolder
-from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.runs.losses import qualified
+from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.progress import Progress
+
+FINGERPRINT = "data_fingerprint"
+"""Key of the record that tells one set of training data from another."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +31,12 @@ class Keeper:
 
     Attributes:
         folder: The run's folder, locked by the caller.
-        model: What is saved.
-        optimizer: Its state is saved too.
-        backbone: Name or path of the backbone, as the adapter records it.
-        backbone_config: Its ``config.json``.
-        template: How the chat template is used, as the adapter records it.
-        facts: What the record keeps of the run beyond its progress.
+        parts: What is saved: the model, and the state of its optimizer.
         emit: Takes the :class:`Saved` events.
     """
 
     folder: RunFolder
-    model: AttachedModel
-    optimizer: optim.Optimizer
-    backbone: str
-    backbone_config: Mapping[str, Any]
-    template: Mapping[str, Any] | None
-    facts: Mapping[str, Any]
+    parts: Assembly
     emit: Callable[[Event], None]
 
     def save(self, progress: Progress) -> None:
@@ -57,8 +50,9 @@ class Keeper:
         target = self.folder.checkpoint(progress.step)
         with atomic_folder(target) as folder:
             self._save_adapter(folder, progress)
-            record = {**self.facts, **progress.to_record()}
-            save_state(folder, self.model, self.optimizer, record)
+            facts = {FINGERPRINT: self.parts.train.fingerprint}
+            record = {**facts, **progress.to_record()}
+            save_state(folder, self.parts.model, self.parts.step.optimizer, record)
         self._publish(progress)
         self._prune(progress)
         self.emit(Saved(time.time(), progress.step, str(target), progress.is_best))
@@ -80,13 +74,14 @@ class Keeper:
             self._save_adapter(self.folder.path, progress)
 
     def _save_adapter(self, folder: Path, progress: Progress) -> None:
+        parts = self.parts
         peft.save_adapter(
             folder,
-            self.model,
-            backbone=self.backbone,
-            backbone_config=self.backbone_config,
-            training=training_summary(progress),
-            template=self.template,
+            parts.model,
+            backbone=str(parts.config.model),
+            backbone_config=parts.backbone_config,
+            training=training_summary(progress, parts.step.objective.names),
+            template=to_record(parts.config.template),
         )
 
     def _prune(self, progress: Progress) -> None:
@@ -96,14 +91,13 @@ class Keeper:
                 remove_checkpoint(self.folder.checkpoint(step))
 
 
-def training_summary(progress: Progress) -> dict[str, Any]:
+def training_summary(progress: Progress, names: Iterable[str]) -> dict[str, Any]:
     """What an adapter's record says of its training."""
-    best = progress.best
+    best = progress.best_losses(names)
     return {
         "step": progress.step,
         "supervised_tokens": progress.supervised_tokens,
         "seconds": round(progress.seconds, 1),
-        "validation_loss": best.loss if best else None,
-        "shadow_validation_loss": best.shadow_loss if best else None,
-        "best_step": best.step if best else None,
+        **{qualified(name, "validation"): value for name, value in best.items()},
+        "best_step": progress.best_step,
     }

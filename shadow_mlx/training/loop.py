@@ -15,17 +15,16 @@ from typing import Literal
 
 import mlx.core as mx
 
-from shadow_mlx.config import TrainConfig
-from shadow_mlx.data.batches import Batch, BatchPlan
+from shadow_mlx.data.batches import Batch
 from shadow_mlx.errors import NonFiniteError, PeersLostError
 from shadow_mlx.runs.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
+from shadow_mlx.runs.losses import in_words
+from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.evaluate import Validator
-from shadow_mlx.training.length import RunLength
 from shadow_mlx.training.losses import Supervised, supervised
 from shadow_mlx.training.peers import Peers
 from shadow_mlx.training.progress import Clock, Progress, Tally, validations_left
-from shadow_mlx.training.samples import Sampler
-from shadow_mlx.training.step import StepResult, TrainingStep
+from shadow_mlx.training.step import StepResult
 
 Emit = Callable[[Event], None]
 Save = Callable[[Progress], None]
@@ -46,12 +45,7 @@ class Loop:
     """Runs the steps of one training.
 
     Args:
-        config: Intervals, λ, patience.
-        length: How many steps, of how many batches.
-        step: The compiled step; it owns model and optimizer.
-        plan: The training batches.
-        validator: ``None`` without validation.
-        sampler: Answers examples after each validation; ``None`` where nobody is to see them.
+        parts: What is trained, with what, and how often.
         progress: Where to begin; updated in place.
         emit: Takes events.
         save: Writes a complete checkpoint; looks at ``progress.best`` to see whether it is best.
@@ -61,24 +55,19 @@ class Loop:
 
     def __init__(
         self,
-        config: TrainConfig,
-        length: RunLength,
-        step: TrainingStep,
-        plan: BatchPlan,
-        validator: Validator | None,
-        sampler: Sampler | None,
+        parts: Assembly,
         progress: Progress,
         emit: Emit,
         save: Save,
         stop: StopToken,
         peers: Peers,
     ) -> None:
-        self.config = config
-        self.length = length
-        self.step = step
-        self.plan = plan
-        self.validator = validator
-        self.sampler = sampler
+        self.config = parts.config
+        self.length = parts.length
+        self.step = parts.step
+        self.plan = parts.plan
+        self.validator = parts.validator
+        self.sampler = parts.sampler
         self.progress = progress
         self.emit = emit
         self.save = save
@@ -164,7 +153,7 @@ class Loop:
         progress = self.progress
         if not result.finite:
             raise NonFiniteError(
-                f"step {progress.step + 1}: the loss ({result.loss_sum / window.tokens:g}) or the "
+                f"step {progress.step + 1}: the loss ({result.value / window.tokens:g}) or the "
                 f"gradient norm ({result.gradient_norm:g}) is not a finite number. "
                 "A lower --learning-rate or a longer --warmup usually helps."
             )
@@ -183,18 +172,16 @@ class Loop:
         if not last and progress.step % self.config.steps_per_report:
             return
         self._emit_trained(tally, clock.steps / clock.seconds)
-        progress.tally = Tally()
+        progress.tally = tally.emptied()
         self._clock = Clock()
 
     def _emit_trained(self, tally: Tally, rate: float) -> None:
         progress, clock = self.progress, self._clock
-        shadow_loss = tally.shadow_loss / tally.tokens if self.step.aux_weight else float("nan")
         self.emit(
             Trained(
                 time.time(),
                 step=progress.step,
-                loss=tally.loss / tally.tokens,
-                shadow_loss=shadow_loss,
+                losses={name: total / tally.tokens for name, total in tally.losses.items()},
                 learning_rate=self.step.optimizer.learning_rate.item(),
                 gradient_norm=tally.gradient_norm / tally.steps,
                 tokens_per_second=clock.tokens / clock.seconds,
@@ -241,17 +228,16 @@ class Loop:
             )
             raise NonFiniteError(
                 f"step {progress.step}: the validation loss is not a finite number "
-                f"(attached {scores.loss:g}, detached {scores.shadow_loss:g}). {advice}"
+                f"({in_words(scores.losses)}). {advice}"
             )
-        self._improved = progress.note_validation(scores, self.step.aux_weight)
+        self._improved = progress.note_validation(scores)
         seconds = time.perf_counter() - began
         progress.seconds += seconds
         self.emit(
             Validated(
                 time.time(),
                 progress.step,
-                scores.loss,
-                scores.shadow_loss,
+                scores.losses,
                 scores.tokens,
                 seconds,
                 best=self._improved,

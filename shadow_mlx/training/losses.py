@@ -13,7 +13,6 @@ import mlx.core as mx
 import numpy as np
 
 from shadow_mlx.data.batches import Batch
-from shadow_mlx.shadow.attached import AttachedModel
 
 Head = Callable[[mx.array], mx.array]
 
@@ -64,27 +63,6 @@ def supervised(batch: Batch) -> Supervised:
         mx.array(np.pad(batch.targets.reshape(-1)[chosen], pad)),
         mx.array(np.pad(weights[chosen].astype(np.float32), pad)),
     )
-
-
-def both_losses(
-    model: AttachedModel, batch: Supervised, *, with_shadow: bool, differentiable: bool
-) -> tuple[mx.array, mx.array]:
-    """Summed cross entropy of the attached and of the detached model (equations 8 and 9).
-
-    Args:
-        model: The attached model; its head runs on the supervised positions only.
-        batch: What to score.
-        with_shadow: Whether to score the detached model too; its loss is 0 otherwise.
-        differentiable: Whether gradients will be asked for.
-
-    Returns:
-        Two float32 scalars: *sums* over supervised positions, not means.
-    """
-    h, s0 = model.hidden(batch.inputs)
-    loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
-    if not with_shadow:
-        return loss, mx.zeros_like(loss)
-    return loss, head_loss(model.head, gather(s0, batch.positions), batch, differentiable)
 
 
 def gather(hidden: mx.array, positions: mx.array) -> mx.array:

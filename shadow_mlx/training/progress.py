@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shadow_mlx.files.declared import build
+from shadow_mlx.runs.losses import gathered, spread
 from shadow_mlx.training.evaluate import Scores
 from shadow_mlx.training.step import StepResult
 
@@ -17,17 +19,21 @@ class Tally:
 
     steps: int = 0
     tokens: int = 0
-    loss: float = 0.0
-    shadow_loss: float = 0.0
+    losses: Mapping[str, float] = field(default_factory=dict)
     gradient_norm: float = 0.0
 
     def add(self, result: StepResult, tokens: int) -> None:
         """Count one step over ``tokens`` supervised tokens."""
         self.steps += 1
         self.tokens += tokens
-        self.loss += result.loss_sum
-        self.shadow_loss += result.shadow_loss_sum
+        self.losses = {
+            name: self.losses.get(name, 0.0) + value for name, value in result.losses.items()
+        }
         self.gradient_norm += result.gradient_norm
+
+    def emptied(self) -> Tally:
+        """Nothing, of the same losses."""
+        return Tally(losses=dict.fromkeys(self.losses, 0.0))
 
 
 @dataclass
@@ -54,8 +60,7 @@ class Best:
 
     step: int
     objective: float
-    loss: float
-    shadow_loss: float
+    losses: Mapping[str, float]
 
 
 @dataclass
@@ -87,34 +92,43 @@ class Progress:
         """Whether the model as it is now is the best validated one."""
         return self.best is not None and self.best.step == self.step
 
-    def note_validation(self, scores: Scores, aux_weight: float) -> bool:
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best validation; ``None`` without one."""
+        return self.best.step if self.best else None
+
+    def best_losses(self, names: Iterable[str]) -> dict[str, float | None]:
+        """Losses of the best validation by name; ``None`` without one."""
+        return {name: self.best.losses[name] if self.best else None for name in names}
+
+    def note_validation(self, scores: Scores) -> bool:
         """Record a validation; whether it is the best of all trained states so far.
 
-        Best is the lowest objective, loss + λ · shadow loss: what the training minimises.
+        Best is the lowest value of the objective: what the training minimises.
         """
         self.validated_step = self.step
         if self.step == 0:  # the untrained model is a point of reference, not a candidate
             return False
-        objective = scores.loss + aux_weight * scores.shadow_loss
-        if self.best is not None and objective >= self.best.objective:
+        if self.best is not None and scores.value >= self.best.objective:
             self.stale_validations += 1
             return False
-        self.best = Best(self.step, objective, scores.loss, scores.shadow_loss)
+        self.best = Best(self.step, scores.value, scores.losses)
         self.stale_validations = 0
         return True
 
     def to_record(self) -> dict[str, Any]:
         """As JSON keeps it; floats survive to the last bit."""
-        return dataclasses.asdict(self)
+        record = dataclasses.asdict(self)
+        parts = {name: record[name] and spread(record[name]) for name in ("best", "tally")}
+        return record | parts
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Progress:
         """The inverse of :meth:`to_record`; other keys are ignored."""
         known = {f.name for f in dataclasses.fields(cls)}
         values = {name: value for name, value in record.items() if name in known}
-        best = values.pop("best")
-        tally = Tally(**values.pop("tally"))
-        return cls(**values, best=Best(**best) if best else None, tally=tally)
+        best, tally = values.pop("best"), build(Tally, gathered(values.pop("tally")))
+        return cls(**values, best=build(Best, gathered(best)) if best else None, tally=tally)
 
 
 def validations_left(step: int, steps: int, every: int) -> int:

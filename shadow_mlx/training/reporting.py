@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +13,8 @@ import mlx.core as mx
 from mlx.utils import tree_reduce
 from mlx_lm.utils import get_total_parameters
 
-from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.events import RunEnded, RunStarted
+from shadow_mlx.runs.losses import WATCHED
 from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.loop import Outcome
 from shadow_mlx.training.progress import Progress
@@ -29,8 +30,7 @@ class RunSummary:
         step: Optimizer steps done, of ``total_steps``.
         saved_step: The step of the last checkpoint; 0 without one.
         best_step: Step of the adapter at the top by validation; ``None`` without validation.
-        best_loss: Its validation loss, attached.
-        best_shadow_loss: Its validation loss, detached.
+        best_losses: Its validation losses by their names; each ``None`` without validation.
         supervised_tokens: Tokens trained, over all resumptions.
         seconds: Time in steps and validations, over all resumptions.
         peak_memory_bytes: Of this process.
@@ -43,23 +43,32 @@ class RunSummary:
     total_steps: int
     saved_step: int
     best_step: int | None
-    best_loss: float | None
-    best_shadow_loss: float | None
+    best_losses: Mapping[str, float | None]
     supervised_tokens: int
     seconds: float
     peak_memory_bytes: int
     trainable_parameters: int
 
+    def figures(self) -> dict[str, Any]:
+        """What ``--json`` prints, each loss as a figure of its own: ``best_loss`` and so on."""
+        figures: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if name == "best_losses":
+                figures |= {f"best_{loss}": best for loss, best in value.items()}
+            else:
+                figures[name] = str(value) if isinstance(value, Path) else value
+        return figures
 
-def started(config: TrainConfig, parts: Assembly, start_step: int) -> RunStarted:
+
+def started(parts: Assembly, start_step: int) -> RunStarted:
     """The event of a run whose parts are assembled, about to do the step after ``start_step``."""
     counts = parts.train.counts
     return RunStarted(
         time.time(),
         total_steps=parts.length.steps,
         start_step=start_step,
-        batch_size=config.batch_size,
-        backbone=str(config.model),
+        batch_size=parts.config.batch_size,
+        backbone=str(parts.config.model),
         trainable_parameters=_trainable(parts),
         backbone_parameters=int(get_total_parameters(parts.model.backbone)),
         train_examples=len(parts.train),
@@ -74,13 +83,12 @@ def started(config: TrainConfig, parts: Assembly, start_step: int) -> RunStarted
 
 def ended(reason: Outcome | Literal["failed"], progress: Progress, why: str = "") -> RunEnded:
     """The last event of a process that got as far as ``progress``."""
-    best = progress.best
     return RunEnded(
         time.time(),
         reason=reason,
         step=progress.step,
-        best_step=best.step if best else None,
-        best_loss=best.loss if best else None,
+        best_step=progress.best_step,
+        best_loss=progress.best_losses([WATCHED])[WATCHED],
         seconds=progress.seconds,
         message=why,
     )
@@ -90,16 +98,14 @@ def summarise(
     adapter_path: Path, parts: Assembly, progress: Progress, outcome: Outcome, saved_step: int
 ) -> RunSummary:
     """The figures of a run that has just ended in this process."""
-    best = progress.best
     return RunSummary(
         adapter_path=adapter_path,
         reason=outcome,
         step=progress.step,
         total_steps=parts.length.steps,
         saved_step=saved_step,
-        best_step=best.step if best else None,
-        best_loss=best.loss if best else None,
-        best_shadow_loss=best.shadow_loss if best else None,
+        best_step=progress.best_step,
+        best_losses=progress.best_losses(parts.step.objective.names),
         supervised_tokens=progress.supervised_tokens,
         seconds=progress.seconds,
         peak_memory_bytes=mx.get_peak_memory(),

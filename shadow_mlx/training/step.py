@@ -8,7 +8,7 @@ a window (accumulation) and over processes alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,22 +21,23 @@ from mlx.utils import tree_map
 
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.compiling import can_be_compiled
-from shadow_mlx.training.losses import Supervised, both_losses
+from shadow_mlx.training.losses import Supervised
+from shadow_mlx.training.objective import Objective, measure, named
 
 Sums = tuple[Any, mx.array]
-"""Gradients of the summed loss, and ``[loss, shadow loss]``, float32[2], summed over tokens."""
+"""Gradients of the objective's value, and ``[value, *losses]``, all summed over tokens."""
 
 
 @dataclass(frozen=True)
 class StepResult:
     """What one step says of itself; sums over the tokens of all processes.
 
-    ``stop_requests`` counts the processes that were asked to stop: all of them read the same
-    number, so they stop together.
+    ``value`` is what is minimised. ``stop_requests`` counts the processes that were asked to stop:
+    all of them read the same number, so they stop together.
     """
 
-    loss_sum: float
-    shadow_loss_sum: float
+    value: float
+    losses: Mapping[str, float]
     gradient_norm: float
     finite: bool
     stop_requests: int
@@ -49,7 +50,7 @@ class TrainingStep:
     Args:
         model: Its trainable parameters are updated in place.
         optimizer: Initialised here.
-        aux_weight: λ. With 0 the head does not run on the shadow at all.
+        objective: What to minimise.
         clip: Largest global gradient norm; 0 for none.
         seed: With the number of the step and of the process, it seeds dropout.
         group: Processes that share the batch.
@@ -63,8 +64,8 @@ class TrainingStep:
         self,
         model: AttachedModel,
         optimizer: optim.MultiOptimizer,
+        objective: Objective,
         *,
-        aux_weight: float,
         clip: float = 0.0,
         seed: int = 0,
         group: mx.distributed.Group | None = None,
@@ -72,7 +73,7 @@ class TrainingStep:
         optimizer.init(model.trainable_parameters())
         self.model = model
         self.optimizer = optimizer
-        self.aux_weight = aux_weight
+        self.objective = objective
         self.clip = clip or math.inf
         self.seed = seed
         self.group = group or mx.distributed.init()
@@ -121,9 +122,10 @@ class TrainingStep:
     def finish(self, result: mx.array) -> StepResult:
         """Wait for a step and read its numbers."""
         numbers: Any = result.tolist()
-        loss, shadow_loss, norm, finite, stops, tokens = numbers
+        value, *losses, norm, finite, stops, tokens = numbers
         self._before = None
-        return StepResult(loss, shadow_loss, norm, bool(finite), int(stops), int(tokens))
+        by_name = named(self.objective, losses)
+        return StepResult(value, by_name, norm, bool(finite), int(stops), int(tokens))
 
     def go_back(self) -> None:
         """Undo a step on several processes that :meth:`finish` did not come to the end of.
@@ -138,13 +140,7 @@ class TrainingStep:
             self._before = None
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
-        loss, shadow_loss = both_losses(
-            self.model,
-            Supervised(*arrays),
-            with_shadow=self.aux_weight > 0,
-            differentiable=True,
-        )
-        return loss + self.aux_weight * shadow_loss, mx.stack([loss, shadow_loss])  # (8) + λ (9)
+        return measure(self.objective, self.model, arrays, differentiable=True)
 
     def _sum(self, arrays: tuple[mx.array, ...]) -> Sums:
         self.traces += 1
@@ -169,7 +165,7 @@ class TrainingStep:
             divisor = divisor / world
         gradients = tree_map(lambda g: g / divisor, gradients)
         gradients, norm = optim.clip_grad_norm(gradients, self.clip)
-        finite = mx.isfinite(norm) & mx.isfinite(losses).all()
+        finite = mx.isfinite(norm) & mx.isfinite(losses[0])
         self._apply(gradients, finite)
         return mx.concatenate([losses, mx.stack([norm, finite.astype(mx.float32)]), told])
 

@@ -8,6 +8,7 @@ import pytest
 
 from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import Supervised
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.step import TrainingStep
 from tests.architectures.matrix import BY_NAME, LENGTH, attach_tiny, build, tokens
 
@@ -26,8 +27,8 @@ def test_what_cannot_be_compiled_trains_all_the_same() -> None:
     family = BY_NAME["dbrx"]
     model = attach_tiny(family, build(family.config)).train()
     mx.enable_compile()
-    step = TrainingStep(model, optim.MultiOptimizer([optim.SGD(0.1)]), aux_weight=1.0)
+    step = TrainingStep(model, optim.MultiOptimizer([optim.SGD(0.1)]), FineTuning(1.0))
     assert not step.is_compiled
     batch = Supervised(tokens(LENGTH, seed=8), mx.arange(4), mx.array([1, 2, 3, 4]), mx.ones((4,)))
-    losses = [step.finish(step.start(i, [batch], 4, [0.0, 4.0])).loss_sum for i in range(1, 6)]
+    losses = [step.finish(step.start(i, [batch], 4, [0.0, 4.0])).value for i in range(1, 6)]
     assert losses[-1] < losses[0]

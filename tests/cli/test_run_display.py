@@ -36,8 +36,7 @@ STARTED = RunStarted(
 TRAINED = Trained(
     time=0.0,
     step=10,
-    loss=1.25,
-    shadow_loss=2.5,
+    losses={"loss": 1.25, "shadow_loss": 2.5},
     learning_rate=1e-3,
     gradient_norm=1.0,
     tokens_per_second=2_345.6,
@@ -52,7 +51,7 @@ EVENTS: list[Event] = [
     STARTED,
     PhaseChanged(0.0, "training"),
     TRAINED,
-    Validated(0.0, 10, 1.5, 2.75, tokens=50, seconds=0.1, best=True),
+    Validated(0.0, 10, {"loss": 1.5, "shadow_loss": 2.75}, tokens=50, seconds=0.1, best=True),
     Sampled(0.0, 10, 1, "bring\nthe cup", "{cup}", " {cup}\n", "{c\x1b[31mat}" * 30, 0.2),
     Saved(0.0, 10, "run/checkpoints/step-000010", best=True),
     Noted(0.0, "warning", "odd \x1b[31mtext"),
@@ -106,4 +105,6 @@ def test_a_resumed_bar_begins_where_the_run_stands():
 
 
 def test_without_an_auxiliary_loss_there_is_none_to_show():
-    assert "shadow" not in training_figures(replace(TRAINED, shadow_loss=math.nan))
+    assert "shadow" not in training_figures(
+        replace(TRAINED, losses={"loss": 1.25, "shadow_loss": math.nan})
+    )

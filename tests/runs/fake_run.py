@@ -53,8 +53,7 @@ def trained(step: int, total: int = 300, at: float = 0.0) -> Trained:
     return Trained(
         at,
         step,
-        loss,
-        loss + 0.4,
+        {"loss": loss, "shadow_loss": loss + 0.4},
         3e-3,
         0.8,
         2_345.0,
@@ -68,7 +67,7 @@ def trained(step: int, total: int = 300, at: float = 0.0) -> Trained:
 
 def validated(step: int, at: float = 0.0) -> Validated:
     loss = 3.0 * math.exp(-step / 60) + 0.25
-    return Validated(at, step, loss, loss + 0.5, 2_000, 0.4, True)
+    return Validated(at, step, {"loss": loss, "shadow_loss": loss + 0.5}, 2_000, 0.4, True)
 
 
 def sampled(step: int, example: int = 1, detached: str = "") -> Sampled:

@@ -24,7 +24,8 @@ from mlx_lm.utils import load_model
 from shadow_mlx.checkpoints.peft import load_adapter
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.training.losses import Supervised, both_losses
+from shadow_mlx.training.losses import Supervised
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.step import TrainingStep
 from tests.golden.deterministic import (
     adapter_values,
@@ -139,11 +140,11 @@ def test_losses_and_gradients_are_pefts(name: str, tmp_path: Path) -> None:
     model = as_trained(CASES[name], tmp_path)
     examples = batch()
     count = examples.positions.size
-    weight = model.config.aux_weight
+    objective = FineTuning(model.config.aux_weight)
 
     def total() -> tuple[mx.array, mx.array]:
-        task, shadow = both_losses(model, examples, with_shadow=True, differentiable=True)
-        return (task + weight * shadow) / count, mx.stack([task, shadow]) / count
+        value, losses = objective(model, examples, differentiable=True)
+        return value / count, mx.stack(list(losses.values())) / count
 
     (loss, parts), tree = nn.value_and_grad(model, total)()
     close([*parts.tolist(), loss.item()], ARRAYS[f"{name}/losses"][0], 1e-5, "losses")
@@ -165,11 +166,11 @@ def test_twenty_steps_of_sgd_are_pefts(name: str, tmp_path: Path) -> None:
     count = examples.positions.size
     weight = model.config.aux_weight
     optimizer = optim.MultiOptimizer([optim.SGD(TRAINING["learning_rate"])])
-    step = TrainingStep(model, optimizer, aux_weight=weight)
+    step = TrainingStep(model, optimizer, FineTuning(weight))
     history = []
     for number in range(1, TRAINING["steps"] + 1):
         result = step.finish(step.start(number, [examples], count, (0.0, 0.0)))
-        task, shadow = result.loss_sum / count, result.shadow_loss_sum / count
+        task, shadow = (total / count for total in result.losses.values())
         history.append([task, shadow, task + weight * shadow])
     close(history, ARRAYS[f"{name}/losses"], 1e-5, "losses")
     # twenty steps amplify rounding, which differs from one processor's matrix product to another's

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from shadow_mlx.config import ShadowConfig, TrainConfig
-from shadow_mlx.runs.events import Event
+from shadow_mlx.runs.events import Event, Trained, Validated
 from shadow_mlx.shadow.attached import AttachedModel
+
+if TYPE_CHECKING:
+    from shadow_mlx.training.assembly import Assembly
 
 
 def write_chats(path: Path, count: int = 48, seed: int = 0) -> Path:
@@ -58,6 +61,23 @@ def make_config(tiny_backbone: Path, chats: Path, tmp_path: Path) -> Callable[..
 
 
 @pytest.fixture
+def make_parts(make_config: Callable[..., TrainConfig]) -> Callable[..., Assembly]:
+    """The parts of such a run, put together."""
+    import mlx.core as mx
+
+    from shadow_mlx.data.reading.splits import resolve
+    from shadow_mlx.training.assembly import assemble
+    from shadow_mlx.training.recorder import Recorder
+
+    def make(**changes: Any) -> Assembly:
+        config = make_config(**changes)
+        splits = resolve(str(config.data), config.valid_fraction, config.seed, config.columns)
+        return assemble(config, splits, mx.distributed.init(), Recorder(None), None)
+
+    return make
+
+
+@pytest.fixture
 def make_model(tiny_backbone: Path) -> Callable[..., AttachedModel]:
     """A fresh shadow on the tiny backbone; ``up`` is not zero, so that everything matters."""
     import mlx.core as mx
@@ -80,18 +100,44 @@ def make_model(tiny_backbone: Path) -> Callable[..., AttachedModel]:
 
 
 class Heard:
-    """A listener that keeps every event."""
+    """A listener that keeps every event.
 
-    def __init__(self) -> None:
+    Args:
+        step: Once this step is reported, ``act`` is called.
+        act: What then happens.
+    """
+
+    def __init__(self, step: int = -1, act: Callable[[], object] = lambda: None) -> None:
         self.events: list[Event] = []
+        self.step, self.act = step, act
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
+        if isinstance(event, Trained) and event.step == self.step:
+            self.act()
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def losses(self) -> dict[int, tuple[Any, float]]:
+        return {e.step: (e.losses, e.gradient_norm) for e in self.of(Trained)}
+
+    @property
+    def validations(self) -> dict[int, tuple[Any, bool]]:
+        return {e.step: (e.losses, e.best) for e in self.of(Validated)}
 
 
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
+
+
+@pytest.fixture
+def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested is the same for all 64 tokens of a sample, and takes its time."""
+    monkeypatch.setattr("shadow_mlx.training.samples.MAX_TOKENS", 12)
+
+
+def adapter_bytes(folder: str | Path) -> bytes:
+    return (Path(folder) / "adapter_model.safetensors").read_bytes()

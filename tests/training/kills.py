@@ -63,14 +63,14 @@ def prepare(folder: Path) -> Path:
     return folder / "whole"
 
 
-def outcomes(adapter: Path) -> dict[tuple[str, int], set[tuple[float, float]]]:
+def outcomes(adapter: Path) -> dict[tuple[str, int], set[tuple[float, ...]]]:
     """Every loss that was ever reported for a step."""
-    found: dict[tuple[str, int], set[tuple[float, float]]] = {}
+    found: dict[tuple[str, int], set[tuple[float, ...]]] = {}
     for line in RunFolder(adapter).events.read_text(encoding="utf-8").splitlines():
         event = from_json(line)
         if isinstance(event, Trained | Validated):
             key = (type(event).__name__, event.step)
-            found.setdefault(key, set()).add((event.loss, event.shadow_loss))
+            found.setdefault(key, set()).add(tuple(event.losses.values()))
     return found
 
 

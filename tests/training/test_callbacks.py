@@ -3,12 +3,12 @@ from typing import ClassVar
 
 import pytest
 from mlx_lm.tuner import callbacks
+from tests.cli.test_progress import TRAINED
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError
 from shadow_mlx.runs.events import Validated
 from shadow_mlx.training.callbacks import service_listeners
-from tests.cli.test_progress import TRAINED
 
 
 class Service(callbacks.TrainingCallback):
@@ -37,10 +37,12 @@ def test_events_become_the_callbacks_of_mlx_lm(monkeypatch):
     assert Service.made["project_name"] == "run"
     assert Service.made["config"]["rank"] == 3
     listener(TRAINED)
-    listener(Validated(0.0, 10, 1.5, 2.75, tokens=50, seconds=0.1, best=True))
+    listener(
+        Validated(0.0, 10, {"loss": 1.5, "shadow_loss": 2.75}, tokens=50, seconds=0.1, best=True)
+    )
     trained, validated = Service.reports
     assert (trained["iteration"], trained["train_loss"]) == (10, 1.25)
-    assert trained["peak_memory"] == 1.5
+    assert (trained["shadow_train_loss"], trained["peak_memory"]) == (2.5, 1.5)
     assert (validated["val_loss"], validated["shadow_val_loss"]) == (1.5, 2.75)
 
 

@@ -4,7 +4,8 @@ import pytest
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset, Example
 from shadow_mlx.training.evaluate import Validator
-from tests.training.test_losses import naive_losses
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
+from tests.training.batches import naive_losses
 
 
 def dataset(count: int = 11, seed: int = 0) -> EncodedDataset:
@@ -21,23 +22,25 @@ def dataset(count: int = 11, seed: int = 0) -> EncodedDataset:
 def test_mean_over_tokens_not_over_batches(make_model):
     model = make_model()
     plan = BatchPlan(dataset(), 4, seed=1)
-    found = Validator(model, plan, -1)()
+    found = Validator(model, FineTuning(0.3), plan, -1)()
     pairs = [naive_losses(model, batch) for batch in plan.iterate(epochs=1)]
     tokens = sum(batch.global_tokens for batch in plan.iterate(epochs=1))
     assert found is not None
     assert found.tokens == tokens
-    assert found.loss == pytest.approx(sum(a.item() for a, _ in pairs) / tokens, rel=1e-5)
-    assert found.shadow_loss == pytest.approx(sum(b.item() for _, b in pairs) / tokens, rel=1e-5)
+    loss, shadow_loss = (sum(x.item() for x in sums) / tokens for sums in zip(*pairs, strict=True))
+    expected = {"loss": loss, "shadow_loss": shadow_loss}
+    assert found.losses == pytest.approx(expected, rel=1e-5)
+    assert found.value == pytest.approx(loss + 0.3 * shadow_loss, rel=1e-5)
 
 
 def test_the_same_batches_every_time_and_without_dropout(make_model):
     model = make_model(dropout=0.5)
-    validator = Validator(model, BatchPlan(dataset(), 4), 2)
+    validator = Validator(model, FineTuning(0.3), BatchPlan(dataset(), 4), 2)
     assert validator() == validator()
     assert model.training
 
 
 def test_it_can_be_abandoned(make_model):
     model = make_model()
-    assert Validator(model, BatchPlan(dataset(), 4), -1)(lambda: True) is None
+    assert Validator(model, FineTuning(0.3), BatchPlan(dataset(), 4), -1)(lambda: True) is None
     assert model.training

@@ -38,9 +38,17 @@ def test_an_older_best_stays_at_the_top(make_config):
 
 
 def test_the_summary_tells_the_best_validation():
-    progress = Progress(step=9, best=Best(6, 2.0, 1.5, 1.7), supervised_tokens=100, seconds=1.26)
-    summary = training_summary(progress)
-    assert summary["step"] == 9
-    assert summary["best_step"] == 6
-    assert summary["validation_loss"] == 1.5
-    assert summary["seconds"] == 1.3
+    progress = Progress(
+        step=9,
+        best=Best(6, 2.0, {"loss": 1.5, "shadow_loss": 1.7}),
+        supervised_tokens=100,
+        seconds=1.26,
+    )
+    assert training_summary(progress, ("loss", "shadow_loss")) == {
+        "step": 9,
+        "supervised_tokens": 100,
+        "seconds": 1.3,
+        "validation_loss": 1.5,
+        "shadow_validation_loss": 1.7,
+        "best_step": 6,
+    }

@@ -1,13 +1,16 @@
+import dataclasses
 import json
+import math
 
 import pytest
 
 from shadow_mlx.training.evaluate import Scores
 from shadow_mlx.training.progress import Best, Progress, Tally, validations_left
+from shadow_mlx.training.step import StepResult
 
 
-def scores(loss: float, shadow_loss: float = 0.0) -> Scores:
-    return Scores(loss, shadow_loss, tokens=10)
+def scores(value: float) -> Scores:
+    return Scores(value, {"loss": 2.0, "shadow_loss": 3.0}, tokens=10)
 
 
 def test_a_record_survives_json_to_the_last_bit():
@@ -19,8 +22,8 @@ def test_a_record_survives_json_to_the_last_bit():
         check_seconds=1 / 7,
         validated_step=4,
         stale_validations=1,
-        best=Best(4, 1 / 3, 0.1, 0.7),
-        tally=Tally(3, 21, 1e-17 + 1.0, 2 / 3, 5.0),
+        best=Best(4, 1 / 3, {"loss": 0.1, "shadow_loss": 0.7}),
+        tally=Tally(3, 21, {"loss": 1e-17 + 1.0, "shadow_loss": 2 / 3}, 5.0),
     )
     record = json.loads(json.dumps({"more": 1, **progress.to_record()}))
     assert Progress.from_record(record) == progress
@@ -29,27 +32,32 @@ def test_a_record_survives_json_to_the_last_bit():
 
 def test_the_untrained_model_is_no_candidate():
     progress = Progress()
-    assert not progress.note_validation(scores(0.0), 0.3)
+    assert not progress.note_validation(scores(0.0))
     assert progress.best is None
     assert progress.validated_step == 0
 
 
-def test_best_is_the_lowest_objective_and_staleness_counts_the_rest():
+def test_best_is_the_lowest_value_and_staleness_counts_the_rest():
     progress = Progress()
     outcomes = []
-    for step, loss in enumerate([3.0, 2.0, 2.5, 2.0, 1.0], start=1):
+    for step, value in enumerate([3.0, 2.0, 2.5, 2.0, 1.0], start=1):
         progress.step = step
-        outcomes.append((progress.note_validation(scores(loss), 0.3), progress.stale_validations))
+        outcomes.append((progress.note_validation(scores(value)), progress.stale_validations))
     assert outcomes == [(True, 0), (True, 0), (False, 1), (False, 2), (True, 0)]
-    assert progress.best == Best(5, 1.0, 1.0, 0.0)
+    assert progress.best == Best(5, 1.0, {"loss": 2.0, "shadow_loss": 3.0})
 
 
-def test_the_objective_weighs_the_shadow_by_lambda():
-    for aux_weight, better in ((0.1, False), (1.0, True)):
-        progress = Progress(step=1)
-        progress.note_validation(scores(1.0, 2.0), aux_weight)
-        progress.step = 2
-        assert progress.note_validation(scores(1.5, 1.0), aux_weight) is better
+def test_losses_lie_flat_in_the_record_as_they_always_did():
+    progress = Progress(step=4, best=Best(4, 0.5, {"loss": 0.1, "shadow_loss": 0.4}))
+    progress.tally.add(StepResult(3.0, {"loss": 3.0, "shadow_loss": math.nan}, 1.0, True, 0, 9), 7)
+    record = progress.to_record()
+    assert record["best"] == {"step": 4, "objective": 0.5, "loss": 0.1, "shadow_loss": 0.4}
+    assert record["tally"] == {
+        "steps": 1, "tokens": 7, "loss": 3.0, "shadow_loss": None, "gradient_norm": 1.0,
+    }  # fmt: skip
+    assert math.isnan(Progress.from_record(record).tally.losses["shadow_loss"])
+    emptied = dataclasses.replace(progress, tally=progress.tally.emptied()).to_record()
+    assert emptied["tally"]["shadow_loss"] == 0.0
 
 
 @pytest.mark.parametrize("every", [1, 3, 4, 7, 100])

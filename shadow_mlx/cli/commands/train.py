@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise Interrupted("interrupted before the first step; nothing was changed") from None
     if _first_process():
         if args.json:
-            print_json(_figures(summary))
+            print_json(summary.figures())
         _say_how_it_ended(summary)
     if summary.reason == "stopped":
         raise Interrupted(_how_to_resume(summary))
@@ -119,19 +119,17 @@ def _first_process() -> bool:
     return bool(mx.distributed.init().rank() == 0)
 
 
-def _figures(summary: RunSummary) -> dict[str, Any]:
-    return {**dataclasses.asdict(summary), "adapter_path": str(summary.adapter_path)}
-
-
 def _say_how_it_ended(summary: RunSummary) -> None:
+    from shadow_mlx.runs.losses import in_words
+
     if summary.reason == "stopped":
         return
     why = " (no better validation for a while)" if summary.reason == "patience" else ""
     best = ""
-    if summary.best_step is not None:
+    losses = {name: loss for name, loss in summary.best_losses.items() if loss is not None}
+    if losses:
         best = (
-            f"; the adapter is that of step {summary.best_step}, validation loss "
-            f"{summary.best_loss:.3f} attached, {summary.best_shadow_loss:.3f} detached"
+            f"; the adapter is that of step {summary.best_step}, validation loss {in_words(losses)}"
         )
     print(
         f"done{why}: {summary.step} steps in {words.clock(summary.seconds)}{best}\n"

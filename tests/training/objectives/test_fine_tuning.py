@@ -1,0 +1,71 @@
+"""Equations 8 and 9, against whole logits."""
+
+from dataclasses import replace
+
+import mlx.core as mx
+import mlx.nn as nn
+import pytest
+from mlx.utils import tree_flatten
+
+from shadow_mlx.training import losses
+from shadow_mlx.training.losses import supervised
+from shadow_mlx.training.objectives import fine_tuning
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
+from tests.training.batches import make_batch, naive_losses
+
+
+def measured(model, batch, aux_weight=0.3, differentiable=True) -> list[float]:
+    """The value, then the losses."""
+    objective = FineTuning(aux_weight)
+    value, found = objective(model, supervised(batch), differentiable=differentiable)
+    assert tuple(found) == objective.names
+    return [value.item(), *(loss.item() for loss in found.values())]
+
+
+def test_a_batch_without_a_trained_token_has_loss_zero(make_model):
+    """One process of several can draw only padding rows."""
+    assert measured(make_model(), replace(make_batch(share=0.0), tokens=0)) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("rows", [5, 16, 10_000], ids=["chunks", "even chunks", "one chunk"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_losses_and_gradients_equal_the_naive_formula(make_model, monkeypatch, rows, compiled):
+    monkeypatch.setattr(losses, "chunk_rows", lambda vocabulary: rows)
+    model, batch = make_model(), make_batch()
+
+    def chunked() -> mx.array:
+        return FineTuning(0.3)(model, supervised(batch), differentiable=True)[0]
+
+    def naive() -> mx.array:
+        loss, shadow = naive_losses(model, batch)
+        return loss + 0.3 * shadow
+
+    found_of = nn.value_and_grad(model, chunked)
+    if compiled:
+        found_of = mx.compile(found_of, inputs=model.state, outputs=model.state)
+    found, found_gradients = found_of()
+    expected, expected_gradients = nn.value_and_grad(model, naive)()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    expected_by_name = dict(tree_flatten(expected_gradients))
+    for name, gradient in tree_flatten(found_gradients):
+        scale = mx.abs(expected_by_name[name]).max().item()
+        difference = mx.abs(gradient - expected_by_name[name]).max().item()
+        assert difference <= 1e-5 * max(scale, 1.0), name
+
+
+def test_scoring_equals_training_losses(make_model):
+    model, batch = make_model(), make_batch()
+    scored = measured(model, batch, differentiable=False)
+    assert scored == pytest.approx(measured(model, batch), rel=1e-6)
+
+
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_without_a_weight_only_scoring_runs_the_head_on_the_shadow(
+    make_model, monkeypatch, differentiable
+):
+    calls = []
+    head = fine_tuning.head_loss
+    monkeypatch.setattr(fine_tuning, "head_loss", lambda *args: calls.append(1) or head(*args))
+    value, loss, shadow_loss = measured(make_model(), make_batch(), 0.0, differentiable)
+    assert value == loss > 0
+    assert len(calls) == 1 + (shadow_loss == shadow_loss) == 2 - differentiable
