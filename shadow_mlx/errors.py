@@ -82,6 +82,15 @@ class Interrupted(ShadowMLXError):  # noqa: N818 - not an error of anybody's mak
 _ALLOCATORS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
 
 
+# What MLX says when the compiler that makes its kernels on a CPU did not come to its end.
+_COMPILER = "Could not load C++ shared library"
+
+
+def is_compiler_failure(error: BaseException) -> bool:
+    """Whether MLX has no kernel because its compiler is missing, or was broken off by a Ctrl-C."""
+    return isinstance(error, RuntimeError) and str(error).startswith(_COMPILER)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says, in Python's words or in MLX's, that memory is exhausted."""
     return isinstance(error, MemoryError) or (

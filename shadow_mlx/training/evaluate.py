@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ import mlx.nn as nn
 
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.compiling import can_be_compiled
+from shadow_mlx.training.compiling import can_be_compiled, uninterrupted
 from shadow_mlx.training.losses import supervised
 from shadow_mlx.training.objective import Objective, measure, named
 
@@ -90,7 +91,7 @@ class Validator:
                 return None
             sums = sums + self._losses(supervised(batch).arrays())
             tokens += batch.global_tokens
-            mx.eval(sums)
+            uninterrupted(partial(mx.eval, sums))
         if not alone:
             sums = mx.distributed.all_sum(sums, group=self.group)
         numbers: Any = sums.tolist()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import answer_greedily
 from shadow_mlx.runs.events import Sampled
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.compiling import uninterrupted
 from shadow_mlx.training.evaluate import evaluating
 
 MAX_TOKENS = 64
@@ -63,7 +65,7 @@ class Sampler:
             for number, (question, shown, expected) in enumerate(self._asked, start=1):
                 began = time.perf_counter()
                 answers = [
-                    answer_greedily(model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned)
+                    uninterrupted(partial(self._answer, model, question, abandoned))
                     for model in (self._model, self._detached)
                 ]
                 attached, detached = answers
@@ -82,6 +84,9 @@ class Sampler:
                     )
                 )
         return events
+
+    def _answer(self, model: Any, question: Question, abandoned: Callable[[], bool]) -> str | None:
+        return answer_greedily(model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned)
 
     def _said(self, answer: str, question: Question) -> str:
         """What is said, or as much of the reasoning as there is before anything is."""

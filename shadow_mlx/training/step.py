@@ -20,7 +20,7 @@ import numpy as np
 from mlx.utils import tree_map
 
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.compiling import can_be_compiled
+from shadow_mlx.training.compiling import can_be_compiled, uninterrupted
 from shadow_mlx.training.losses import Supervised
 from shadow_mlx.training.objective import Objective, measure, named
 
@@ -113,15 +113,15 @@ class TrainingStep:
         else:
             sums = self._first_batch(batches[0].arrays())
             for batch in batches[1:]:
-                mx.async_eval(sums)  # type: ignore[no-untyped-call]
+                uninterrupted(partial(mx.async_eval, sums))
                 sums = self._next_batch(sums, batch.arrays())
             result = self._update_after(sums, divisor, told)
-        mx.async_eval(result, self._changing)  # type: ignore[no-untyped-call]
+        uninterrupted(partial(mx.async_eval, result, self._changing))
         return result
 
     def finish(self, result: mx.array) -> StepResult:
         """Wait for a step and read its numbers."""
-        numbers: Any = result.tolist()
+        numbers: Any = uninterrupted(result.tolist)
         value, *losses, norm, finite, stops, tokens = numbers
         self._before = None
         by_name = named(self.objective, losses)
