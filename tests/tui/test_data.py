@@ -279,14 +279,15 @@ def test_columns_belong_to_a_file_and_not_to_its_name(
     elsewhere.mkdir()
     write_columns(elsewhere / "odd.jsonl")
     first = ShadowApp()
-    first.remember_columns("./odd.jsonl", {"prompt_feature": "answer"})
+    chosen = {"prompt_feature": "answer"}
+    first.remember(columns=first.state.with_columns(bridge.absolute("./odd.jsonl"), chosen))
     first.remember_first("recent_data", str(own_place / "gone.jsonl"))
     first.remember_first("recent_data", "an-old-relative-name.jsonl")
     first.remember_first("recent_data", str(own_place / "odd.jsonl"))
-    assert ShadowApp().columns_of(f"{own_place}/odd.jsonl") == {"prompt_feature": "answer"}
+    assert ShadowApp().state.columns_of(f"{own_place}/odd.jsonl") == chosen
     assert finder.recent(ShadowApp().state.recent_data) == ["odd.jsonl"]
     monkeypatch.chdir(elsewhere)
-    assert ShadowApp().columns_of("./odd.jsonl") == {}
+    assert ShadowApp().state.columns_of(bridge.absolute("./odd.jsonl")) == {}
     assert finder.recent(ShadowApp().state.recent_data) == [str(own_place / "odd.jsonl")]
 
 

@@ -18,10 +18,10 @@ from shadow_mlx.worker import messages as m
 from tui import bridge
 from tui.child import ChildError
 from tui.screens.base import Page
+from tui.screens.batch_view import BatchView
 from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
 from tui.screens.dialogs import Ask, Choice
 from tui.views.words import bar
-from tui.widgets.batch_view import BatchView
 from tui.widgets.field import Field
 from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
 from tui.widgets.waiting import Waiting
@@ -183,7 +183,7 @@ differs from **attached** is underlined.
         try:
             for contender in self._contenders:
                 self._say("loading")
-                await self.ui.loaded(None, contender.adapter)
+                await self.ui.processes.loaded(None, contender.adapter)
                 if self._stopping:
                     break
                 self._say("answering" if columns.hidden else f"{contender.name} answers")
@@ -208,7 +208,7 @@ differs from **attached** is underlined.
             self._draw()
 
     async def _stream(self, contender: Contender, messages: list[dict[str, str]]) -> None:
-        child = self.ui.child("models")
+        child = self.ui.processes["models"]
         number = self._asked = child.number()
         pieces: list[str] = []
         request = m.Ask(number, contender.mode, messages, self.ui.state.sampling)
@@ -259,7 +259,7 @@ differs from **attached** is underlined.
         waits = bool(self._waiting.texts)
         if self._asked is not None:
             self._stopping = True
-            self.ui.child("models").stop(self._asked)
+            self.ui.processes["models"].stop(self._asked)
         elif not waits:
             self.action_leave_field()
         if waits:
@@ -300,7 +300,7 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="ask")
     async def _measure(self, asked: BatchRequest) -> None:
-        child = self.ui.child("models")
+        child = self.ui.processes["models"]
         number = self._asked = child.number()
         longest = int(self.ui.state.sampling.get("max_tokens", MAX_TOKENS))
         named = (bridge.columns_of(adapter, asked.data) for adapter in self.adapters)
@@ -310,9 +310,10 @@ differs from **attached** is underlined.
             list(self.adapters),
             limit=asked.limit,
             max_tokens=longest,
-            columns=next(filter(None, named), {}) or self.ui.columns_of(asked.data),
+            columns=next(filter(None, named), {})
+            or self.ui.state.columns_of(bridge.absolute(asked.data)),
         )
-        self.ui.forget_loaded()
+        self.ui.processes.forget_loaded()
         self.add_class("-batch")
         self._say("loading")
         try:

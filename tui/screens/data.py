@@ -180,7 +180,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
-        self._columns = self.ui.columns_of(self._chosen)
+        self._columns = self.ui.state.columns_of(bridge.absolute(self._chosen))
         self.ui.remember_first("recent_data", bridge.absolute(self._chosen))
         self._recent = [self._chosen, *self._recent]
         self._show(files[0])
@@ -194,7 +194,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
-        child = self.ui.child("data")
+        child = self.ui.processes["data"]
         request = m.Check(child.number(), str(self.path), self._columns)
         try:
             async for reply in child.ask(request):
@@ -235,7 +235,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="page")
     async def _load(self) -> None:
         """Ask for what the view shows, and show it."""
-        child, path = self.ui.child("data"), str(self.path)
+        child, path = self.ui.processes["data"], str(self.path)
         content = self.query_one("#content", Static)
         width = self.size.width - 4
         if self._view != "records":
@@ -262,7 +262,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._draw()
 
     async def _measure(self, path: str, content: Static, width: int) -> None:
-        child = self.ui.child("data")
+        child = self.ui.processes["data"]
         request = m.Measure(
             child.number(), self._model, path, self._length, self._mask_prompt,
             columns=self._columns,
@@ -339,7 +339,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         def decide(mapped: columns.Mapped | None) -> None:
             if mapped is not None and self.path is not None:
                 self._columns = mapped
-                self.ui.remember_columns(self._chosen, mapped)
+                data = bridge.absolute(self._chosen)
+                self.ui.remember(columns=self.ui.state.with_columns(data, mapped))
                 self._show(self.path)
 
         begin = self._columns or page.suggested

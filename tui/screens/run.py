@@ -21,9 +21,9 @@ from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
 from tui import bridge
+from tui.screens import overlays
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
-from tui.views import overlays
 from tui.views.alerts import Alert, alerts, died
 from tui.views.plot import Look
 from tui.views.run_facts import figures, notes

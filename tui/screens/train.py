@@ -19,10 +19,11 @@ from shadow_mlx.cli.options import GROUP_TITLES
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.terminal import visible
 from tui import bridge
+from tui.screens import judging
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
-from tui.views import form, judging
-from tui.views.judging import Judgement
+from tui.screens.judging import Judgement
+from tui.views import form
 from tui.views.pace import Pace, checks_of, pace_of
 from tui.views.words import clock
 from tui.widgets.option_row import OptionRow
@@ -213,7 +214,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     async def _judge(self, config: TrainConfig) -> None:
         """Find out what speaks against the run, in the child."""
         await asyncio.sleep(QUIET_SECONDS)
-        async for judgement in judging.judge(self.ui.child("data"), config):
+        async for judgement in judging.judge(self.ui.processes["data"], config):
             self._judgement = judgement
             self._say([])
         self._complete.set()
