@@ -14,7 +14,8 @@ from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
 from tui.screens.run import RunScreen
-from tui.screens.train import TrainScreen, extent
+from tui.screens.train import TrainScreen
+from tui.views.extent import extent
 from tui.views import form
 
 

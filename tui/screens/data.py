@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,7 +21,7 @@ from tui.child import ChildError
 from tui.screens import columns
 from tui.screens.base import Page
 from tui.views import data_view, finder
-from tui.widgets.field import Field
+from tui.widgets.finder import Finder
 
 VIEWS = ("records", "tokens", "lengths", "problems")
 DEFAULT_LENGTH = 2048
@@ -44,8 +43,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 - `m` says which columns hold what, where they are not those of a known format
 """
     DEFAULT_CSS = """
-    DataScreen #find { height: 1; margin: 0 1; }
-    DataScreen #matches { height: auto; max-height: 12; border: none; margin: 0 1; }
+    DataScreen Finder { margin: 0 1; }
     DataScreen #facts { height: auto; padding: 0 1; text-style: bold; }
     DataScreen #views { height: 1; padding: 0 1; background: $panel; }
     DataScreen #scroll { height: 1fr; padding: 0 1; }
@@ -74,15 +72,12 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._checked: m.Checked | None = None
         self._problems: list[m.ProblemView] = []
         self._view = "records"
-        self._nearby: list[str] = []
-        self._recent: list[str] = []  # those that are still there, as they are named from here
         self._page: m.Page | None = None  # the newest page of records
         self._columns: columns.Mapped = {}  # which columns hold what, where they were chosen
 
     def body(self) -> ComposeResult:
         """Finder, facts, and the view."""
-        yield Field(placeholder="find a data file, or type a path", compact=True, id="find")
-        yield OptionList(id="matches", markup=False)
+        yield Finder("find a data file, or type a path", suffixes=finder.SUFFIXES, folded=True)
         yield Static(id="facts", markup=False)
         yield Static(id="views", markup=False)
         with VerticalScroll(id="scroll"):
@@ -108,70 +103,25 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="around")
     async def _look_around(self) -> None:
         known = self.ui.state.recent_data
-        self._recent = await asyncio.to_thread(finder.recent, known)
-        self._nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
-        self._match(self.query_one("#find", Field).value)
+        recent = await asyncio.to_thread(finder.recent, known)
+        nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
+        names = finder.unique(recent, nearby, _bundled())
+        self.query_one(Finder).offer(dict.fromkeys(names, ""))
 
-    def on_input_changed(self, event: Field.Changed) -> None:
-        """Find with every letter."""
-        self._match(event.value)
-
-    def _match(self, typed: str) -> None:
-        matches = self.query_one("#matches", OptionList)
-        if finder.is_path(typed):
-            found = finder.completions(typed)
+    def on_finder_chosen(self, event: Finder.Chosen) -> None:
+        """Open it, or look into a folder on the way."""
+        place = bridge.local(event.name)
+        if place is not None and place.is_dir() and not bridge.data_files(event.name):
+            self.query_one(Finder).write(f"{event.name.rstrip('/')}/")
         else:
-            known = finder.unique(self._recent, self._nearby, _bundled())
-            found = finder.fuzzy(typed, known)
-        matches.clear_options()
-        matches.add_options(Option(Text(visible(path)), id=path) for path in dict.fromkeys(found))
-        if found:
-            matches.highlighted = 0
-        matches.display = self.focused is self.query_one("#find", Field)
-
-    def on_descendant_focus(self) -> None:
-        """The list of matches is there while the field is used."""
-        finding = self.focused in (self.query_one("#find"), self.query_one("#matches"))
-        self.query_one("#matches").display = finding
-
-    def on_descendant_blur(self) -> None:
-        """As for the focus."""
-        self.call_after_refresh(self.on_descendant_focus)
-
-    def key_down(self) -> None:
-        """From the field into the list below it."""
-        if self.focused is self.query_one("#find"):
-            self.query_one("#matches").focus()
-
-    def on_input_submitted(self, event: Field.Submitted) -> None:
-        """Open what is marked in the list, or the path as typed."""
-        matches = self.query_one("#matches", OptionList)
-        typed = event.value.strip()
-        if (path := bridge.local(typed)) is not None and path.is_file():
-            self.open(typed)
-        elif matches.highlighted is not None and matches.option_count:
-            self._pick(str(matches.get_option_at_index(matches.highlighted).id))
-        elif typed:
-            self.open(typed)
+            self.open(event.name)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open the match, or go to the problem's record."""
-        if event.option_list.id == "matches":
-            self._pick(str(event.option_id))
-            return
+        """Go to the problem's record."""
         problem = self._problems[event.option_index]
         if problem.record >= 0:
             self._start = problem.record
             self.action_view("records")
-
-    def _pick(self, path: str) -> None:
-        if path.endswith("/") and not bridge.data_files(path):  # a folder on the way
-            field = self.query_one("#find", Field)
-            field.value = path
-            field.focus()
-            field.cursor_position = len(path)
-            return
-        self.open(path)
 
     def open(self, data: str) -> None:
         """Show a file, or the training file of a folder."""
@@ -182,7 +132,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._chosen, self._siblings = data.rstrip("/"), files
         self._columns = self.ui.state.columns_of(bridge.absolute(self._chosen))
         self.ui.remember_first("recent_data", bridge.absolute(self._chosen))
-        self._recent = [self._chosen, *self._recent]
+        self._look_around()
         self._show(files[0])
 
     def _show(self, path: Path) -> None:
@@ -305,7 +255,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def action_find(self) -> None:
         """To the field that finds files."""
-        self.query_one("#find", Field).focus()
+        self.query_one("#find").focus()
 
     def action_turn(self, by: int) -> None:
         """The next page of records, or the one before."""
