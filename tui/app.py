@@ -7,7 +7,7 @@ import dataclasses
 import gc
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -16,39 +16,23 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
-from shadow_mlx.config.paths import absolute
-from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.launching import Launched, launch
 from shadow_mlx.runs.live import is_live, send
 from tui import system
+from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
-from tui.state import UiState, load_state, remember, save_state
+from tui.pages import PAGES, RUN, maker
+from tui.state import UiState, load_state, save_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from textual.driver import Driver
 
     from shadow_mlx.config import TrainConfig
-    from shadow_mlx.worker import messages as m
-    from tui.child import Child
 
 SAVE_SECONDS = 1.0
 PRELOAD_SECONDS = 0.3
-PAGES = ("home", "models", "data", "train", "chat", "compare")
-RUN = "run"
-"""The page of the run that was opened last; it is there once one was."""
-
-
-def _page(name: str) -> Any:
-    """A factory of the page's screen; its module is imported when the page is first shown."""
-
-    def make() -> Screen[Any]:
-        module = importlib.import_module(f"tui.screens.{name}")
-        screen: Screen[Any] = module.PAGE()
-        return screen
-
-    return make
 
 
 class ShadowApp(App[None]):
@@ -60,7 +44,7 @@ class ShadowApp(App[None]):
 
     TITLE = "shadow-mlx"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    MODES: ClassVar[dict[str, Any]] = {name: _page(name) for name in (*PAGES, RUN)}
+    MODES: ClassVar[dict[str, Any]] = {name: maker(name) for name in (*PAGES, RUN)}
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),
@@ -80,10 +64,7 @@ class ShadowApp(App[None]):
     def __init__(self, worker_command: list[str] | None = None) -> None:
         super().__init__()
         self.state: UiState = load_state()
-        self._worker_command = worker_command or system.worker_command()
-        self._children: dict[str, Child] = {}
-        self._loaded: tuple[object, m.Loaded] | None = None
-        self._loading = asyncio.Lock()
+        self.processes = Children(worker_command or system.worker_command())
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, Launched] = {}
         self.run_shown: Path | None = None
@@ -93,54 +74,10 @@ class ShadowApp(App[None]):
         if self.state.keys:
             self.set_keymap(self.state.keys)
 
-    def child(self, purpose: Literal["models", "data", "download"]) -> Child:
-        """The child process for a purpose; it starts with its first request."""
-        if purpose not in self._children:
-            from tui.child import Child
-
-            self._children[purpose] = Child(self._worker_command)
-        return self._children[purpose]
-
-    async def loaded(self, model: str | None, adapter: str | None) -> m.Loaded:
-        """Have the models' child hold these weights: at once, if it does already.
-
-        Chat and comparison share that child, so that no two models are in memory.
-
-        Raises:
-            ChildError: They cannot be loaded.
-        """
-        from shadow_mlx.worker import messages as m
-
-        child = self.child("models")
-        changed = RunFolder(Path(adapter)).adapter_changed if adapter else 0.0
-        async with self._loading:
-            if self._loaded and self._loaded[0] == (child.process_id, model, adapter, changed):
-                return self._loaded[1]
-            self._loaded = None
-            loaded = await child.result(m.Load(child.number(), model, adapter), m.Loaded)
-            self._loaded = ((child.process_id, model, adapter, changed), loaded)
-            return loaded
-
-    async def installed_models(self) -> list[m.ModelView]:
-        """The models that this machine has, as the data's child sees them.
-
-        Raises:
-            ChildError: It cannot look.
-        """
-        from shadow_mlx.worker import messages as m
-
-        child = self.child("data")
-        return (await child.result(m.ListModels(child.number()), m.Models)).models
-
-    def forget_loaded(self) -> None:
-        """The child has let go of its weights."""
-        self._loaded = None
-
     async def close_children(self) -> None:
         """End the children, and what still waits for them."""
         self.workers.cancel_all()
-        for child in self._children.values():
-            await child.close()
+        await self.processes.close()
 
     def get_driver_class(self) -> type[Driver]:
         """Our driver in the place of Textual's for terminals."""
@@ -195,15 +132,7 @@ class ShadowApp(App[None]):
 
     def remember_first(self, field: str, value: str) -> None:
         """Put ``value`` in front of one of the recent lists."""
-        self.remember(**{field: remember(getattr(self.state, field), value)})
-
-    def remember_columns(self, data: str, mapped: dict[str, str]) -> None:
-        """Remember which columns of some data hold what."""
-        self.remember(columns=self.state.with_columns(absolute(data), mapped))
-
-    def columns_of(self, data: str) -> dict[str, str]:
-        """The columns of some data that were remembered."""
-        return self.state.columns_of(absolute(data))
+        self.remember(**{field: self.state.with_first(field, value)})
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""
@@ -309,30 +238,20 @@ class ShadowApp(App[None]):
 
     async def chat_with(self, folder: Path | None, model: str | None = None) -> None:
         """Go to the chat with an adapter loaded."""
-        await self.switch_mode("chat")
-        from tui.screens.chat import ChatScreen
-
-        screen = self.screen_stack[0]
-        assert isinstance(screen, ChatScreen)
-        screen.load(model, str(folder) if folder else None)
+        (await self._page("chat")).load(model, str(folder) if folder else None)
 
     async def compare_with(self, folder: Path) -> None:
         """Go to the comparison with an adapter loaded."""
-        await self.switch_mode("compare")
-        from tui.screens.compare import CompareScreen
+        (await self._page("compare")).load(str(folder))
 
-        screen = self.screen_stack[0]
-        assert isinstance(screen, CompareScreen)
-        screen.load(str(folder))
-
-    async def train_with(self, values: dict[str, Any]) -> None:
+    async def train_with(self, values: Mapping[str, Any]) -> None:
         """Go to the training form with these settings filled in."""
-        await self.switch_mode("train")
-        from tui.screens.train import TrainScreen
+        await (await self._page("train")).fill(values)
 
-        screen = self.screen_stack[0]
-        assert isinstance(screen, TrainScreen)
-        await screen.fill(values)
+    async def _page(self, name: str) -> Any:
+        """Show a page; it is of the class that its module calls ``PAGE``."""
+        await self.switch_mode(name)
+        return self.screen_stack[0]
 
     async def action_quit(self) -> None:
         """Leave; asks first where something would be lost or goes on without us."""

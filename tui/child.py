@@ -1,4 +1,4 @@
-"""The asking side of the worker: a child process, requests to it, replies as async iterators."""
+"""The asking side of the worker: child processes, requests to them, replies as async iterators."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import itertools
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
+from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.worker import messages as m
 from tui.views.words import ending
 
@@ -167,3 +169,57 @@ class Child:
         return (
             f"The model's process is gone: {ending(code)}. The next request starts a new one.{last}"
         )
+
+
+class Children:
+    """The children by what they are for, each started with its first request.
+
+    Args:
+        command: How to start one.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._by_purpose: dict[str, Child] = {}
+        self._loaded: tuple[object, m.Loaded] | None = None
+        self._loading = asyncio.Lock()
+
+    def __getitem__(self, purpose: Literal["models", "data", "download"]) -> Child:
+        """The child for a purpose."""
+        return self._by_purpose.setdefault(purpose, Child(self._command))
+
+    async def loaded(self, model: str | None, adapter: str | None) -> m.Loaded:
+        """Have the models' child hold these weights: at once, if it does already.
+
+        Chat and comparison share that child, so that no two models are in memory.
+
+        Raises:
+            ChildError: They cannot be loaded.
+        """
+        child = self["models"]
+        changed = RunFolder(Path(adapter)).adapter_changed if adapter else 0.0
+        async with self._loading:
+            if self._loaded and self._loaded[0] == (child.process_id, model, adapter, changed):
+                return self._loaded[1]
+            self._loaded = None
+            loaded = await child.result(m.Load(child.number(), model, adapter), m.Loaded)
+            self._loaded = ((child.process_id, model, adapter, changed), loaded)
+            return loaded
+
+    def forget_loaded(self) -> None:
+        """The child has let go of its weights."""
+        self._loaded = None
+
+    async def installed_models(self) -> list[m.ModelView]:
+        """The models that this machine has, as the data's child sees them.
+
+        Raises:
+            ChildError: It cannot look.
+        """
+        child = self["data"]
+        return (await child.result(m.ListModels(child.number()), m.Models)).models
+
+    async def close(self) -> None:
+        """End all of them."""
+        for child in self._by_purpose.values():
+            await child.close()

@@ -61,10 +61,9 @@ class UiState:
         others = {name: value for name, value in self.columns.items() if name != data}
         return dict([*others.items(), (data, mapped)][-KEPT:])
 
-
-def remember(values: tuple[str, ...], new: str) -> tuple[str, ...]:
-    """``values`` with ``new`` in front, each once, the oldest forgotten."""
-    return (new, *(value for value in values if value != new))[:KEPT]
+    def with_first(self, field: str, value: str) -> tuple[str, ...]:
+        """One of the recent lists with ``value`` in front, each once, the oldest forgotten."""
+        return (value, *(other for other in getattr(self, field) if other != value))[:KEPT]
 
 
 def state_file() -> Path:

@@ -243,7 +243,7 @@ def test_typed_paths_are_completed(own_place: Path) -> None:
     (own_place / "deep").mkdir()
     write(own_place / "data.jsonl", 1)
     (own_place / "data.txt").write_text("")
-    assert finder.completions("./d") == ["./deep/", "./data.jsonl"]
+    assert finder.completions("./d", finder.SUFFIXES) == ["./deep/", "./data.jsonl"]
     assert finder.completions("/no/such/place/x") == []
 
 
@@ -280,14 +280,15 @@ def test_columns_belong_to_a_file_and_not_to_its_name(
     elsewhere.mkdir()
     write_columns(elsewhere / "odd.jsonl")
     first = ShadowApp()
-    first.remember_columns("./odd.jsonl", {"prompt_feature": "answer"})
+    chosen = {"prompt_feature": "answer"}
+    first.remember(columns=first.state.with_columns(absolute("./odd.jsonl"), chosen))
     first.remember_first("recent_data", str(own_place / "gone.jsonl"))
     first.remember_first("recent_data", "an-old-relative-name.jsonl")
     first.remember_first("recent_data", str(own_place / "odd.jsonl"))
-    assert ShadowApp().columns_of(f"{own_place}/odd.jsonl") == {"prompt_feature": "answer"}
+    assert ShadowApp().state.columns_of(f"{own_place}/odd.jsonl") == chosen
     assert finder.recent(ShadowApp().state.recent_data) == ["odd.jsonl"]
     monkeypatch.chdir(elsewhere)
-    assert ShadowApp().columns_of("./odd.jsonl") == {}
+    assert ShadowApp().state.columns_of(absolute("./odd.jsonl")) == {}
     assert finder.recent(ShadowApp().state.recent_data) == [str(own_place / "odd.jsonl")]
 
 

@@ -12,7 +12,7 @@ from shadow_mlx.runs.events import Trained
 from tests.runs.fake_run import story, write_story
 from tests.tui.support import press, run, shown, until, words
 from tui.app import ShadowApp
-from tui.screens.train import extent
+from tui.views.extent import extent
 from tui.views.pace import Pace, checks_of, pace_of
 
 LINE = '{"prompt": "a", "completion": "b"}\n'

@@ -14,8 +14,9 @@ from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
 from tui.screens.run import RunScreen
-from tui.screens.train import TrainScreen, extent
+from tui.screens.train import TrainScreen
 from tui.views import form
+from tui.views.extent import extent
 
 
 def test_every_option_has_a_field() -> None:

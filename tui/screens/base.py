@@ -2,27 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Footer, TextArea
 
+from shadow_mlx.runs.launching import Launched
+from tui.child import Children
+from tui.state import UiState
 from tui.widgets.divider import Divider
 from tui.widgets.field import Field
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from tui.app import ShadowApp
+    from shadow_mlx.config import TrainConfig
 
 Answer = TypeVar("Answer")
 
 DIVIDER_STEP = 2
 """Cells by which a key moves a divider."""
+
+
+class Ui(Protocol):
+    """What pages need of the application; its class stands above them and is not known here.
+
+    Attributes:
+        state: What is remembered between starts.
+        processes: Those that hold models and data.
+        launched: The runs that were started here, by folder.
+        run_shown: The run that is open.
+        unsaved: What would be lost by leaving, by page.
+    """
+
+    state: UiState
+    processes: Children
+    launched: dict[Path, Launched]
+    run_shown: Path | None
+    unsaved: dict[str, str]
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The pages that there are now, in the order of their digits."""
+
+    def remember(self, **changes: Any) -> None:
+        """Change the remembered state."""
+
+    def remember_first(self, field: str, value: str) -> None:
+        """Put ``value`` in front of one of the recent lists."""
+
+    def tell(self, message: str, severity: SeverityLevel = "information") -> None:
+        """A short message in the corner."""
+
+    def bind_keys(self, keys: dict[str, str]) -> None:
+        """Other keys from now on."""
+
+    def starting(self, folder: Path) -> bool:
+        """Whether a run that was launched here is at work in this folder, or about to be."""
+
+    def close_run(self) -> None:
+        """Forget the run that is open; it goes on."""
+
+    def leave_run(self) -> None:
+        """Back to where the run was opened."""
+
+    def show_run(self, folder: Path) -> None:
+        """Open the live view of a run."""
+
+    async def launch(self, config: TrainConfig) -> None:
+        """Start a run and show it."""
+
+    async def chat_with(self, folder: Path | None, model: str | None = None) -> None:
+        """Go to the chat with an adapter loaded."""
+
+    async def compare_with(self, folder: Path) -> None:
+        """Go to the comparison with an adapter loaded."""
+
+    async def train_with(self, values: Mapping[str, Any]) -> None:
+        """Go to the training form with these settings filled in."""
+
+
+def ui_of(node: Screen[Any]) -> Ui:
+    """The application that shows a screen, as far as screens know it."""
+    return cast(Ui, node.app)
 
 
 class Page(Screen[Any]):
@@ -42,7 +110,7 @@ class Page(Screen[Any]):
 
     def compose(self) -> ComposeResult:
         """The frame around :meth:`body`."""
-        yield TopBar(self.NAME)
+        yield TopBar(self.NAME, self.ui.pages)
         yield from self.body()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -63,14 +131,20 @@ class Page(Screen[Any]):
         return self.field() if self._usable(self.field()) else self.resting()
 
     def on_mount(self) -> None:
-        """Watch over the focus."""
+        """Watch over the focus, and give panes their remembered sizes."""
         self.watch(self, "focused", self._keep_focus, init=False)
+        for divider in self.query(Divider):
+            divider.wanted = self.ui.state.panes.get(divider.pane)
+
+    def on_divider_moved(self, message: Divider.Moved) -> None:
+        """Remember the size."""
+        self.ui.remember(panes={**self.ui.state.panes, message.pane: message.size})
 
     def on_screen_resume(self) -> None:
         """Back to what the page is for; and there may be other tabs."""
         if not self.is_current:  # it was left again before it was shown
             return
-        self.query(TopBar).refresh()
+        self.query_one(TopBar).show(self.ui.pages)
         if self.focused in (None, self._usable(self.resting())):
             self.set_focus(self._usable(self.first()))
 
@@ -121,9 +195,9 @@ class Page(Screen[Any]):
         self.app.push_screen(dialog, then, mode=self.NAME)
 
     @property
-    def ui(self) -> ShadowApp:
-        """The application, by its own type."""
-        return cast("ShadowApp", self.app)
+    def ui(self) -> Ui:
+        """The application, as far as pages know it."""
+        return ui_of(self)
 
     def action_divide(self, by: int) -> None:
         """Move the line between the panes that are shown."""

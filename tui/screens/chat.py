@@ -118,7 +118,7 @@ attached, detached, base. The conversation stays.
     @work(exclusive=True, group="loading")
     async def _load(self, model: str | None, adapter: str | None) -> None:
         try:
-            loaded = await self.ui.loaded(model, adapter)
+            loaded = await self.ui.processes.loaded(model, adapter)
         except ChildError as error:
             self._loading, self._loaded, self._problem = None, None, str(error)
             self.draw()

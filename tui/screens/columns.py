@@ -9,12 +9,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker.messages import Pair
+from tui.screens.dialogs import Dialog
 
 ROLES = {
     "prompt": "prompt_feature",
@@ -70,7 +70,7 @@ def missing(roles: Mapping[str, str]) -> str:
     return "Which column holds the prompt?" if given == {"completion"} else ""
 
 
-class ColumnsDialog(ModalScreen[Mapped | None]):
+class ColumnsDialog(Dialog[Mapped]):
     """The columns with a value each; a key gives the one under the cursor its role.
 
     Args:
@@ -87,7 +87,6 @@ class ColumnsDialog(ModalScreen[Mapped | None]):
         Binding("c", "role('completion')", "Completion"),
         Binding("t", "role('text')", "Text"),
         Binding("m", "role('chat')", "Messages"),
-        Binding("escape", "cancel", "Cancel"),
     ]
 
     def __init__(self, columns: Sequence[Pair], mapped: Mapping[str, str]) -> None:
@@ -159,10 +158,6 @@ class ColumnsDialog(ModalScreen[Mapped | None]):
         elif event.button.id:
             self.action_role(event.button.id)
             self.query_one("#columns").focus()
-
-    def action_cancel(self) -> None:
-        """Leave it as it was."""
-        self.dismiss(None)
 
 
 def _mark(roles: Mapping[str, str], name: str) -> str:

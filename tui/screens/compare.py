@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import CompareConfig
-from shadow_mlx.config.paths import home_expanded, local
+from shadow_mlx.config.paths import absolute, home_expanded, local
 from shadow_mlx.data.trained_on import columns_of, held_out_file
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.evaluation.contenders import contenders
@@ -24,10 +24,10 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
+from tui.screens.batch_view import BatchView
 from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
 from tui.screens.dialogs import Ask, Choice
 from tui.views.words import bar
-from tui.widgets.batch_view import BatchView
 from tui.widgets.field import Field
 from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
 from tui.widgets.waiting import Waiting
@@ -185,7 +185,7 @@ differs from **attached** is underlined.
         try:
             for contender in self._contenders:
                 self._say("loading")
-                await self.ui.loaded(None, contender.adapter)
+                await self.ui.processes.loaded(None, contender.adapter)
                 if self._stopping:
                     break
                 self._say("answering" if columns.hidden else f"{contender.name} answers")
@@ -210,7 +210,7 @@ differs from **attached** is underlined.
             self._draw()
 
     async def _stream(self, contender: Contender, messages: list[dict[str, str]]) -> None:
-        child = self.ui.child("models")
+        child = self.ui.processes["models"]
         number = self._asked = child.number()
         pieces: list[str] = []
         request = m.Ask(number, contender.mode, messages, self.ui.state.sampling)
@@ -261,7 +261,7 @@ differs from **attached** is underlined.
         waits = bool(self._waiting.texts)
         if self._asked is not None:
             self._stopping = True
-            self.ui.child("models").stop(self._asked)
+            self.ui.processes["models"].stop(self._asked)
         elif not waits:
             self.action_leave_field()
         if waits:
@@ -302,19 +302,19 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="ask")
     async def _measure(self, asked: BatchRequest) -> None:
-        child = self.ui.child("models")
+        child = self.ui.processes["models"]
         number = self._asked = child.number()
         longest = self.ui.state.sampling.get("max_tokens", CompareConfig.max_tokens)
         named = (columns_of(adapter, asked.data) for adapter in self.adapters)
         options = {
-            **(next(filter(None, named), {}) or self.ui.columns_of(asked.data)),
+            **(next(filter(None, named), {}) or self.ui.state.columns_of(absolute(asked.data))),
             "data": asked.data,
             "adapter_path": list(self.adapters),
             "limit": asked.limit,
             "max_tokens": longest,
         }
         request = m.CompareFile(number, options)
-        self.ui.forget_loaded()
+        self.ui.processes.forget_loaded()
         self.add_class("-batch")
         self._say("loading")
         try:

@@ -10,17 +10,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.config.paths import home_expanded
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
+from tui.screens.dialogs import Dialog
 from tui.widgets.field import Field
 
 
-class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
+class AdapterPicker(Dialog[tuple[str, ...]]):
     """Marks any number of adapters: known runs in a list, others by their path.
 
     Args:
@@ -33,7 +33,6 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
     AdapterPicker OptionList:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel"),
         Binding("space", "mark", "Mark"),
         Binding("ctrl+s", "take", "Compare these", priority=True),
     ]
@@ -48,7 +47,9 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
         with Vertical(classes="dialog"):
             yield Static("Adapters to compare (space or Enter marks one):")
             yield OptionList(*(Option(self._line(folder)) for folder in self._known))
-            yield Field(placeholder="another folder (Enter adds it)", compact=True, id="folder")
+            yield Field(
+                path=True, placeholder="another folder (Enter adds it)", compact=True, id="folder"
+            )
             yield Static(id="wrong", markup=False, classes="problem")
             yield Button("Compare these (ctrl+s)", id="take", variant="primary")
 
@@ -107,10 +108,6 @@ class AdapterPicker(ModalScreen[tuple[str, ...] | None]):
             return
         self.dismiss(tuple(folder for folder in self._known if folder in self.marked))
 
-    def action_cancel(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
-
     def on_button_pressed(self) -> None:
         """As the key."""
         self.action_take()
@@ -124,10 +121,8 @@ class BatchRequest:
     limit: int | None
 
 
-class BatchDialog(ModalScreen[BatchRequest | None]):
+class BatchDialog(Dialog[BatchRequest]):
     """Asks for the test file and how much of it; Enter in either field begins."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
     def __init__(self, data: str, limit: str) -> None:
         super().__init__()
@@ -137,7 +132,7 @@ class BatchDialog(ModalScreen[BatchRequest | None]):
         """Two fields."""
         with Vertical(classes="dialog"):
             yield Static("Test file (chats or completions):")
-            yield Field(self._data, select_on_focus=False, id="data")
+            yield Field(self._data, path=True, select_on_focus=False, id="data")
             yield Static("How many of its examples (a number, or all):")
             yield Field(self._limit, id="limit")
             yield Static(id="wrong", markup=False, classes="problem")
@@ -159,7 +154,3 @@ class BatchDialog(ModalScreen[BatchRequest | None]):
     def on_button_pressed(self) -> None:
         """As Enter."""
         self.on_input_submitted()
-
-    def action_cancel(self) -> None:
-        """Measure nothing."""
-        self.dismiss(None)

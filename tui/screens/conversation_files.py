@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -49,7 +49,7 @@ class ConversationPage(Page):
 
     def action_save(self) -> None:
         """Write the conversation as one line of chat data."""
-        self.app.push_screen(Ask("Save the conversation as:", "conversation.jsonl"), self._save)
+        self._ask_for_path("Save the conversation as:", self._save)
 
     def _save(self, name: str | None) -> None:
         if name is None:
@@ -81,7 +81,10 @@ class ConversationPage(Page):
         await self._unless_lost(self._ask_for_file)
 
     async def _ask_for_file(self) -> None:
-        self.app.push_screen(Ask("Load a conversation from:", "conversation.jsonl"), self._read)
+        self._ask_for_path("Load a conversation from:", self._read)
+
+    def _ask_for_path(self, question: str, then: Callable[[str | None], Any]) -> None:
+        self.app.push_screen(Ask(question, "conversation.jsonl", path=True), then)
 
     async def _read(self, name: str | None) -> None:
         if name is None:

@@ -7,7 +7,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -27,7 +26,7 @@ from tui.screens import columns
 from tui.screens.base import Page
 from tui.views import data_view, finder
 from tui.views.form import sound_values
-from tui.widgets.field import Field
+from tui.widgets.finder import Finder
 
 VIEWS = ("records", "tokens", "lengths", "problems")
 
@@ -48,8 +47,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 - `m` says which columns hold what, where they are not those of a known format
 """
     DEFAULT_CSS = """
-    DataScreen #find { height: 1; margin: 0 1; }
-    DataScreen #matches { height: auto; max-height: 12; border: none; margin: 0 1; }
+    DataScreen Finder { margin: 0 1; }
     DataScreen #facts { height: auto; padding: 0 1; text-style: bold; }
     DataScreen #views { height: 1; padding: 0 1; background: $panel; }
     DataScreen #scroll { height: 1fr; padding: 0 1; }
@@ -78,15 +76,12 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._checked: m.Checked | None = None
         self._problems: list[m.ProblemView] = []
         self._view = "records"
-        self._nearby: list[str] = []
-        self._recent: list[str] = []  # those that are still there, as they are named from here
         self._page: m.Page | None = None  # the newest page of records
         self._columns: columns.Mapped = {}  # which columns hold what, where they were chosen
 
     def body(self) -> ComposeResult:
         """Finder, facts, and the view."""
-        yield Field(placeholder="find a data file, or type a path", compact=True, id="find")
-        yield OptionList(id="matches", markup=False)
+        yield Finder("find a data file, or type a path", suffixes=finder.SUFFIXES, folded=True)
         yield Static(id="facts", markup=False)
         yield Static(id="views", markup=False)
         with VerticalScroll(id="scroll"):
@@ -112,70 +107,25 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="around")
     async def _look_around(self) -> None:
         known = self.ui.state.recent_data
-        self._recent = await asyncio.to_thread(finder.recent, known)
-        self._nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
-        self._match(self.query_one("#find", Field).value)
+        recent = await asyncio.to_thread(finder.recent, known)
+        nearby = await asyncio.to_thread(finder.nearby, Path.cwd())
+        names = finder.unique(recent, nearby, _bundled())
+        self.query_one(Finder).offer(dict.fromkeys(names, ""))
 
-    def on_input_changed(self, event: Field.Changed) -> None:
-        """Find with every letter."""
-        self._match(event.value)
-
-    def _match(self, typed: str) -> None:
-        matches = self.query_one("#matches", OptionList)
-        if finder.is_path(typed):
-            found = finder.completions(typed)
+    def on_finder_chosen(self, event: Finder.Chosen) -> None:
+        """Open it, or look into a folder on the way."""
+        place = local(event.name)
+        if place is not None and place.is_dir() and not files_of(event.name):
+            self.query_one(Finder).write(f"{event.name.rstrip('/')}/")
         else:
-            known = finder.unique(self._recent, self._nearby, _bundled())
-            found = finder.fuzzy(typed, known)
-        matches.clear_options()
-        matches.add_options(Option(Text(visible(path)), id=path) for path in dict.fromkeys(found))
-        if found:
-            matches.highlighted = 0
-        matches.display = self.focused is self.query_one("#find", Field)
-
-    def on_descendant_focus(self) -> None:
-        """The list of matches is there while the field is used."""
-        finding = self.focused in (self.query_one("#find"), self.query_one("#matches"))
-        self.query_one("#matches").display = finding
-
-    def on_descendant_blur(self) -> None:
-        """As for the focus."""
-        self.call_after_refresh(self.on_descendant_focus)
-
-    def key_down(self) -> None:
-        """From the field into the list below it."""
-        if self.focused is self.query_one("#find"):
-            self.query_one("#matches").focus()
-
-    def on_input_submitted(self, event: Field.Submitted) -> None:
-        """Open what is marked in the list, or the path as typed."""
-        matches = self.query_one("#matches", OptionList)
-        typed = event.value.strip()
-        if (path := local(typed)) is not None and path.is_file():
-            self.open(typed)
-        elif matches.highlighted is not None and matches.option_count:
-            self._pick(str(matches.get_option_at_index(matches.highlighted).id))
-        elif typed:
-            self.open(typed)
+            self.open(event.name)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open the match, or go to the problem's record."""
-        if event.option_list.id == "matches":
-            self._pick(str(event.option_id))
-            return
+        """Go to the problem's record."""
         problem = self._problems[event.option_index]
         if problem.record >= 0:
             self._start = problem.record
             self.action_view("records")
-
-    def _pick(self, path: str) -> None:
-        if path.endswith("/") and not files_of(path):  # a folder on the way
-            field = self.query_one("#find", Field)
-            field.value = path
-            field.focus()
-            field.cursor_position = len(path)
-            return
-        self.open(path)
 
     def open(self, data: str) -> None:
         """Show a file, or the training file of a folder."""
@@ -184,9 +134,9 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
             return
         self._chosen, self._siblings = data.rstrip("/"), files
-        self._columns = self.ui.columns_of(self._chosen)
+        self._columns = self.ui.state.columns_of(absolute(self._chosen))
         self.ui.remember_first("recent_data", absolute(self._chosen))
-        self._recent = [self._chosen, *self._recent]
+        self._look_around()
         self._show(files[0])
 
     def _show(self, path: Path) -> None:
@@ -198,7 +148,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
-        child = self.ui.child("data")
+        child = self.ui.processes["data"]
         request = m.Check(child.number(), str(self.path), self._columns)
         try:
             async for reply in child.ask(request):
@@ -239,7 +189,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="page")
     async def _load(self) -> None:
         """Ask for what the view shows, and show it."""
-        child, path = self.ui.child("data"), str(self.path)
+        child, path = self.ui.processes["data"], str(self.path)
         content = self.query_one("#content", Static)
         width = self.size.width - 4
         if self._view != "records":
@@ -264,7 +214,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         self._draw()
 
     async def _measure(self, path: str, content: Static, width: int) -> None:
-        child = self.ui.child("data")
+        child = self.ui.processes["data"]
         request = m.Measure(child.number(), path, self._options)
         async for reply in child.ask(request):
             if isinstance(reply, m.Progress):
@@ -303,7 +253,7 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
     def action_find(self) -> None:
         """To the field that finds files."""
-        self.query_one("#find", Field).focus()
+        self.query_one("#find").focus()
 
     def action_turn(self, by: int) -> None:
         """The next page of records, or the one before."""
@@ -337,7 +287,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         def decide(mapped: columns.Mapped | None) -> None:
             if mapped is not None and self.path is not None:
                 self._columns = mapped
-                self.ui.remember_columns(self._chosen, mapped)
+                data = absolute(self._chosen)
+                self.ui.remember(columns=self.ui.state.with_columns(data, mapped))
                 self._show(self.path)
 
         begin = self._columns or page.suggested

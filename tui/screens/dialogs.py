@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,8 +15,20 @@ from textual.widgets import Button, Static
 from shadow_mlx.terminal import visible
 from tui.widgets.field import Field
 
+Answer = TypeVar("Answer")
 
-class Choice(ModalScreen[str | None]):
+
+class Dialog(ModalScreen[Answer | None]):
+    """A question in front of a page; Escape gives no answer, and nothing changes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    def action_cancel(self) -> None:
+        """No answer."""
+        self.dismiss(None)
+
+
+class Choice(Dialog[str]):
     """A question with a few answers, each by key, by click, or with Tab and Enter.
 
     Args:
@@ -25,7 +37,6 @@ class Choice(ModalScreen[str | None]):
     """
 
     AUTO_FOCUS = "#answer-cancel"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "answer('')", "Cancel")]
 
     def __init__(self, question: str, answers: Sequence[tuple[str, str, str]]) -> None:
         super().__init__()
@@ -44,8 +55,8 @@ class Choice(ModalScreen[str | None]):
                     yield Button(f"{label} ({shown})", id=f"answer-{result or 'cancel'}")
 
     def action_answer(self, result: str) -> None:
-        """Give the answer; the empty one cancels."""
-        self.dismiss(result or None)
+        """Give the answer."""
+        self.dismiss(result)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer by click or Enter."""
@@ -72,32 +83,29 @@ class LeaveDialog(Choice):
         super().__init__("\n".join(lines), answers)
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Dialog[str]):
     """A question with one line of text as its answer.
 
     Args:
         question: What is asked.
         value: The answer to begin with.
         search: It is a search: an empty answer is one too, and the former one is typed over.
+        path: The answer is a path, which the field completes.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
-
-    def __init__(self, question: str, value: str = "", *, search: bool = False) -> None:
+    def __init__(
+        self, question: str, value: str = "", *, search: bool = False, path: bool = False
+    ) -> None:
         super().__init__()
-        self._question, self._value, self._search = question, value, search
+        self._question, self._value, self._search, self._path = question, value, search, path
 
     def compose(self) -> ComposeResult:
         """The question above its field."""
         with Vertical(classes="dialog"):
             yield Static(visible(self._question), markup=False)
-            yield Field(self._value, select_on_focus=self._search)
+            yield Field(self._value, select_on_focus=self._search, path=self._path)
 
     def on_input_submitted(self, event: Field.Submitted) -> None:
         """Enter gives the answer."""
         answer = event.value.strip()
         self.dismiss(answer if answer or self._search else None)
-
-    def action_cancel(self) -> None:
-        """Escape gives none."""
-        self.dismiss(None)

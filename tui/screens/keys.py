@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -13,10 +13,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import DataTable, Static
 
+from tui.screens.base import Ui, ui_of
 from tui.widgets.tables import fill
-
-if TYPE_CHECKING:
-    from tui.app import ShadowApp
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,8 @@ class KeysDialog(ModalScreen[None]):
         self._draw()
 
     @property
-    def _ui(self) -> ShadowApp:
-        return cast("ShadowApp", self.app)
+    def _ui(self) -> Ui:
+        return ui_of(self)
 
     def _draw(self) -> None:
         self._bound = bound_on(self._page, self._ui.state.keys)

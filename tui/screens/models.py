@@ -74,7 +74,7 @@ The models that come along, those in folders here, and those in the hub's cache.
     async def action_look(self) -> None:
         """Look for models, in the child."""
         try:
-            self._models = await self.ui.installed_models()
+            self._models = await self.ui.processes.installed_models()
         except ChildError as error:
             self._note(f"! {error}")
             return
@@ -120,7 +120,7 @@ The models that come along, those in folders here, and those in the hub's cache.
     async def _weigh(self, model: m.ModelView) -> None:
         """Estimate what training this model takes, in the child."""
         await asyncio.sleep(QUIET_SECONDS)
-        child = self.ui.child("data")
+        child = self.ui.processes["data"]
         said = "Trained with the default settings on the longest examples that they allow:"
         try:
             async for reply in child.ask(m.Estimate(child.number(), {"model": model.name})):
@@ -160,7 +160,7 @@ The models that come along, those in folders here, and those in the hub's cache.
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self, name: str) -> None:
-        child = self.ui.child("download")
+        child = self.ui.processes["download"]
         self._fetching, self._request = name, child.number()
         self._describe()
         try:
@@ -178,7 +178,7 @@ The models that come along, those in folders here, and those in the hub's cache.
     def action_stop(self) -> None:
         """Stop fetching; what is there is gone on with the next time."""
         if self._fetching:
-            self.ui.child("download").stop(self._request)
+            self.ui.processes["download"].stop(self._request)
 
 
 def fetched(name: str, done: int, total: int) -> str:

@@ -29,9 +29,9 @@ from shadow_mlx.runs.record import follow
 from shadow_mlx.runs.settings import settings_of
 from shadow_mlx.terminal import visible
 from tui import system
+from tui.screens import overlays
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
-from tui.views import overlays
 from tui.views.alerts import Alert, alerts, died
 from tui.views.plot import Look
 from tui.views.run_facts import Difference, figures, notes

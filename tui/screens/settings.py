@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from shadow_mlx.config import SamplingConfig
+from tui.screens.dialogs import Dialog
 from tui.views import form
 from tui.widgets.field import Field
 from tui.widgets.option_row import OptionRow
@@ -26,11 +26,10 @@ class ChatSettings:
     sampling: dict[str, Any]
 
 
-class SettingsDialog(ModalScreen[ChatSettings | None]):
+class SettingsDialog(Dialog[ChatSettings]):
     """The fields come from ``SamplingConfig``'s declarations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel"),
         Binding("ctrl+r", "keep", "Use these"),
     ]
 
@@ -70,10 +69,6 @@ class SettingsDialog(ModalScreen[ChatSettings | None]):
             self.query_one("#wrong", Static).update("\n".join(problems.values()))
             return
         self.dismiss(ChatSettings(self.query_one("#system", Field).value.strip(), sampling))
-
-    def action_cancel(self) -> None:
-        """Change nothing."""
-        self.dismiss(None)
 
     def on_button_pressed(self) -> None:
         """As the key."""

@@ -94,7 +94,7 @@ class TalkingPage(ConversationPage):
         self._ask(self.conversation)
 
     def _ask(self, asked: Conversation) -> None:
-        self._asked, self._stopping = self.ui.child("models").number(), False
+        self._asked, self._stopping = self.ui.processes["models"].number(), False
         self._answer(asked, self._asked)
 
     @work(group="answer")
@@ -136,10 +136,12 @@ class TalkingPage(ConversationPage):
         self, asked: Conversation, number: int, bubble: Bubble, stream: MarkdownStream
     ) -> Turn | None:
         """The answer as it comes; what there is of it where it was stopped."""
-        child, blank, thoughts = self.ui.child("models"), bubble.turn, ""
+        child, blank, thoughts = self.ui.processes["models"], bubble.turn, ""
         pieces: list[str] = []
         request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.sampling)
-        await self.ui.loaded(*self._weights)  # another page may have loaded something else
+        await self.ui.processes.loaded(
+            *self._weights
+        )  # another page may have loaded something else
         if self._stopping:
             return None
         async for reply in child.ask(request):
@@ -172,7 +174,7 @@ class TalkingPage(ConversationPage):
         waiting = self.query_one(Waiting)
         if self._asked is not None:
             self._stopping = True
-            self.ui.child("models").stop(self._asked)
+            self.ui.processes["models"].stop(self._asked)
         elif self._draft is not None:
             self._leave_editing()
             return

@@ -15,23 +15,18 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
-from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.option import GROUP_TITLES
 from shadow_mlx.config.paths import absolute, from_here
-from shadow_mlx.data.reading.extent import records_in, training_bytes
 from shadow_mlx.data.reading.sources import refusal_of
 from shadow_mlx.runs.launching import check_target, free_folder
 from shadow_mlx.terminal import visible
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
-from tui.views import form, judging
-from tui.views.judging import Judgement
-from tui.views.pace import Pace, checks_of, pace_of
+from tui.screens.verdict import Verdict
+from tui.views import form
 from tui.widgets.option_row import OptionRow
 
-QUIET_SECONDS = 0.4
-"""How long the form must rest before it is judged."""
 JUDGED_SECONDS = 20.0
 """How long a start waits for the judgement."""
 PATHS = ("model", "data")
@@ -77,11 +72,6 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._config: TrainConfig | None = None
         self._problems: dict[str, str] = {}
         self._due = False
-        self._records: dict[str, tuple[int, int] | None] = {}
-        self._paces: dict[str, Pace | None] = {}  # by backbone
-        self._judged: TrainConfig | None = None  # of which the judgement is
-        self._judgement = Judgement()
-        self._complete = asyncio.Event()  # nothing more will be said of it
         self._former: dict[str, str] = {}  # what stood in the fields before they were filled anew
         self._starting = False
         self._started = ""  # the folder of the run that was started last
@@ -95,7 +85,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
                 if field.simple:
                     yield self._row(field)
         yield Static(id="help", markup=False)
-        yield Static(id="verdict", markup=False)
+        yield Verdict(self.ui.processes, id="verdict")
         with Horizontal(id="start-row"):
             yield Button("Start training", id="start", variant="primary")
 
@@ -108,9 +98,12 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         rows = self._rows
         if self._started and rows["adapter_path"].value in (self._started, ""):
             rows["adapter_path"].value = self._free(self._started)
-        self._judged = None
-        self._records.clear()
+        self._verdict.forget()
         self._check()
+
+    @property
+    def _verdict(self) -> Verdict:
+        return self.query_one(Verdict)
 
     def resting(self) -> str:
         """The button, so that Enter starts."""
@@ -177,17 +170,12 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         for row in self._rows.values():
             row.complain(problems.get(row.field.name, ""))
         self._problems = problems
-        hidden = [
-            text
-            for name, text in problems.items()
-            if not any(f.name == name and f.simple for f in self._fields)
-        ]
-        self._say(hidden)
-        self._measure(texts.get("data", "").strip())
-        if self._config is not None and self._config != self._judged:
-            self._judged, self._judgement = self._config, Judgement()
-            self._complete.clear()
-            self._judge(self._config)
+        if self._config is not None:
+            self._verdict.consider(self._config, self.ui.state.runs)
+        else:  # those whose fields are not shown come first
+            simple = {field.name for field in self._fields if field.simple}
+            order = sorted(problems, key=lambda name: name in simple)
+            self._verdict.complain({name: problems[name] for name in order})
         kept = {n: absolute(text) if n in PATHS else text for n, text in texts.items()}
         self.ui.remember(form={name: text for name, text in kept.items() if text})
 
@@ -200,39 +188,6 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             "data": refusal_of(config.data or "") or "",
         }
         return {name: text for name, text in found.items() if text}
-
-    @work(exclusive=True, group="measure")
-    async def _measure(self, data: str) -> None:
-        """Count the examples, so that steps and epochs can be told."""
-        if data not in self._records:
-            self._records[data] = await asyncio.to_thread(records_in, data)
-        model = self._config.model if self._config else None
-        if model and model not in self._paces:
-            known = self.ui.state.runs
-            self._paces[model] = await asyncio.to_thread(pace_of, model, known, Path.cwd())
-        self._say([])
-
-    @work(exclusive=True, group="judge")
-    async def _judge(self, config: TrainConfig) -> None:
-        """Find out what speaks against the run, in the child."""
-        await asyncio.sleep(QUIET_SECONDS)
-        async for judgement in judging.judge(self.ui.child("data"), config):
-            self._judgement = judgement
-            self._say([])
-        self._complete.set()
-
-    def _say(self, problems: list[str]) -> None:
-        verdict = self.query_one("#verdict", Static)
-        if problems or self._config is None:
-            known = problems or list(self._problems.values())
-            verdict.update(visible("\n".join(f"! {text}" for text in known[:3])))
-            return
-        records = self._records.get(self._config.data or "")
-        pace = self._paces.get(self._config.model or "")
-        judged = self._judgement
-        ready = "" if judged.trouble else "Ready. " if judged.finished else "… "
-        lines = [ready + extent(self._config, records, pace), *judged.lines()]
-        verdict.update(visible("\n".join(lines)))
 
     def _explain(self) -> None:
         for row in self._rows.values():
@@ -289,7 +244,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         self._starting = True
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._complete.wait(), JUDGED_SECONDS)
+                await asyncio.wait_for(self._verdict.complete.wait(), JUDGED_SECONDS)
             if config == self._config and await self._agreed():
                 await self._launch(config)
         finally:
@@ -297,15 +252,15 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     async def _agreed(self) -> bool:
         """Whether nothing speaks against the start, or the person wants it nevertheless."""
-        if not self._judgement.trouble:
+        trouble = self._verdict.judgement.trouble
+        if not trouble:
             return True
-        question = "\n".join([*self._judgement.trouble, "Start the run nevertheless?"])
+        question = "\n".join([*trouble, "Start the run nevertheless?"])
         dialog = Choice(question, [("start", "y", "Start it")])
         choice = await self.app.push_screen_wait(dialog, mode=self.NAME)
         return choice is not None
 
     async def _launch(self, config: TrainConfig) -> None:
-        self._paces.clear()  # the next form may be told by this run
         if config.data:
             self.ui.remember_first("recent_data", absolute(config.data))
         self._started = config.adapter_path
@@ -315,34 +270,6 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """A folder for another run than the one that was started in this one."""
         name = free_folder(folder)
         return folder if name == folder and not self.ui.starting(Path(folder)) else name
-
-
-def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | None = None) -> str:
-    """How long the run is, in plain words; in time too, where an earlier run tells the pace."""
-    if records is None:
-        return "The data are looked at when the run starts."
-    train, valid = records
-    if not valid:
-        valid = round(train * config.valid_fraction)
-        train -= valid
-    each = config.batch_size * config.grad_accumulation_steps
-    epoch = max(1, -(-train // each))
-    if config.iters is not None:
-        steps = config.iters
-    elif config.epochs is not None:
-        steps = max(1, round(config.epochs * epoch))
-    else:
-        steps = max(300, 3 * epoch)
-    checks = "none" if not valid or not config.val_batches else f"every {config.steps_per_eval}"
-    takes = ""
-    if pace is not None and (size := training_bytes(config)):
-        checked = checks_of(config, steps) if valid else 0
-        seconds = pace.seconds(steps / epoch, size, checked)
-        takes = f" About {words.duration(seconds)}, as fast as the last."
-    return (
-        f"{train:,} examples to learn from, {valid:,} to validate: {steps:,} steps of "
-        f"{each} are {steps / epoch:.1f} epochs; validation {checks} steps.{takes}"
-    )
 
 
 PAGE = TrainScreen

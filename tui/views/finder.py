@@ -45,8 +45,8 @@ def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -
             _walk(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, limit, found)
 
 
-def completions(typed: str, limit: int = 50) -> list[str]:
-    """What a path that somebody types may become: folders, and files of data."""
+def completions(typed: str, suffixes: tuple[str, ...] | None = None, limit: int = 50) -> list[str]:
+    """What a path that somebody types may become: folders, then files, any or with a suffix."""
     base = home_expanded(typed)
     folder, start = (base, "") if typed.endswith("/") else (base.parent, base.name)
     head = typed[: len(typed) - len(start)]
@@ -59,7 +59,7 @@ def completions(typed: str, limit: int = 50) -> list[str]:
         for entry in entries
         if entry.name.startswith(start)
         and (start.startswith(".") or not entry.name.startswith("."))
-        and (entry.is_dir() or entry.name.endswith(SUFFIXES))
+        and (suffixes is None or entry.is_dir() or entry.name.endswith(suffixes))
     ]
     return [head + name for name in names[:limit]]
 
@@ -72,7 +72,9 @@ def is_path(typed: str) -> bool:
 def fuzzy(typed: str, candidates: Iterable[str], limit: int = 50) -> list[str]:
     """The candidates that hold the letters of ``typed`` in order, best first.
 
-    Letters that stand together, begin a word, or stand in the file's name count more.
+    Letters that stand together, begin a word, or stand in the file's name count more. Textual's
+    ``FuzzySearch`` goes through all ways in which the letters can be found: three hundred paths
+    took it 4.4 s where this takes 1 ms.
     """
     if not typed:
         return list(candidates)[:limit]

@@ -39,6 +39,7 @@ class FormField:
     kind: str
     optional: bool
     simple: bool
+    path: bool
 
 
 def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
@@ -67,6 +68,7 @@ def _field(one: dataclasses.Field[Any], hint: Any) -> FormField:
         kind=describe_type(hint),
         optional=one.default is None,
         simple=one.name in SIMPLE,
+        path=info.kind == "path",
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from rich.text import Text
 from textual import events
+from textual.message import Message
 from textual.widget import Widget
-
-if TYPE_CHECKING:
-    from tui.app import ShadowApp
 
 LEAST = 3
 """Cells that are left of a pane at least, so that it can be pulled out again."""
@@ -25,8 +23,13 @@ class Divider(Widget):
     sizes that their styles give them.
 
     Args:
-        pane: The name under which the size is remembered between starts.
+        pane: The name under which the size is remembered between starts, by who hears of it.
         rows: The panes stand above each other instead of side by side.
+
+    Attributes:
+        pane: See above.
+        wanted: The size in cells that the second pane takes when it is shown; anything but a
+            number leaves it to the styles.
     """
 
     DEFAULT_CSS = """
@@ -35,9 +38,17 @@ class Divider(Widget):
     Divider:hover, Divider.-held { color: $primary; }
     """
 
+    class Moved(Message):
+        """The second pane has another size, in cells."""
+
+        def __init__(self, pane: str, size: int) -> None:
+            super().__init__()
+            self.pane, self.size = pane, size
+
     def __init__(self, pane: str, *, rows: bool = False) -> None:
         super().__init__(classes="-rows" if rows else "")
-        self._key = pane
+        self.pane = pane
+        self.wanted: object = None
         self._rows = rows
         self._held: tuple[int, int] | None = None  # the mouse and the pane's size when it began
         self.tooltip = "drag it, or F8 and F9"
@@ -50,13 +61,12 @@ class Divider(Widget):
 
     def on_show(self) -> None:
         """Take the remembered size."""
-        size = self._ui.state.panes.get(self._key)
-        if isinstance(size, int):
-            self._resize(size)
+        if isinstance(self.wanted, int):
+            self._resize(self.wanted)
 
     def on_hide(self) -> None:
         """Leave the sizes to the styles."""
-        styles = self._pane.styles
+        styles = self._second.styles
         for rule in ("width", "max_width", "height", "max_height"):
             styles.clear_rule(rule)
 
@@ -88,18 +98,14 @@ class Divider(Widget):
             event.stop()
 
     @property
-    def _ui(self) -> ShadowApp:
-        return cast("ShadowApp", self.app)
-
-    @property
-    def _pane(self) -> Widget:
+    def _second(self) -> Widget:
         """The pane behind the line."""
         siblings = list(cast(Widget, self.parent).children)
         return siblings[siblings.index(self) + 1]
 
     @property
     def _current(self) -> int:
-        size = self._pane.outer_size
+        size = self._second.outer_size
         return size.height if self._rows else size.width
 
     def _place(self, event: events.MouseEvent) -> int:
@@ -109,14 +115,15 @@ class Divider(Widget):
         whole = cast(Widget, self.parent).size
         most = (whole.height if self._rows else whole.width) - LEAST - 1
         size = max(LEAST, min(size, most))
-        styles = self._pane.styles
+        styles = self._second.styles
         if self._rows:
             styles.height, styles.max_height = size, LARGEST
         else:
             styles.width, styles.max_width = size, LARGEST
 
     def _remember(self) -> None:
-        def keep() -> None:
-            self._ui.remember(panes={**self._ui.state.panes, self._key: self._current})
+        def tell() -> None:
+            self.wanted = self._current
+            self.post_message(self.Moved(self.pane, self._current))
 
-        self.call_after_refresh(keep)  # what the pane really got
+        self.call_after_refresh(tell)  # what the pane really got

@@ -59,7 +59,12 @@ class OptionRow(Horizontal):
                 compact=True,
             )
         else:
-            control = Field(self._value, placeholder=field.default or "default", compact=True)
+            control = Field(
+                self._value,
+                path=field.path,
+                placeholder=field.default or "default",
+                compact=True,
+            )
         control.HELP = self._help()  # type: ignore[misc]
         self._control = control
         yield control

@@ -107,10 +107,15 @@ def _notes(reports: Sequence[CheckReport]) -> tuple[str, ...]:
     return (*named, *map(str, overlaps(reports)))
 
 
+def held_out(count: int, valid_fraction: float) -> int:
+    """How many of ``count`` examples are set apart; at least one stays in training."""
+    return min(max(round(count * valid_fraction), 1), count - 1) if valid_fraction > 0 else 0
+
+
 def split_indices(
     count: int, valid_fraction: float, seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Indices for training and for validation, each ascending; at least one stays in training."""
-    held = min(max(round(count * valid_fraction), 1), count - 1) if valid_fraction > 0 else 0
+    """Indices for training and for validation, each ascending; see :func:`held_out`."""
+    held = held_out(count, valid_fraction)
     order = np.argsort(np.random.PCG64([seed, 0x5EED]).random_raw(count), kind="stable")
     return np.sort(order[held:]), np.sort(order[:held])
