@@ -80,6 +80,7 @@ attached, detached, base. The conversation stays.
         """Load the newest adapter, or the bundled model."""
         self.conversation = Conversation(system=self.ui.state.system_prompt)
         self.draw()
+        self.call_after_refresh(self.show_kept)
         if self._loading is None and self._loaded is None:
             self._load_newest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,10 @@ from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.generation.conversation import Conversation
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
+from tui.state import state_file
+
+KEPT = "unsaved-conversation.jsonl"
+"""Beside the UI's state: what was not saved when a signal ended the program."""
 
 UNSAVED = "The conversation is not saved (ctrl+s in the chat saves it)."
 
@@ -46,6 +51,31 @@ class ConversationPage(Page):
             self.ui.unsaved.pop("chat", None)
         else:
             self.ui.unsaved["chat"] = UNSAVED
+
+    def on_unmount(self) -> None:
+        """Keep what is not saved when nobody could be asked: a signal, or a lost terminal."""
+        from shadow_mlx.generation.transcript import save_transcript
+
+        if self.app.return_code and "chat" in self.ui.unsaved:
+            with contextlib.suppress(ShadowMLXError):
+                save_transcript(state_file().with_name(KEPT), self.conversation)
+
+    async def show_kept(self) -> None:
+        """Go on with what a signal has cut off, if there is such a thing."""
+        from shadow_mlx.generation.transcript import load_transcript
+
+        path = state_file().with_name(KEPT)
+        if not path.exists():
+            return
+        try:
+            conversation = load_transcript(path, mode="loaded")
+            await self.show_conversation(dataclasses.replace(conversation, saved=False))
+        except ShadowMLXError as error:
+            self.ui.tell(str(error), "error")
+            return
+        self.mark_unsaved()
+        path.unlink(missing_ok=True)
+        self.ui.tell("The conversation of the last time is here again; it is not saved.")
 
     def action_save(self) -> None:
         """Write the conversation as one line of chat data."""
