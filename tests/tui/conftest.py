@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 from collections.abc import Iterator
@@ -9,7 +10,17 @@ import pytest
 
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.live import is_live
-from tests.tui.support import FAKE_TRAIN, ROOT, write_adapter
+from tests.tui.support import FAKE_TRAIN, ROOT, run, write_adapter
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test of the UI is a coroutine, which has the loop to itself."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 @pytest.fixture(autouse=True)

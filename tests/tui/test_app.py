@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable
 
-from tests.tui.support import FAKE_WORKER, NARROW, ROOT, WIDE, press, run, shown, text, told, until
+from tests.tui.support import FAKE_WORKER, NARROW, ROOT, WIDE, press, shown, text, told, until
 from tui import app as app_module
 from tui.app import PAGES, ShadowApp
 from tui.screens.keys import KeysDialog
@@ -37,26 +37,20 @@ def test_the_command_needs_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_every_page_opens_by_its_digit(size: tuple[int, int]) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(), size) as pilot:
-            for i, name in enumerate(PAGES, 1):
-                await press(pilot, "escape", str(i))
-                assert pilot.app.current_mode == name
-                assert f"[{i} {name.title()}]" in text(pilot).splitlines()[0]
-
-    run(test())
+async def test_every_page_opens_by_its_digit(size: tuple[int, int]) -> None:
+    async with shown(ShadowApp(), size) as pilot:
+        for i, name in enumerate(PAGES, 1):
+            await press(pilot, "escape", str(i))
+            assert pilot.app.current_mode == name
+            assert f"[{i} {name.title()}]" in text(pilot).splitlines()[0]
 
 
-def test_f1_shows_help_for_the_page_and_hides_it_again() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(), WIDE) as pilot:
-            await press(pilot, "f1")
-            await until(pilot, lambda: "Every run in this folder" in text(pilot))
-            await press(pilot, "f1")
-            await until(pilot, lambda: "Every run in this folder" not in text(pilot))
-
-    run(test())
+async def test_f1_shows_help_for_the_page_and_hides_it_again() -> None:
+    async with shown(ShadowApp(), WIDE) as pilot:
+        await press(pilot, "f1")
+        await until(pilot, lambda: "Every run in this folder" in text(pilot))
+        await press(pilot, "f1")
+        await until(pilot, lambda: "Every run in this folder" not in text(pilot))
 
 
 class Broken(ShadowApp):
@@ -70,94 +64,76 @@ def test_a_bug_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None
     assert app_module.main() == 1
 
 
-def test_pages_are_reached_by_mouse() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp()) as pilot:
-            await pilot.click("TopBar", offset=(12, 0))
-            await until(pilot, lambda: pilot.app.current_mode == "models")
-
-    run(test())
+async def test_pages_are_reached_by_mouse() -> None:
+    async with shown(ShadowApp()) as pilot:
+        await pilot.click("TopBar", offset=(12, 0))
+        await until(pilot, lambda: pilot.app.current_mode == "models")
 
 
-def test_the_command_palette_knows_the_pages_and_their_actions() -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app):
-            titles = {command.title for command in app.get_system_commands(app.screen)}
-            assert {"Go to Data", "First run", "Quit"} <= titles
-
-    run(test())
+async def test_the_command_palette_knows_the_pages_and_their_actions() -> None:
+    app = ShadowApp()
+    async with shown(app):
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Go to Data", "First run", "Quit"} <= titles
 
 
-def test_the_theme_is_kept() -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            app.theme = "textual-light"
-            await pilot.pause()
-        again = ShadowApp()
-        async with shown(again):
-            assert again.theme == "textual-light"
-
-    run(test())
+async def test_the_theme_is_kept() -> None:
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        app.theme = "textual-light"
+        await pilot.pause()
+    again = ShadowApp()
+    async with shown(again):
+        assert again.theme == "textual-light"
 
 
-def test_function_keys_change_the_page_from_a_field_too() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5", "1")  # a digit is text there
-            assert pilot.app.current_mode == "chat"
-            for number, name in enumerate(PAGES, 2):
-                await press(pilot, f"f{number}")
-                assert pilot.app.current_mode == name
-                await press(pilot, "f6")
-
-    run(test())
+async def test_function_keys_change_the_page_from_a_field_too() -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5", "1")  # a digit is text there
+        assert pilot.app.current_mode == "chat"
+        for number, name in enumerate(PAGES, 2):
+            await press(pilot, f"f{number}")
+            assert pilot.app.current_mode == name
+            await press(pilot, "f6")
 
 
-def test_keys_can_be_rebound() -> None:
-    async def test() -> None:
-        first = ShadowApp()
-        first.remember(keys={"go-chat": "ctrl+t"})
-        async with shown(ShadowApp()) as pilot:
-            await press(pilot, "ctrl+t")
-            assert pilot.app.current_mode == "chat"
-
-    run(test())
+async def test_keys_can_be_rebound() -> None:
+    first = ShadowApp()
+    first.remember(keys={"go-chat": "ctrl+t"})
+    async with shown(ShadowApp()) as pilot:
+        await press(pilot, "ctrl+t")
+        assert pilot.app.current_mode == "chat"
 
 
-def test_keys_are_changed_in_a_dialog_and_kept() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp()) as pilot:
-            await press(pilot, "ctrl+p", *"change keys")
-            await until(pilot, lambda: "other keys for what this page" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "Enter: another key" in text(pilot))
-            dialog = pilot.app.screen
-            assert isinstance(dialog, KeysDialog)
-            table = dialog.query_one(DataTable)
-            at = [str(table.get_row_at(i)[0]) for i in range(table.row_count)].index("First run")
-            table.move_cursor(row=at)
-            await press(pilot, "enter", "c")  # taken
-            await until(pilot, lambda: "c is the key of: Chat" in told(pilot))
-            await press(pilot, "enter", "escape")
-            await press(pilot, "enter", "z")
-            await until(pilot, lambda: str(table.get_row_at(at)[1]) == "z")
-            assert pilot.app.state.keys == {"home-guided": "z"}
-            await press(pilot, "escape", "g")
-            assert pilot.app.current_mode == "home"
-            await press(pilot, "z")
-            await until(pilot, lambda: pilot.app.current_mode == "train")
-            await press(pilot, "f2", "ctrl+p", *"change keys")
-            await until(pilot, lambda: "other keys for what this page" in text(pilot))
-            await press(pilot, "enter")
-            table = pilot.app.screen.query_one(DataTable)
-            table.move_cursor(row=at)
-            await press(pilot, "backspace")
-            await until(pilot, lambda: str(table.get_row_at(at)[1]) == "g")
-            assert pilot.app.state.keys == {}
-
-    run(test())
+async def test_keys_are_changed_in_a_dialog_and_kept() -> None:
+    async with shown(ShadowApp()) as pilot:
+        await press(pilot, "ctrl+p", *"change keys")
+        await until(pilot, lambda: "other keys for what this page" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Enter: another key" in text(pilot))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, KeysDialog)
+        table = dialog.query_one(DataTable)
+        at = [str(table.get_row_at(i)[0]) for i in range(table.row_count)].index("First run")
+        table.move_cursor(row=at)
+        await press(pilot, "enter", "c")  # taken
+        await until(pilot, lambda: "c is the key of: Chat" in told(pilot))
+        await press(pilot, "enter", "escape")
+        await press(pilot, "enter", "z")
+        await until(pilot, lambda: str(table.get_row_at(at)[1]) == "z")
+        assert pilot.app.state.keys == {"home-guided": "z"}
+        await press(pilot, "escape", "g")
+        assert pilot.app.current_mode == "home"
+        await press(pilot, "z")
+        await until(pilot, lambda: pilot.app.current_mode == "train")
+        await press(pilot, "f2", "ctrl+p", *"change keys")
+        await until(pilot, lambda: "other keys for what this page" in text(pilot))
+        await press(pilot, "enter")
+        table = pilot.app.screen.query_one(DataTable)
+        table.move_cursor(row=at)
+        await press(pilot, "backspace")
+        await until(pilot, lambda: str(table.get_row_at(at)[1]) == "g")
+        assert pilot.app.state.keys == {}
 
 
 def test_a_damaged_state_file_does_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

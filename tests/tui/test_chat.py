@@ -30,26 +30,23 @@ from tui.screens.chat import ChatScreen
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, int]) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "adapters on sprout" in words(pilot))
-            assert headline(pilot).split()[:2] == meaning(size, "ATTACHED", "backbone")
-            assert "11 MB" in headline(pilot)
-            await say(pilot, "hi")
-            await until(pilot, lambda: "attached heard hi" in words(pilot))
-            await until(pilot, lambda: "30 tokens · 55/s · 42 MB" in headline(pilot))
-            await press(pilot, "ctrl+t")
-            assert headline(pilot).split()[:2] == meaning(size, "DETACHED", "the")
-            await say(pilot, "you")
-            await until(pilot, lambda: "detached heard you" in words(pilot))
-            assert "attached heard hi" in words(pilot)  # the conversation stays
-            await press(pilot, "ctrl+t")
-            assert headline(pilot).split()[:2] == meaning(size, "BASE", "the")
-            assert "adapters (not used) on sprout" in headline(pilot)
-
-    run(test())
+async def test_the_header_says_which_weights_answer(adapter: Path, size: tuple[int, int]) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "adapters on sprout" in words(pilot))
+        assert headline(pilot).split()[:2] == meaning(size, "ATTACHED", "backbone")
+        assert "11 MB" in headline(pilot)
+        await say(pilot, "hi")
+        await until(pilot, lambda: "attached heard hi" in words(pilot))
+        await until(pilot, lambda: "30 tokens · 55/s · 42 MB" in headline(pilot))
+        await press(pilot, "ctrl+t")
+        assert headline(pilot).split()[:2] == meaning(size, "DETACHED", "the")
+        await say(pilot, "you")
+        await until(pilot, lambda: "detached heard you" in words(pilot))
+        assert "attached heard hi" in words(pilot)  # the conversation stays
+        await press(pilot, "ctrl+t")
+        assert headline(pilot).split()[:2] == meaning(size, "BASE", "the")
+        assert "adapters (not used) on sprout" in headline(pilot)
 
 
 def headline(pilot: Any) -> str:
@@ -60,145 +57,118 @@ def meaning(size: tuple[int, int], mode: str, first_word: str) -> list[str]:
     return [mode, first_word if size == WIDE else "adapters"]
 
 
-def test_without_an_adapter_the_bundled_model_answers() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "BASE sprout" in words(pilot))
-
-    run(test())
+async def test_without_an_adapter_the_bundled_model_answers() -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "BASE sprout" in words(pilot))
 
 
-def test_an_answer_is_stopped_and_what_there_is_stays(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "long")
-            await until(pilot, lambda: "heard long on" in words(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: "stopped" in words(pilot))
-            screen = pilot.app.screen
-            assert isinstance(screen, ChatScreen)
-            assert [turn.role for turn in screen.conversation.turns] == ["user", "assistant"]
-
-    run(test())
+async def test_an_answer_is_stopped_and_what_there_is_stays(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "long")
+        await until(pilot, lambda: "heard long on" in words(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "stopped" in words(pilot))
+        screen = pilot.app.screen
+        assert isinstance(screen, ChatScreen)
+        assert [turn.role for turn in screen.conversation.turns] == ["user", "assistant"]
 
 
-def test_answering_again_and_editing(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "one")
-            await until(pilot, lambda: "heard one" in words(pilot))
-            await press(pilot, "ctrl+t", "ctrl+r")
-            await until(pilot, lambda: "detached heard one" in words(pilot))
-            screen = pilot.app.screen
-            assert isinstance(screen, ChatScreen)
-            await until(pilot, lambda: len(screen.conversation.turns) == 2)
-            await press(pilot, "ctrl+e")
-            await say(pilot, "more")
-            await until(pilot, lambda: "heard onemore" in words(pilot))
-
-    run(test())
+async def test_answering_again_and_editing(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "one")
+        await until(pilot, lambda: "heard one" in words(pilot))
+        await press(pilot, "ctrl+t", "ctrl+r")
+        await until(pilot, lambda: "detached heard one" in words(pilot))
+        screen = pilot.app.screen
+        assert isinstance(screen, ChatScreen)
+        await until(pilot, lambda: len(screen.conversation.turns) == 2)
+        await press(pilot, "ctrl+e")
+        await say(pilot, "more")
+        await until(pilot, lambda: "heard onemore" in words(pilot))
 
 
-def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "die")
-            await until(pilot, lambda: "memory ran out" in told(pilot))
-            await say(pilot, "hi")
-            await until(pilot, lambda: "heard hi" in words(pilot))
-
-    run(test())
+async def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "die")
+        await until(pilot, lambda: "memory ran out" in told(pilot))
+        await say(pilot, "hi")
+        await until(pilot, lambda: "heard hi" in words(pilot))
 
 
-def test_failures_are_messages_and_shown_as_they_are(adapter: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "fail")
-            await until(pilot, lambda: "the chat template refuses" in told(pilot))
-            screen = app.screen
-            assert isinstance(screen, ChatScreen)
-            screen.load("missing", None)
-            await until(pilot, lambda: "nothing is loaded" in words(pilot))
-
-    run(test())
+async def test_failures_are_messages_and_shown_as_they_are(adapter: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "fail")
+        await until(pilot, lambda: "the chat template refuses" in told(pilot))
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        screen.load("missing", None)
+        await until(pilot, lambda: "nothing is loaded" in words(pilot))
 
 
-def test_markup_in_messages_is_text(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "a[b]c[/b]")
-            await until(pilot, lambda: "heard a[b]c[/b]" in words(pilot))
-            assert text(pilot).count("a[b]c[/b]") == 2
-
-    run(test())
+async def test_markup_in_messages_is_text(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "a[b]c[/b]")
+        await until(pilot, lambda: "heard a[b]c[/b]" in words(pilot))
+        assert text(pilot).count("a[b]c[/b]") == 2
 
 
-def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "hi")
-            await until(pilot, lambda: "55/s" in words(pilot))
-            await press(pilot, "ctrl+q")
-            await until(pilot, lambda: "not saved" in words(pilot))
-            await press(pilot, "escape", "ctrl+s")
-            await until(pilot, lambda: "Save the conversation" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: (own_place / "conversation.jsonl").exists())
-            await until(pilot, lambda: not app.unsaved)
-            await press(pilot, "ctrl+n")
-            await until(pilot, lambda: "heard hi" not in words(pilot))
-            await press(pilot, "ctrl+l")
-            await until(pilot, lambda: "Load a conversation" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "heard hi" in words(pilot))
-
-    run(test())
+async def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "hi")
+        await until(pilot, lambda: "55/s" in words(pilot))
+        await press(pilot, "ctrl+q")
+        await until(pilot, lambda: "not saved" in words(pilot))
+        await press(pilot, "escape", "ctrl+s")
+        await until(pilot, lambda: "Save the conversation" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: (own_place / "conversation.jsonl").exists())
+        await until(pilot, lambda: not app.unsaved)
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: "heard hi" not in words(pilot))
+        await press(pilot, "ctrl+l")
+        await until(pilot, lambda: "Load a conversation" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "heard hi" in words(pilot))
 
 
-def test_settings_are_checked_by_their_declarations(adapter: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await press(pilot, "ctrl+g")
-            await until(pilot, lambda: "System message" in words(pilot))
-            await press(pilot, *"briefly", "tab", *"0", "ctrl+r")
-            await until(pilot, lambda: "--max-tokens: must be at least 1" in words(pilot))
-            await press(pilot, "backspace", *"64", "ctrl+r")
-            await until(pilot, lambda: app.state.sampling == {"max_tokens": 64})
-            assert app.state.system_prompt == "briefly"
-
-    run(test())
+async def test_settings_are_checked_by_their_declarations(adapter: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await press(pilot, "ctrl+g")
+        await until(pilot, lambda: "System message" in words(pilot))
+        await press(pilot, *"briefly", "tab", *"0", "ctrl+r")
+        await until(pilot, lambda: "--max-tokens: must be at least 1" in words(pilot))
+        await press(pilot, "backspace", *"64", "ctrl+r")
+        await until(pilot, lambda: app.state.sampling == {"max_tokens": 64})
+        assert app.state.system_prompt == "briefly"
 
 
-def test_searching_marks_the_message(adapter: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            await say(pilot, "needle")
-            await until(pilot, lambda: "55/s" in words(pilot))
-            await press(pilot, "ctrl+f", *"needle", "enter")
-            await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
-
-    run(test())
+async def test_searching_marks_the_message(adapter: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "needle")
+        await until(pilot, lambda: "55/s" in words(pilot))
+        await press(pilot, "ctrl+f", *"needle", "enter")
+        await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
 
 
 def adapter_like(place: Path, name: str) -> Path:
@@ -210,99 +180,89 @@ def adapter_like(place: Path, name: str) -> Path:
     return folder
 
 
-def test_adapters_are_switched_on_the_running_conversation(adapter: Path, own_place: Path) -> None:
+async def test_adapters_are_switched_on_the_running_conversation(
+    adapter: Path, own_place: Path
+) -> None:
     adapter_like(own_place, "beside")
 
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in headline(pilot))
-            before = "beside" if "beside" in headline(pilot) else "adapters"
-            other = "adapters" if before == "beside" else "beside"
-            await say(pilot, "hi")
-            await until(pilot, lambda: "heard hi" in words(pilot))
-            await press(pilot, "ctrl+t")
-            assert "DETACHED" in headline(pilot)
-            await press(pilot, "f6")
-            await until(pilot, lambda: f"DETACHED {other} on sprout" in headline(pilot))
-            assert "heard hi" in words(pilot)  # the conversation stays
-            await press(pilot, "f6")
-            await until(pilot, lambda: f"DETACHED {before} on sprout" in headline(pilot))
-            assert {Path(one).name for one in app.state.recent_adapters} == {"adapters", "beside"}
-
-    run(test())
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in headline(pilot))
+        before = "beside" if "beside" in headline(pilot) else "adapters"
+        other = "adapters" if before == "beside" else "beside"
+        await say(pilot, "hi")
+        await until(pilot, lambda: "heard hi" in words(pilot))
+        await press(pilot, "ctrl+t")
+        assert "DETACHED" in headline(pilot)
+        await press(pilot, "f6")
+        await until(pilot, lambda: f"DETACHED {other} on sprout" in headline(pilot))
+        assert "heard hi" in words(pilot)  # the conversation stays
+        await press(pilot, "f6")
+        await until(pilot, lambda: f"DETACHED {before} on sprout" in headline(pilot))
+        assert {Path(one).name for one in app.state.recent_adapters} == {"adapters", "beside"}
 
 
-def test_adapters_are_picked_from_a_list(adapter: Path, own_place: Path) -> None:
+async def test_adapters_are_picked_from_a_list(adapter: Path, own_place: Path) -> None:
     original = own_place / "old"
     original.mkdir()
     (original / "shadow_config.json").write_text("{}")  # the original package's format
 
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in headline(pilot))
-            await press(pilot, "ctrl+o")
-            await until(pilot, lambda: "sprout untuned model" in words(pilot))
-            await press(pilot, *"spr", "enter")
-            await until(pilot, lambda: "BASE sprout" in headline(pilot))
-            await press(pilot, "ctrl+o")
-            await until(pilot, lambda: "Which weights?" in words(pilot))
-            await press(pilot, *"./old", "enter")
-            await until(pilot, lambda: "ATTACHED old on sprout" in headline(pilot))
-            await press(pilot, "ctrl+o")
-            await until(pilot, lambda: "old adapter" in words(pilot))
-            await press(pilot, "escape")
-            assert "ATTACHED old on sprout" in headline(pilot)
-
-    run(test())
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in headline(pilot))
+        await press(pilot, "ctrl+o")
+        await until(pilot, lambda: "sprout untuned model" in words(pilot))
+        await press(pilot, *"spr", "enter")
+        await until(pilot, lambda: "BASE sprout" in headline(pilot))
+        await press(pilot, "ctrl+o")
+        await until(pilot, lambda: "Which weights?" in words(pilot))
+        await press(pilot, *"./old", "enter")
+        await until(pilot, lambda: "ATTACHED old on sprout" in headline(pilot))
+        await press(pilot, "ctrl+o")
+        await until(pilot, lambda: "old adapter" in words(pilot))
+        await press(pilot, "escape")
+        assert "ATTACHED old on sprout" in headline(pilot)
 
 
-def test_what_is_not_saved_is_asked_about(adapter: Path, own_place: Path) -> None:
+async def test_what_is_not_saved_is_asked_about(adapter: Path, own_place: Path) -> None:
     lines = {"messages": [{"role": "user", "content": "from a file"}]}
     (own_place / "conversation.jsonl").write_text(json.dumps(lines))
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in headline(pilot))
-            await say(pilot, "hi")
-            await until(pilot, lambda: "55/s" in headline(pilot))
-            await press(pilot, "ctrl+n")
-            await until(pilot, lambda: "Give it up?" in words(pilot))
-            await press(pilot, "escape")
-            assert "heard hi" in words(pilot)
-            await press(pilot, "ctrl+l")
-            await until(pilot, lambda: "Give it up?" in words(pilot))
-            await press(pilot, "y")
-            await until(pilot, lambda: "Load a conversation" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "from a file" in words(pilot))
-            assert "heard hi" not in words(pilot)
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in headline(pilot))
+        await say(pilot, "hi")
+        await until(pilot, lambda: "55/s" in headline(pilot))
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: "Give it up?" in words(pilot))
+        await press(pilot, "escape")
+        assert "heard hi" in words(pilot)
+        await press(pilot, "ctrl+l")
+        await until(pilot, lambda: "Give it up?" in words(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: "Load a conversation" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "from a file" in words(pilot))
+        assert "heard hi" not in words(pilot)
 
 
-def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app) as pilot:
-            await press(pilot, "5")
-            await until(pilot, lambda: "ATTACHED" in headline(pilot))
-            await say(pilot, "needle")
-            await until(pilot, lambda: "55/s" in headline(pilot))
-            found = []
-            for _ in range(3):
-                await press(pilot, "ctrl+f")
-                await press(pilot, *([] if found else "needle"), "enter")
-                await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
-                found.append(app.screen.query_one(".-found"))
-            assert found[0] is not found[1]
-            assert found[0] is found[2]
-
-    run(test())
+async def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in headline(pilot))
+        await say(pilot, "needle")
+        await until(pilot, lambda: "55/s" in headline(pilot))
+        found = []
+        for _ in range(3):
+            await press(pilot, "ctrl+f")
+            await press(pilot, *([] if found else "needle"), "enter")
+            await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
+            found.append(app.screen.query_one(".-found"))
+        assert found[0] is not found[1]
+        assert found[0] is found[2]
 
 
 def talking(pilot: Any) -> ChatScreen:
@@ -344,136 +304,115 @@ def test_lines_that_are_typed_ahead_are_asked_in_order(lines: list[str], rest: s
     run(test())
 
 
-def test_what_is_sent_before_anything_is_loaded_waits(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "5")
-            chat = talking(pilot)
-            chat.load("missing", None)
-            await until(pilot, lambda: "nothing is loaded" in words(pilot))
-            await say(pilot, "one")
-            await until(pilot, lambda: "waits: one" in words(pilot))
-            await say(pilot, "two")
-            await press(pilot, *"three", "escape")
-            assert chat.composer.text == "one\ntwo\nthree"
-            await press(pilot, "enter")
-            chat.load(None, str(adapter))
-            await until(pilot, lambda: len(chat.conversation.turns) == 2)
-            assert chat.conversation.turns[0].text == "one\ntwo\nthree"
-
-    run(test())
+async def test_what_is_sent_before_anything_is_loaded_waits(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        chat = talking(pilot)
+        chat.load("missing", None)
+        await until(pilot, lambda: "nothing is loaded" in words(pilot))
+        await say(pilot, "one")
+        await until(pilot, lambda: "waits: one" in words(pilot))
+        await say(pilot, "two")
+        await press(pilot, *"three", "escape")
+        assert chat.composer.text == "one\ntwo\nthree"
+        await press(pilot, "enter")
+        chat.load(None, str(adapter))
+        await until(pilot, lambda: len(chat.conversation.turns) == 2)
+        assert chat.conversation.turns[0].text == "one\ntwo\nthree"
 
 
-def test_stopping_takes_back_what_waits(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await say(pilot, "long")
-            await until(pilot, lambda: "heard long on" in words(pilot))
-            await say(pilot, "next")
-            await until(pilot, lambda: "waits: next" in words(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: not chat.answering)
-            assert chat.composer.text == "next"
-            assert "waits:" not in words(pilot)
-            assert len(chat.conversation.turns) == 2
-
-    run(test())
+async def test_stopping_takes_back_what_waits(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await say(pilot, "long")
+        await until(pilot, lambda: "heard long on" in words(pilot))
+        await say(pilot, "next")
+        await until(pilot, lambda: "waits: next" in words(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: not chat.answering)
+        assert chat.composer.text == "next"
+        assert "waits:" not in words(pilot)
+        assert len(chat.conversation.turns) == 2
 
 
-def test_editing_is_undone_by_escape(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await answered(pilot, "one")
-            before = chat.conversation
-            await press(pilot, *"draft", "ctrl+e")
-            assert chat.composer.text == "one"
-            await press(pilot, *"more", "ctrl+e", "ctrl+r")  # neither makes it worse
-            assert chat.conversation == before
-            await press(pilot, "escape")
-            assert chat.composer.text == "draft"
-            assert chat.conversation == before
-            assert "attached heard one" in words(pilot)
-            await press(pilot, "ctrl+e", *"more", "enter")
-            await until(pilot, lambda: "heard onemore" in words(pilot))
-            await until(pilot, lambda: len(chat.conversation.turns) == 2)
-            assert chat.composer.text == "draft"
-            assert words(pilot).count("you") == 1
-
-    run(test())
+async def test_editing_is_undone_by_escape(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await answered(pilot, "one")
+        before = chat.conversation
+        await press(pilot, *"draft", "ctrl+e")
+        assert chat.composer.text == "one"
+        await press(pilot, *"more", "ctrl+e", "ctrl+r")  # neither makes it worse
+        assert chat.conversation == before
+        await press(pilot, "escape")
+        assert chat.composer.text == "draft"
+        assert chat.conversation == before
+        assert "attached heard one" in words(pilot)
+        await press(pilot, "ctrl+e", *"more", "enter")
+        await until(pilot, lambda: "heard onemore" in words(pilot))
+        await until(pilot, lambda: len(chat.conversation.turns) == 2)
+        assert chat.composer.text == "draft"
+        assert words(pilot).count("you") == 1
 
 
-def test_a_former_answer_stays_until_there_is_another(
+async def test_a_former_answer_stays_until_there_is_another(
     adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await say(pilot, "long")
-            await until(pilot, lambda: "heard long on" in words(pilot))
-            await press(pilot, "escape")
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await say(pilot, "long")
+        await until(pilot, lambda: "heard long on" in words(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: not chat.answering)
+        before = chat.conversation
+        await press(pilot, "ctrl+t", "ctrl+r")
+        await until(pilot, lambda: "detached heard long" in words(pilot))
+        assert chat.conversation == before
+        await press(pilot, "escape")
+        await until(pilot, lambda: not chat.answering)
+        assert chat.conversation == before
+        assert "detached heard long" not in words(pilot)
+        for failing in ("fail", "die"):
+            question = dataclasses.replace(before.turns[0], text=failing)
+            turns = (question, before.turns[1])
+            await chat.show_conversation(dataclasses.replace(before, turns=turns))
+            await press(pilot, "ctrl+r")
             await until(pilot, lambda: not chat.answering)
-            before = chat.conversation
-            await press(pilot, "ctrl+t", "ctrl+r")
-            await until(pilot, lambda: "detached heard long" in words(pilot))
-            assert chat.conversation == before
-            await press(pilot, "escape")
-            await until(pilot, lambda: not chat.answering)
-            assert chat.conversation == before
-            assert "detached heard long" not in words(pilot)
-            for failing in ("fail", "die"):
-                question = dataclasses.replace(before.turns[0], text=failing)
-                turns = (question, before.turns[1])
-                await chat.show_conversation(dataclasses.replace(before, turns=turns))
-                await press(pilot, "ctrl+r")
-                await until(pilot, lambda: not chat.answering)
-                assert chat.conversation.turns == turns
-
-    run(test())
+            assert chat.conversation.turns == turns
 
 
-def test_each_answer_says_whose_it_is(adapter: Path, own_place: Path) -> None:
+async def test_each_answer_says_whose_it_is(adapter: Path, own_place: Path) -> None:
     adapter_like(own_place, "beside")
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await answered(pilot, "one")
-            await press(pilot, "f6")
-            await until(pilot, lambda: chat.ready)
-            await answered(pilot, "two")
-            await press(pilot, "ctrl+t", "ctrl+t")
-            await answered(pilot, "three")
-            whose = [turn.who for turn in chat.conversation.turns if turn.role == "assistant"]
-            assert set(whose) == {"attached · adapters", "attached · beside", "base · sprout"}
-            assert all(one in words(pilot) for one in whose[1:])
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await answered(pilot, "one")
+        await press(pilot, "f6")
+        await until(pilot, lambda: chat.ready)
+        await answered(pilot, "two")
+        await press(pilot, "ctrl+t", "ctrl+t")
+        await answered(pilot, "three")
+        whose = [turn.who for turn in chat.conversation.turns if turn.role == "assistant"]
+        assert set(whose) == {"attached · adapters", "attached · beside", "base · sprout"}
+        assert all(one in words(pilot) for one in whose[1:])
 
 
-def test_enter_does_not_give_up_a_conversation(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await answered(pilot, "hi")
-            await press(pilot, "ctrl+n")
-            await until(pilot, lambda: "Give it up?" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "Give it up?" not in words(pilot))
-            assert len(chat.conversation.turns) == 2
-            await press(pilot, "ctrl+q", "ctrl+q", "enter")  # nor does it leave
-            await until(pilot, lambda: pilot.app.screen is chat)
-
-    run(test())
+async def test_enter_does_not_give_up_a_conversation(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await answered(pilot, "hi")
+        await press(pilot, "ctrl+n")
+        await until(pilot, lambda: "Give it up?" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Give it up?" not in words(pilot))
+        assert len(chat.conversation.turns) == 2
+        await press(pilot, "ctrl+q", "ctrl+q", "enter")  # nor does it leave
+        await until(pilot, lambda: pilot.app.screen is chat)
 
 
-def test_many_pasted_lines_stay_lines(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            chat = await opened(pilot)
-            await press(pilot, "escape")
-            pilot.app.post_message(events.Paste("two\nlines"))
-            await until(pilot, lambda: chat.composer.text == "two\nlines")
-
-    run(test())
+async def test_many_pasted_lines_stay_lines(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        chat = await opened(pilot)
+        await press(pilot, "escape")
+        pilot.app.post_message(events.Paste("two\nlines"))
+        await until(pilot, lambda: chat.composer.text == "two\nlines")

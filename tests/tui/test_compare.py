@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Input, Static
 
 from shadow_mlx.worker import messages as m
 from tests.evaluation.made import made_comparison
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, told, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, told, until, words
 from tui.app import ShadowApp
 from tui.screens.comparing import AdapterPicker
 from tui.views import comparison
@@ -56,250 +56,211 @@ pytestmark = pytest.mark.usefixtures("adapter")
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
-            await press(pilot, "6")
-            await until(pilot, lambda: "type a prompt" in words(pilot))
-            await press(pilot, *"hello", "enter")
-            for mode in ("base", "attached", "detached"):
-                await until(pilot, lambda mode=mode: f"{mode} heard **hello**" in words(pilot))
-            await until(pilot, lambda: "7 tok · 55/s" in words(pilot))
-
-    run(test())
+async def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
+        await press(pilot, "6")
+        await until(pilot, lambda: "type a prompt" in words(pilot))
+        await press(pilot, *"hello", "enter")
+        for mode in ("base", "attached", "detached"):
+            await until(pilot, lambda mode=mode: f"{mode} heard **hello**" in words(pilot))
+        await until(pilot, lambda: "7 tok · 55/s" in words(pilot))
 
 
-def test_what_differs_from_the_attached_answer_is_underlined() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _asked(pilot, "hello")
-            drawn = [_marked(column) for column in pilot.app.screen.query(Column)]
-            assert drawn == [["base"], [], ["detached"]]
-
-    run(test())
+async def test_what_differs_from_the_attached_answer_is_underlined() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _asked(pilot, "hello")
+        drawn = [_marked(column) for column in pilot.app.screen.query(Column)]
+        assert drawn == [["base"], [], ["detached"]]
 
 
 @pytest.mark.parametrize("how", ["key", "mouse"])
-def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, "ctrl+b", *"hello", "enter")
-            await until(pilot, lambda: "Which answer is the best? a, b, c" in words(pilot))
-            assert "B attached" not in words(pilot)
-            if how == "key":
-                await press(pilot, "b")
-            else:
-                await pilot.click(pilot.app.screen.query(Column)[1])
-            await until(pilot, lambda: "votes:" in words(pilot))
-            winner = pilot.app.screen.query_one(SideBySide).order[1]
-            assert f"B {winner}" in words(pilot)
-            assert f"{winner} 1" in words(pilot)
-
-    run(test())
+async def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+b", *"hello", "enter")
+        await until(pilot, lambda: "Which answer is the best? a, b, c" in words(pilot))
+        assert "B attached" not in words(pilot)
+        if how == "key":
+            await press(pilot, "b")
+        else:
+            await pilot.click(pilot.app.screen.query(Column)[1])
+        await until(pilot, lambda: "votes:" in words(pilot))
+        winner = pilot.app.screen.query_one(SideBySide).order[1]
+        assert f"B {winner}" in words(pilot)
+        assert f"{winner} 1" in words(pilot)
 
 
-def test_stopped_the_others_are_not_asked() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, *"long", "enter")
-            await until(pilot, lambda: "on on" in words(pilot))
-            await press(pilot, "escape")
-            columns = pilot.app.screen.query_one(SideBySide)
-            await until(pilot, lambda: "type a prompt" in words(pilot))
-            assert set(columns.answers) == {"base"}
-
-    run(test())
+async def test_stopped_the_others_are_not_asked() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, *"long", "enter")
+        await until(pilot, lambda: "on on" in words(pilot))
+        await press(pilot, "escape")
+        columns = pilot.app.screen.query_one(SideBySide)
+        await until(pilot, lambda: "type a prompt" in words(pilot))
+        assert set(columns.answers) == {"base"}
 
 
-def test_blind_nothing_shows_before_all_have_answered_and_a_failure_ends_it() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            columns = pilot.app.screen.query_one(SideBySide)
-            await press(pilot, "ctrl+b")
-            columns.begin(blind=True)
-            answer = m.Answered(1, "base", "early", 1, 1, 0, 1.0, 1.0, 1, "stop", 0.1)
-            columns.hear("base", "early")
-            columns.keep("base", answer)
-            await pilot.pause()
-            assert "early" not in words(pilot)
-            for name in ("attached", "detached"):
-                columns.keep(name, answer)
-            await until(pilot, lambda: words(pilot).count("early") == 3)
-            await press(pilot, *"fail", "enter")
-            await until(pilot, lambda: "the chat template refuses" in told(pilot))
-            await until(pilot, lambda: f"A {columns.order[0]}" in words(pilot))
-
-    run(test())
+async def test_blind_nothing_shows_before_all_have_answered_and_a_failure_ends_it() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        columns = pilot.app.screen.query_one(SideBySide)
+        await press(pilot, "ctrl+b")
+        columns.begin(blind=True)
+        answer = m.Answered(1, "base", "early", 1, 1, 0, 1.0, 1.0, 1, "stop", 0.1)
+        columns.hear("base", "early")
+        columns.keep("base", answer)
+        await pilot.pause()
+        assert "early" not in words(pilot)
+        for name in ("attached", "detached"):
+            columns.keep(name, answer)
+        await until(pilot, lambda: words(pilot).count("early") == 3)
+        await press(pilot, *"fail", "enter")
+        await until(pilot, lambda: "the chat template refuses" in told(pilot))
+        await until(pilot, lambda: f"A {columns.order[0]}" in words(pilot))
 
 
-def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Path) -> None:
+async def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Path) -> None:
     shutil.copytree(adapter, own_place / "two")
     shutil.copytree(adapter, own_place / "hidden" / ".away")
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, "ctrl+o")
-            await until(pilot, lambda: "Adapters to compare" in words(pilot))
-            picker = pilot.app.screen
-            assert isinstance(picker, AdapterPicker)
-            assert len(picker.marked) == 1
-            assert words(pilot).count("[ ]") == 1
-            await press(pilot, "down", "space", "tab", *"nowhere", "enter")
-            await until(pilot, lambda: "nowhere: no adapter here" in words(pilot))
-            field = pilot.app.screen.query_one("#folder", Input)
-            field.value = "hidden/.away"
-            await press(pilot, "enter")
-            await until(pilot, lambda: words(pilot).count("[x]") == 3)
-            await press(pilot, "ctrl+s")
-            await until(pilot, lambda: len(pilot.app.screen.query(Column)) == 7)
-            pilot.app.screen.query_one("#prompt").focus()
-            await _asked(pilot, "hello")
-            columns = pilot.app.screen.query_one(SideBySide)
-            assert all(column.outer_size.width == 30 for column in columns.query(Column))
-            assert columns.order[0] == "base"
-            assert {"attached adapters", "detached two", "attached .away"} <= set(columns.order)
-            await press(pilot, "ctrl+r")
-            await until(pilot, lambda: "Test file" in words(pilot))
-            await press(pilot, *"x.jsonl", "enter")
-            await until(pilot, lambda: "against attached two" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+o")
+        await until(pilot, lambda: "Adapters to compare" in words(pilot))
+        picker = pilot.app.screen
+        assert isinstance(picker, AdapterPicker)
+        assert len(picker.marked) == 1
+        assert words(pilot).count("[ ]") == 1
+        await press(pilot, "down", "space", "tab", *"nowhere", "enter")
+        await until(pilot, lambda: "nowhere: no adapter here" in words(pilot))
+        field = pilot.app.screen.query_one("#folder", Input)
+        field.value = "hidden/.away"
+        await press(pilot, "enter")
+        await until(pilot, lambda: words(pilot).count("[x]") == 3)
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: len(pilot.app.screen.query(Column)) == 7)
+        pilot.app.screen.query_one("#prompt").focus()
+        await _asked(pilot, "hello")
+        columns = pilot.app.screen.query_one(SideBySide)
+        assert all(column.outer_size.width == 30 for column in columns.query(Column))
+        assert columns.order[0] == "base"
+        assert {"attached adapters", "detached two", "attached .away"} <= set(columns.order)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Test file" in words(pilot))
+        await press(pilot, *"x.jsonl", "enter")
+        await until(pilot, lambda: "against attached two" in words(pilot))
 
 
-def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _measured(pilot)
-            assert "✔ ✘ question 1" in words(pilot)
-            await press(pilot, "f")
-            await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
-            assert "✔ ✘ question 1" not in words(pilot)
-            assert "✔ detached" in words(pilot)
-            await press(pilot, "p")
-            await until(pilot, lambda: "fixed: detached against attached (0)" in words(pilot))
-            assert "no such example" in words(pilot)
-            await press(pilot, "p")
-            await until(pilot, lambda: "fixed: attached against base (1)" in words(pilot))
-            await press(pilot, "f", "f", "f", "slash", *"question 1", "enter")
-            await until(pilot, lambda: "right: attached against base (1), contain" in words(pilot))
-
-    run(test())
+async def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _measured(pilot)
+        assert "✔ ✘ question 1" in words(pilot)
+        await press(pilot, "f")
+        await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
+        assert "✔ ✘ question 1" not in words(pilot)
+        assert "✔ detached" in words(pilot)
+        await press(pilot, "p")
+        await until(pilot, lambda: "fixed: detached against attached (0)" in words(pilot))
+        assert "no such example" in words(pilot)
+        await press(pilot, "p")
+        await until(pilot, lambda: "fixed: attached against base (1)" in words(pilot))
+        await press(pilot, "f", "f", "f", "slash", *"question 1", "enter")
+        await until(pilot, lambda: "right: attached against base (1), contain" in words(pilot))
 
 
-def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await _measured(pilot)
-            pilot.app.screen.query_one("#matrix").focus()
-            await press(pilot, "down", "down", "right", "enter")
-            await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "regressed: detached against base (1)" in words(pilot))
-            pilot.app.screen.query_one("#examples").focus()
-            await press(pilot, "f", "f", "f", "f", "f", "enter")
-            await until(pilot, lambda: "example 1 of 2" in words(pilot))
-            assert "expected yes" in words(pilot)
-            await press(pilot, "n")
-            await until(pilot, lambda: "example 2 of 2" in words(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: "+ FIXED" in words(pilot))
-            assert pilot.app.screen.query_one("#examples", DataTable).cursor_row == 1
-
-    run(test())
+async def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await _measured(pilot)
+        pilot.app.screen.query_one("#matrix").focus()
+        await press(pilot, "down", "down", "right", "enter")
+        await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "regressed: detached against base (1)" in words(pilot))
+        pilot.app.screen.query_one("#examples").focus()
+        await press(pilot, "f", "f", "f", "f", "f", "enter")
+        await until(pilot, lambda: "example 1 of 2" in words(pilot))
+        assert "expected yes" in words(pilot)
+        await press(pilot, "n")
+        await until(pilot, lambda: "example 2 of 2" in words(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "+ FIXED" in words(pilot))
+        assert pilot.app.screen.query_one("#examples", DataTable).cursor_row == 1
 
 
-def test_the_line_between_list_and_example_moves() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _measured(pilot)
-            detail = pilot.app.screen.query_one("#detail")
-            before = detail.outer_size.height
-            await press(pilot, "f9")
-            await until(pilot, lambda: detail.outer_size.height < before)
-            await press(pilot, "f8")
-            await until(pilot, lambda: detail.outer_size.height == before)
-
-    run(test())
+async def test_the_line_between_list_and_example_moves() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _measured(pilot)
+        detail = pilot.app.screen.query_one("#detail")
+        before = detail.outer_size.height
+        await press(pilot, "f9")
+        await until(pilot, lambda: detail.outer_size.height < before)
+        await press(pilot, "f8")
+        await until(pilot, lambda: detail.outer_size.height == before)
 
 
-def test_how_many_examples_is_the_persons_choice_and_is_kept() -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, "ctrl+r")
-            await until(pilot, lambda: "How many" in words(pilot))
-            app.screen.query_one("#limit", Input).value = "some"
-            await press(pilot, *"x.jsonl", "enter")
-            await until(pilot, lambda: "a number from 1, or all" in words(pilot))
-            app.screen.query_one("#limit", Input).value = "1"
-            await press(pilot, "enter")
-            await until(pilot, lambda: "1 question of x.jsonl" in words(pilot))
-            assert app.state.compare_limit == "1"
-
-    run(test())
+async def test_how_many_examples_is_the_persons_choice_and_is_kept() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "How many" in words(pilot))
+        app.screen.query_one("#limit", Input).value = "some"
+        await press(pilot, *"x.jsonl", "enter")
+        await until(pilot, lambda: "a number from 1, or all" in words(pilot))
+        app.screen.query_one("#limit", Input).value = "1"
+        await press(pilot, "enter")
+        await until(pilot, lambda: "1 question of x.jsonl" in words(pilot))
+        assert app.state.compare_limit == "1"
 
 
-def test_stopped_the_test_file_shows_what_was_measured() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, "ctrl+r")
-            await until(pilot, lambda: "Test file" in words(pilot))
-            await press(pilot, *"long.jsonl", "enter")
-            await until(pilot, lambda: "detached: answers" in words(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: "partial: stopped" in words(pilot))
-
-    run(test())
+async def test_stopped_the_test_file_shows_what_was_measured() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Test file" in words(pilot))
+        await press(pilot, *"long.jsonl", "enter")
+        await until(pilot, lambda: "detached: answers" in words(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "partial: stopped" in words(pilot))
 
 
-def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _measured(pilot)
-            await press(pilot, "e")
-            await until(pilot, lambda: "compare-x.html" in words(pilot))
-            await press(pilot, "enter")
-            report = own_place / "compare-x.html"
-            await until(pilot, lambda: f"The report is written: {report}" in told(pilot))
-            assert "FIXED 1" in report.read_text(encoding="utf-8")
+async def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _measured(pilot)
+        await press(pilot, "e")
+        await until(pilot, lambda: "compare-x.html" in words(pilot))
+        await press(pilot, "enter")
+        report = own_place / "compare-x.html"
+        await until(pilot, lambda: f"The report is written: {report}" in told(pilot))
+        assert "FIXED 1" in report.read_text(encoding="utf-8")
+        await press(pilot, "e")
+        await until(pilot, lambda: "compare-x-2.html" in words(pilot))
+        pilot.app.screen.query_one(Input).value = str(own_place)
+        await press(pilot, "enter")
+        await until(pilot, lambda: "a folder; give the name of a file" in told(pilot))
+        report.write_text("old")
+        for answer, content in (("escape", "old"), ("y", "<!doctype html>")):
             await press(pilot, "e")
             await until(pilot, lambda: "compare-x-2.html" in words(pilot))
-            pilot.app.screen.query_one(Input).value = str(own_place)
+            pilot.app.screen.query_one(Input).value = str(report)
             await press(pilot, "enter")
-            await until(pilot, lambda: "a folder; give the name of a file" in told(pilot))
-            report.write_text("old")
-            for answer, content in (("escape", "old"), ("y", "<!doctype html>")):
-                await press(pilot, "e")
-                await until(pilot, lambda: "compare-x-2.html" in words(pilot))
-                pilot.app.screen.query_one(Input).value = str(report)
-                await press(pilot, "enter")
-                await until(pilot, lambda: "is there already" in words(pilot))
-                await press(pilot, answer)
-                await until(pilot, lambda: "is there already" not in words(pilot))
-                await until(
-                    pilot,
-                    lambda content=content: report.read_text(encoding="utf-8").startswith(content),
-                )
-
-    run(test())
+            await until(pilot, lambda: "is there already" in words(pilot))
+            await press(pilot, answer)
+            await until(pilot, lambda: "is there already" not in words(pilot))
+            await until(
+                pilot,
+                lambda content=content: report.read_text(encoding="utf-8").startswith(content),
+            )
 
 
-def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
+async def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
     for file in adapter.glob("adapter_*"):
         file.unlink()
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "6")
-            await until(pilot, lambda: "no adapter yet" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "6")
+        await until(pilot, lambda: "no adapter yet" in words(pilot))
 
 
 def test_text_in_the_report_and_the_tables_is_shown_as_it_is() -> None:
@@ -334,58 +295,46 @@ def test_differences_are_underlined_word_by_word() -> None:
     assert marked == ["attic"]
 
 
-def test_prompts_that_are_typed_ahead_are_asked_in_turn_and_not_glued() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, *"long", "enter")
-            await until(pilot, lambda: "heard **long**" in words(pilot))
-            await press(pilot, *"two", "enter", *"rest")
-            await until(pilot, lambda: "waits: two" in words(pilot))
-            field = pilot.app.screen.query_one("#prompt", Input)
-            assert field.value == "rest"
-            await press(pilot, "escape")  # stops, and gives back
-            await until(pilot, lambda: "type a prompt" in words(pilot))
-            assert field.value == "two rest"
-            await press(pilot, "home", *"is ", "enter", *"more")
-            await until(pilot, lambda: "detached heard **is two rest**" in words(pilot))
-            assert field.value == "more"
-
-    run(test())
+async def test_prompts_that_are_typed_ahead_are_asked_in_turn_and_not_glued() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, *"long", "enter")
+        await until(pilot, lambda: "heard **long**" in words(pilot))
+        await press(pilot, *"two", "enter", *"rest")
+        await until(pilot, lambda: "waits: two" in words(pilot))
+        field = pilot.app.screen.query_one("#prompt", Input)
+        assert field.value == "rest"
+        await press(pilot, "escape")  # stops, and gives back
+        await until(pilot, lambda: "type a prompt" in words(pilot))
+        assert field.value == "two rest"
+        await press(pilot, "home", *"is ", "enter", *"more")
+        await until(pilot, lambda: "detached heard **is two rest**" in words(pilot))
+        assert field.value == "more"
 
 
-def test_a_vote_neither_takes_typed_letters_nor_is_passed_over() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _ready(pilot)
-            await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
-            await until(pilot, lambda: "Which answer is the best?" in words(pilot))
-            assert "waits: a" in words(pilot)
-            assert pilot.app.screen.query_one("#prompt", Input).value == "b"
-            await press(pilot, "escape", "escape", "c")
-            await until(pilot, lambda: "votes:" in words(pilot))
-
-    run(test())
+async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
+        await until(pilot, lambda: "Which answer is the best?" in words(pilot))
+        assert "waits: a" in words(pilot)
+        assert pilot.app.screen.query_one("#prompt", Input).value == "b"
+        await press(pilot, "escape", "escape", "c")
+        await until(pilot, lambda: "votes:" in words(pilot))
 
 
-def test_the_chats_settings_are_named_where_they_count() -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        app.remember(sampling={"temp": 1.2})
-        async with shown(app, WIDE) as pilot:
-            await _ready(pilot)
-            assert "as in the chat: temp 1.2" in words(pilot)
-
-    run(test())
+async def test_the_chats_settings_are_named_where_they_count() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    app.remember(sampling={"temp": 1.2})
+    async with shown(app, WIDE) as pilot:
+        await _ready(pilot)
+        assert "as in the chat: temp 1.2" in words(pilot)
 
 
-def test_a_search_is_cleared_by_an_empty_one() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await _measured(pilot)
-            await press(pilot, "slash", *"question 1", "enter")
-            await until(pilot, lambda: "(1), containing 'question 1'" in words(pilot))
-            await press(pilot, "slash", "backspace", "enter")  # what was searched is selected
-            await until(pilot, lambda: "containing" not in words(pilot) and "(2)" in words(pilot))
-
-    run(test())
+async def test_a_search_is_cleared_by_an_empty_one() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _measured(pilot)
+        await press(pilot, "slash", *"question 1", "enter")
+        await until(pilot, lambda: "(1), containing 'question 1'" in words(pilot))
+        await press(pilot, "slash", "backspace", "enter")  # what was searched is selected
+        await until(pilot, lambda: "containing" not in words(pilot) and "(2)" in words(pilot))

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from shadow_mlx.config.paths import absolute, local
 from shadow_mlx.data.reading.sources import files_of, refusal_of
 from shadow_mlx.worker import messages as m
-from tests.tui.support import NARROW, WIDE, press, run, shown, text, told, until, words
+from tests.tui.support import NARROW, WIDE, press, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -37,87 +37,77 @@ def write(path: Path, count: int, broken: dict[int, str] | None = None) -> Path:
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_a_file_is_found_by_some_of_its_letters(own_place: Path, size: tuple[int, int]) -> None:
+async def test_a_file_is_found_by_some_of_its_letters(
+    own_place: Path, size: tuple[int, int]
+) -> None:
     (own_place / "deep").mkdir()
     write(own_place / "deep" / "robot-talk.jsonl", 30)
     write(own_place / "other.jsonl", 3)
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, size) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "deep/robot-talk.jsonl" in text(pilot))
-            await press(pilot, *"rtalk", "enter")
-            await until(pilot, lambda: "✔ no problems" in words(pilot))
-            screen = words(pilot)
-            assert "30 records checked" in screen
-            assert "user: question 1 assistant: answer 1" in screen
-            await press(pilot, "n")
-            await until(pilot, lambda: "question 1 " not in words(pilot))
-            await press(pilot, "b")
-            await until(pilot, lambda: "question 1 " in words(pilot))
-            assert app.state.recent_data == (str(own_place / "deep" / "robot-talk.jsonl"),)
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app, size) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "deep/robot-talk.jsonl" in text(pilot))
+        await press(pilot, *"rtalk", "enter")
+        await until(pilot, lambda: "✔ no problems" in words(pilot))
+        screen = words(pilot)
+        assert "30 records checked" in screen
+        assert "user: question 1 assistant: answer 1" in screen
+        await press(pilot, "n")
+        await until(pilot, lambda: "question 1 " not in words(pilot))
+        await press(pilot, "b")
+        await until(pilot, lambda: "question 1 " in words(pilot))
+        assert app.state.recent_data == (str(own_place / "deep" / "robot-talk.jsonl"),)
 
 
-def test_problems_are_listed_and_jumped_to(own_place: Path) -> None:
+async def test_problems_are_listed_and_jumped_to(own_place: Path) -> None:
     write(own_place / "bad.jsonl", 40, {25: '{"messages": "x"}', 33: "nonsense [bold] \x1b"})
 
-    async def test() -> None:
-        async with shown(ShadowApp(), WIDE) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "bad.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "2 problems" in words(pilot))
-            await press(pilot, "e")
-            assert "line 25: found 'messages' is 'x'" in words(pilot)
-            await press(pilot, "enter")
-            await until(pilot, lambda: "records 25 to" in words(pilot))
-            await press(pilot, "e", "down", "enter")
-            await until(pilot, lambda: "nonsense [bold] ␛" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(), WIDE) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "bad.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "2 problems" in words(pilot))
+        await press(pilot, "e")
+        assert "line 25: found 'messages' is 'x'" in words(pilot)
+        await press(pilot, "enter")
+        await until(pilot, lambda: "records 25 to" in words(pilot))
+        await press(pilot, "e", "down", "enter")
+        await until(pilot, lambda: "nonsense [bold] ␛" in words(pilot))
 
 
-def test_a_folder_brings_its_splits_and_goes_to_the_form(own_place: Path) -> None:
+async def test_a_folder_brings_its_splits_and_goes_to_the_form(own_place: Path) -> None:
     folder = own_place / "set"
     folder.mkdir()
     write(folder / "train.jsonl", 20)
     write(folder / "valid.jsonl", 5)
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await press(pilot, "3")
-            screen = app.screen
-            assert isinstance(screen, DataScreen)
-            screen.open(str(folder))
-            await until(pilot, lambda: "20 records checked" in words(pilot))
-            await press(pilot, "a")
-            await until(pilot, lambda: "5 records checked" in words(pilot))
-            await press(pilot, "t")
-            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-            await until(pilot, lambda: "20 examples to learn from, 5 to validate" in words(pilot))
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, DataScreen)
+        screen.open(str(folder))
+        await until(pilot, lambda: "20 records checked" in words(pilot))
+        await press(pilot, "a")
+        await until(pilot, lambda: "5 records checked" in words(pilot))
+        await press(pilot, "t")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: "20 examples to learn from, 5 to validate" in words(pilot))
 
 
-def test_what_is_no_data_is_said(own_place: Path) -> None:
+async def test_what_is_no_data_is_said(own_place: Path) -> None:
     (own_place / "nothing").mkdir()
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await press(pilot, "3")
-            screen = app.screen
-            assert isinstance(screen, DataScreen)
-            screen.open(str(own_place / "nothing"))
-            await until(pilot, lambda: "no data here" in told(pilot))
-            await press(pilot, "escape", "k")
-            assert "Open a file first" in told(pilot)
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, DataScreen)
+        screen.open(str(own_place / "nothing"))
+        await until(pilot, lambda: "no data here" in told(pilot))
+        await press(pilot, "escape", "k")
+        assert "Open a file first" in told(pilot)
 
 
 def write_columns(path: Path, count: int = 12) -> Path:
@@ -130,106 +120,94 @@ def write_columns(path: Path, count: int = 12) -> Path:
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_columns_are_chosen_by_hand(
+async def test_columns_are_chosen_by_hand(
     own_place: Path, tiny_backbone: Path, size: tuple[int, int]
 ) -> None:
     write_columns(own_place / "odd.jsonl")
     shutil.copytree(tiny_backbone, own_place / "tiny")
 
-    async def test() -> None:
-        app = ShadowApp()
-        app.remember(form={"model": "tiny"})
-        async with shown(app, size) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "odd.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "[prompt]" in text(pilot))
-            assert "[completion] answer" in words(pilot)  # a guess
-            assert "do 1" in text(pilot)
-            assert "Use this (enter)" in text(pilot)
-            await press(pilot, "down", "down", "p")  # the topic joins the prompt
-            assert "[prompt 1] instruction" in words(pilot)
-            assert "[prompt 2] topic" in words(pilot)
-            await press(pilot, "enter")
-            await until(pilot, lambda: "12 records checked" in words(pilot))
-            assert "✔ no problems" in words(pilot)
-            assert "prompt: do 1 completion: done 1" in words(pilot)
-            await press(pilot, "k")
-            await until(pilot, lambda: "⟦done 1<|im_end|>⟧" in words(pilot))
-            chosen = {"prompt_feature": "instruction,topic", "completion_feature": "answer"}
-            await press(pilot, "t")
-            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-            await until(pilot, lambda: chosen.items() <= app.state.form.items())
-        again = ShadowApp()
-        async with shown(again, size) as pilot:
-            await press(pilot, "3")
-            screen = again.screen
-            assert isinstance(screen, DataScreen)
-            screen.open("odd.jsonl")  # remembered
-            await until(pilot, lambda: "prompt: do 1" in words(pilot))
-
-    run(test())
+    app = ShadowApp()
+    app.remember(form={"model": "tiny"})
+    async with shown(app, size) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "odd.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "[prompt]" in text(pilot))
+        assert "[completion] answer" in words(pilot)  # a guess
+        assert "do 1" in text(pilot)
+        assert "Use this (enter)" in text(pilot)
+        await press(pilot, "down", "down", "p")  # the topic joins the prompt
+        assert "[prompt 1] instruction" in words(pilot)
+        assert "[prompt 2] topic" in words(pilot)
+        await press(pilot, "enter")
+        await until(pilot, lambda: "12 records checked" in words(pilot))
+        assert "✔ no problems" in words(pilot)
+        assert "prompt: do 1 completion: done 1" in words(pilot)
+        await press(pilot, "k")
+        await until(pilot, lambda: "⟦done 1<|im_end|>⟧" in words(pilot))
+        chosen = {"prompt_feature": "instruction,topic", "completion_feature": "answer"}
+        await press(pilot, "t")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: chosen.items() <= app.state.form.items())
+    again = ShadowApp()
+    async with shown(again, size) as pilot:
+        await press(pilot, "3")
+        screen = again.screen
+        assert isinstance(screen, DataScreen)
+        screen.open("odd.jsonl")  # remembered
+        await until(pilot, lambda: "prompt: do 1" in words(pilot))
 
 
-def test_a_choice_of_columns_can_be_left_and_taken_up_again(own_place: Path) -> None:
+async def test_a_choice_of_columns_can_be_left_and_taken_up_again(own_place: Path) -> None:
     write_columns(own_place / "odd.jsonl")
 
-    async def test() -> None:
-        async with shown(ShadowApp(), WIDE) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "odd.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "[prompt]" in text(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: "1 problem (e shows it)" in words(pilot))
-            assert "--prompt-feature instruction" in words(pilot)
-            await press(pilot, "m", "down", "down", "down", "t")
-            await until(pilot, lambda: "[text]" in text(pilot))
-            assert "[prompt]" not in text(pilot)
-            await press(pilot, "t")
-            assert "Choose what the columns hold." in words(pilot)
-            await press(pilot, "t", "enter")
-            await until(pilot, lambda: "text: done 1" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(), WIDE) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "odd.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "[prompt]" in text(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "1 problem (e shows it)" in words(pilot))
+        assert "--prompt-feature instruction" in words(pilot)
+        await press(pilot, "m", "down", "down", "down", "t")
+        await until(pilot, lambda: "[text]" in text(pilot))
+        assert "[prompt]" not in text(pilot)
+        await press(pilot, "t")
+        assert "Choose what the columns hold." in words(pilot)
+        await press(pilot, "t", "enter")
+        await until(pilot, lambda: "text: done 1" in words(pilot))
 
 
-def test_a_hundred_thousand_lines(own_place: Path) -> None:
+async def test_a_hundred_thousand_lines(own_place: Path) -> None:
     write(own_place / "large.jsonl", 100_000, {99_999: "{}"})
 
-    async def test() -> None:
-        async with shown(ShadowApp()) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "large.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "question 1 " in words(pilot))  # before the check is done
-            await until(pilot, lambda: "99,999 records checked" in words(pilot))
-            await press(pilot, "e", "enter")
-            await until(pilot, lambda: "line 99999" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp()) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "large.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "question 1 " in words(pilot))  # before the check is done
+        await until(pilot, lambda: "99,999 records checked" in words(pilot))
+        await press(pilot, "e", "enter")
+        await until(pilot, lambda: "line 99999" in words(pilot))
 
 
-def test_tokens_show_what_is_trained(own_place: Path, tiny_backbone: Path) -> None:
+async def test_tokens_show_what_is_trained(own_place: Path, tiny_backbone: Path) -> None:
     """With the real tokenizer, in the child."""
     write(own_place / "chats.jsonl", 12)
     shutil.copytree(tiny_backbone, own_place / "tiny")
 
-    async def test() -> None:
-        app = ShadowApp()
-        app.remember(form={"model": "tiny", "max_seq_length": "64"})
-        async with shown(app, WIDE) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "chats.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "12 records checked" in words(pilot))
-            await press(pilot, "k")
-            await until(pilot, lambda: "⟦answer 1<|im_end|>⟧" in words(pilot))
-            await press(pilot, "l")
-            await until(pilot, lambda: "12 examples" in words(pilot))
-            assert "longest" in words(pilot)
-
-    run(test())
+    app = ShadowApp()
+    app.remember(form={"model": "tiny", "max_seq_length": "64"})
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "chats.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "12 records checked" in words(pilot))
+        await press(pilot, "k")
+        await until(pilot, lambda: "⟦answer 1<|im_end|>⟧" in words(pilot))
+        await press(pilot, "l")
+        await until(pilot, lambda: "12 examples" in words(pilot))
+        assert "longest" in words(pilot)
 
 
 def test_fuzzy_prefers_the_name_and_letters_together() -> None:
@@ -247,22 +225,19 @@ def test_typed_paths_are_completed(own_place: Path) -> None:
     assert finder.completions("/no/such/place/x") == []
 
 
-def test_what_nothing_reads_stands_above_the_records(own_place: Path) -> None:
+async def test_what_nothing_reads_stands_above_the_records(own_place: Path) -> None:
     lines = [json.dumps({"text": "a", "id": i, "\x1b[31m": 1}) for i in range(9)]
     (own_place / "notes.jsonl").write_text("\n".join(lines))
 
-    async def test() -> None:
-        async with shown(ShadowApp(), WIDE) as pilot:
-            await press(pilot, "3")
-            await until(pilot, lambda: "notes.jsonl" in text(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "✔ no problems" in words(pilot))
-            note = "! 9 lines have the column 'id', which nothing reads"
-            await until(pilot, lambda: note in words(pilot))
-            assert "! 8 examples repeat earlier ones" in words(pilot)
-            assert "\x1b" not in text(pilot)
-
-    run(test())
+    async with shown(ShadowApp(), WIDE) as pilot:
+        await press(pilot, "3")
+        await until(pilot, lambda: "notes.jsonl" in text(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "✔ no problems" in words(pilot))
+        note = "! 9 lines have the column 'id', which nothing reads"
+        await until(pilot, lambda: note in words(pilot))
+        assert "! 8 examples repeat earlier ones" in words(pilot)
+        assert "\x1b" not in text(pilot)
 
 
 def test_a_few_notes_are_shown_and_the_others_counted() -> None:
@@ -303,12 +278,9 @@ def test_any_name_may_be_typed(typed: str) -> None:
 
 
 @pytest.mark.parametrize("pasted", ["one\ntwo", "one\ntwo\n", "one\n\ntwo"])
-def test_pasted_lines_are_joined_in_a_field_of_one_line(pasted: str) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp()) as pilot:
-            await press(pilot, "3")
-            field = pilot.app.screen.query_one("#find", Input)
-            field.post_message(events.Paste(pasted))
-            await until(pilot, lambda: field.value.split() == ["one", "two"])
-
-    run(test())
+async def test_pasted_lines_are_joined_in_a_field_of_one_line(pasted: str) -> None:
+    async with shown(ShadowApp()) as pilot:
+        await press(pilot, "3")
+        field = pilot.app.screen.query_one("#find", Input)
+        field.post_message(events.Paste(pasted))
+        await until(pilot, lambda: field.value.split() == ["one", "two"])

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from shadow_mlx.worker.messages import ModelView
 from tests.hub_server import FakeHub, fake_hub
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, told, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.home import models_line
 from tui.screens.models import fetched
@@ -39,26 +39,23 @@ def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub
         yield running
 
 
-def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None:
+async def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None:
     server.stalls_after = 12 * MB
 
-    async def test() -> None:
-        async with shown(ShadowApp(), WIDE) as pilot:
-            await press(pilot, "2")
-            await until(pilot, lambda: "sprout" in text(pilot))
-            await ask_for(pilot, "owner/large")
-            await until(pilot, lambda: "50%" in text(pilot) and "13 MB of 25 MB" in text(pilot))
-            await press(pilot, "escape")
-            await until(pilot, lambda: "What was fetched is kept" in told(pilot))
-            server.stalls_after = None
-            await ask_for(pilot, "owner/large")
-            await until(pilot, lambda: "owner/large is here." in told(pilot))
-            await until(pilot, lambda: "owner/large" in text(pilot).split("Model", 1)[1])
-            assert server.ranges == [f"bytes={12 * MB}-"]
-            await ask_for(pilot, "owner/none")
-            await until(pilot, lambda: "owner/none: no such model on the hub" in told(pilot))
-
-    run(test())
+    async with shown(ShadowApp(), WIDE) as pilot:
+        await press(pilot, "2")
+        await until(pilot, lambda: "sprout" in text(pilot))
+        await ask_for(pilot, "owner/large")
+        await until(pilot, lambda: "50%" in text(pilot) and "13 MB of 25 MB" in text(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "What was fetched is kept" in told(pilot))
+        server.stalls_after = None
+        await ask_for(pilot, "owner/large")
+        await until(pilot, lambda: "owner/large is here." in told(pilot))
+        await until(pilot, lambda: "owner/large" in text(pilot).split("Model", 1)[1])
+        assert server.ranges == [f"bytes={12 * MB}-"]
+        await ask_for(pilot, "owner/none")
+        await until(pilot, lambda: "owner/none: no such model on the hub" in told(pilot))
 
 
 async def ask_for(pilot: Pilot[Any], name: str) -> None:
@@ -67,32 +64,26 @@ async def ask_for(pilot: Pilot[Any], name: str) -> None:
     await press(pilot, "ctrl+u", *name, "enter")
 
 
-def test_whether_training_a_model_fits_is_told_when_the_cursor_rests_on_it() -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-            await press(pilot, "2")
-            verdict = "on the longest examples that they allow: ✔ Memory: Fits: 8 GB of 8 GB."
-            await until(pilot, lambda: verdict in words(pilot))
-            await press(pilot, "down", "down")
-            await until(pilot, lambda: "its blocks are others" in words(pilot))
-            assert "Memory:" not in words(pilot)
-            await press(pilot, "t")
-            await until(pilot, lambda: "its blocks are others" in told(pilot))
-
-    run(test())
+async def test_whether_training_a_model_fits_is_told_when_the_cursor_rests_on_it() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await press(pilot, "2")
+        verdict = "on the longest examples that they allow: ✔ Memory: Fits: 8 GB of 8 GB."
+        await until(pilot, lambda: verdict in words(pilot))
+        await press(pilot, "down", "down")
+        await until(pilot, lambda: "its blocks are others" in words(pilot))
+        assert "Memory:" not in words(pilot)
+        await press(pilot, "t")
+        await until(pilot, lambda: "its blocks are others" in told(pilot))
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(), size) as pilot:
-            await until(pilot, lambda: "Models here: sprout (" in words(pilot))
-            screen = text(pilot)
-            assert "g   a first run, all filled in" in screen
-            assert "F1  help" in screen
-            assert "First run" in screen.splitlines()[-1]
-
-    run(test())
+async def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -> None:
+    async with shown(ShadowApp(), size) as pilot:
+        await until(pilot, lambda: "Models here: sprout (" in words(pilot))
+        screen = text(pilot)
+        assert "g   a first run, all filled in" in screen
+        assert "F1  help" in screen
+        assert "First run" in screen.splitlines()[-1]
 
 
 def test_the_line_of_models() -> None:

@@ -18,7 +18,6 @@ from tests.tui.support import (
     FAKE_WORKER,
     NARROW,
     press,
-    run,
     shown,
     text,
     told,
@@ -91,93 +90,78 @@ async def by_its_digit(pilot: Pilot[Any]) -> None:
 
 @pytest.mark.parametrize("way", [again, guided, on_the_data, on_the_model, by_its_digit])
 @pytest.mark.parametrize("origin", [from_home, from_the_form, from_the_data, from_another_run])
-def test_the_form_is_shown_whenever_it_is_asked_for(
+async def test_the_form_is_shown_whenever_it_is_asked_for(
     own_place: Path, origin: Step, way: Step
 ) -> None:
     write_story(write_adapter(own_place / "mine"), story(), {"data": "x.jsonl"})
     write_story(own_place / "other", story())
     os.utime(own_place / "other" / "run" / "events.jsonl", (1, 1))  # the older one
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await origin(pilot)
-            await until(pilot, lambda: "[7 Run]" in words(pilot) and "mine" in words(pilot))
-            await way(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
-            await until(pilot, lambda: "[4 Train]" in words(pilot))
-            await press(pilot, "7")
-            await until(pilot, lambda: "[7 Run]" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await origin(pilot)
+        await until(pilot, lambda: "[7 Run]" in words(pilot) and "mine" in words(pilot))
+        await way(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
+        await until(pilot, lambda: "[4 Train]" in words(pilot))
+        await press(pilot, "7")
+        await until(pilot, lambda: "[7 Run]" in words(pilot))
 
 
-def test_every_key_of_a_page_leads_there_from_a_run(own_place: Path) -> None:
+async def test_every_key_of_a_page_leads_there_from_a_run(own_place: Path) -> None:
     write_story(own_place / "mine", story())
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await press(pilot, "7")
-            assert "No run is open" in told(pilot)
-            for i, name in enumerate(PAGES, 1):
-                app_of(pilot).show_run(own_place / "mine")
-                await until(pilot, lambda: "[7 Run]" in words(pilot))
-                await press(pilot, str(i))
-                assert pilot.app.current_mode == name
-                assert f"[{i} {name.title()}]" in text(pilot).splitlines()[0]
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "7")
+        assert "No run is open" in told(pilot)
+        for i, name in enumerate(PAGES, 1):
             app_of(pilot).show_run(own_place / "mine")
-            await press(pilot, "escape")
-            assert pilot.app.current_mode == "compare"  # where it was opened
+            await until(pilot, lambda: "[7 Run]" in words(pilot))
+            await press(pilot, str(i))
+            assert pilot.app.current_mode == name
+            assert f"[{i} {name.title()}]" in text(pilot).splitlines()[0]
+        app_of(pilot).show_run(own_place / "mine")
+        await press(pilot, "escape")
+        assert pilot.app.current_mode == "compare"  # where it was opened
 
-    run(test())
 
-
-def test_the_cursor_stays_on_its_run(own_place: Path) -> None:
+async def test_the_cursor_stays_on_its_run(own_place: Path) -> None:
     for age, name in enumerate(("b", "a"), 1):
         write_story(own_place / name, [dataclasses.replace(e, time=5000.0 - age) for e in story()])
         os.utime(own_place / name / "run" / "events.jsonl", (5000 - age, 5000 - age))
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await until(pilot, lambda: "done  a" in text(pilot))
-            await press(pilot, "down")
-            table = pilot.app.screen.query_one(DataTable)
-            assert str(table.get_row_at(table.cursor_row)[1]) == "a"
-            write_story(own_place / "newer", story())
-            await until(pilot, lambda: "newer" in text(pilot))
-            assert str(table.get_row_at(table.cursor_row)[1]) == "a"
-            await press(pilot, "enter")
-            await until(pilot, lambda: "done a · sprout" in words(pilot))
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await until(pilot, lambda: "done  a" in text(pilot))
+        await press(pilot, "down")
+        table = pilot.app.screen.query_one(DataTable)
+        assert str(table.get_row_at(table.cursor_row)[1]) == "a"
+        write_story(own_place / "newer", story())
+        await until(pilot, lambda: "newer" in text(pilot))
+        assert str(table.get_row_at(table.cursor_row)[1]) == "a"
+        await press(pilot, "enter")
+        await until(pilot, lambda: "done a · sprout" in words(pilot))
 
 
-def test_escape_never_leaves_a_page_without_keys(own_place: Path, adapter: Path) -> None:
+async def test_escape_never_leaves_a_page_without_keys(own_place: Path, adapter: Path) -> None:
     write_story(own_place / "mine", story())
 
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-            await until(pilot, lambda: "mine" in words(pilot))
-            for name in (*PAGES, "run"):
-                app_of(pilot).show_run(own_place / "mine")
-                app_of(pilot).action_go(name)
-                await pilot.pause()
-                await press(pilot, "escape" if name != "run" else "l")
-                await until(pilot, lambda: pilot.app.screen.focused is not None)
-            await press(pilot, "1", "escape", "enter")
-            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-
-    run(test())
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await until(pilot, lambda: "mine" in words(pilot))
+        for name in (*PAGES, "run"):
+            app_of(pilot).show_run(own_place / "mine")
+            app_of(pilot).action_go(name)
+            await pilot.pause()
+            await press(pilot, "escape" if name != "run" else "l")
+            await until(pilot, lambda: pilot.app.screen.focused is not None)
+        await press(pilot, "1", "escape", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
 
 
-def test_what_is_typed_into_the_chat_survives_pages_and_escape(adapter: Path) -> None:
-    async def test() -> None:
-        async with shown(ShadowApp(FAKE_WORKER), NARROW) as pilot:
-            await press(pilot, "5", *"half")
-            await press(pilot, "f2", "5")
-            await press(pilot, *"way", "escape", *"home")
-            composer = pilot.app.screen.query_one(Composer)
-            assert composer.text == "halfwayhome"
-            await press(pilot, "escape", "1")
-            assert pilot.app.current_mode == "home"
-
-    run(test())
+async def test_what_is_typed_into_the_chat_survives_pages_and_escape(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), NARROW) as pilot:
+        await press(pilot, "5", *"half")
+        await press(pilot, "f2", "5")
+        await press(pilot, *"way", "escape", *"home")
+        composer = pilot.app.screen.query_one(Composer)
+        assert composer.text == "halfwayhome"
+        await press(pilot, "escape", "1")
+        assert pilot.app.current_mode == "home"

@@ -10,7 +10,7 @@ import pytest
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.events import Trained
 from tests.runs.fake_run import story, write_story
-from tests.tui.support import press, run, shown, until, words
+from tests.tui.support import press, shown, until, words
 from tui.app import ShadowApp
 from tui.views.extent import extent
 from tui.views.pace import Pace, checks_of, pace_of
@@ -68,14 +68,11 @@ def test_the_extent_names_the_time(data: Path) -> None:
     assert "About" not in extent(config, (1000, 0), None)
 
 
-def test_the_form_tells_it_before_the_start(own_place: Path, data: Path) -> None:
+async def test_the_form_tells_it_before_the_start(own_place: Path, data: Path) -> None:
     earlier(own_place, data)
 
-    async def test() -> None:
-        app = ShadowApp()
-        app.remember(form={"data": str(data), "model": "sprout"})
-        async with shown(app) as pilot:
-            await press(pilot, "4")
-            await until(pilot, lambda: "as fast as the last" in words(pilot))
-
-    run(test())
+    app = ShadowApp()
+    app.remember(form={"data": str(data), "model": "sprout"})
+    async with shown(app) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "as fast as the last" in words(pilot))

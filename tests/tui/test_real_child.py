@@ -11,7 +11,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.worker import messages as m
-from tests.tui.support import WIDE, press, run, shown, until, words
+from tests.tui.support import WIDE, press, shown, until, words
 from tui.app import ShadowApp
 from tui.child import Child, ChildError
 from tui.screens.chat import ChatScreen
@@ -62,7 +62,7 @@ async def _stopped(child: Child, question: list[dict[str, str]]) -> None:
     await child.result(m.Ask(child.number(), "base", question), m.Answered)
 
 
-def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> None:
+async def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> None:
     lines = [
         json.dumps({"messages": [
             {"role": "user", "content": f"say {i}"}, {"role": "assistant", "content": str(i)},
@@ -75,26 +75,23 @@ def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Path) -> 
         steps_per_report=1, steps_per_eval=2, save_every=2, adapter_path="mine",
     )  # fmt: skip
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await app.launch(config)
-            await until(pilot, lambda: "✔ done" in words(pilot))
-            await until(pilot, lambda: "100% 4/4" in words(pilot))
-            await press(pilot, "c")
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-            app.remember(sampling={"max_tokens": 4})
-            await press(pilot, *"hi", "enter")
-            screen = app.screen
-            assert isinstance(screen, ChatScreen)
-            await until(pilot, lambda: len(screen.conversation.turns) == 2)
-            await press(pilot, "ctrl+t", "ctrl+r")
-            await until(pilot, lambda: screen.conversation.turns[-1].mode == "detached")
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await app.launch(config)
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        await until(pilot, lambda: "100% 4/4" in words(pilot))
+        await press(pilot, "c")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        app.remember(sampling={"max_tokens": 4})
+        await press(pilot, *"hi", "enter")
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        await until(pilot, lambda: len(screen.conversation.turns) == 2)
+        await press(pilot, "ctrl+t", "ctrl+r")
+        await until(pilot, lambda: screen.conversation.turns[-1].mode == "detached")
 
 
-def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: Path) -> None:
+async def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: Path) -> None:
     lines = [
         {"messages": [{"role": "user", "content": x}, {"role": "assistant", "content": "yes"}]}
         for x in ("one", "two")
@@ -102,33 +99,30 @@ def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: Path) 
     (own_place / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     other = shutil.copytree(tiny_adapter, own_place / "other")
 
-    async def test() -> None:
-        app = ShadowApp()
-        app.remember(sampling={"max_tokens": 3}, compare_limit="all")
-        async with shown(app, WIDE) as pilot:
-            await app.compare_with(tiny_adapter)
-            screen = app.screen
-            assert isinstance(screen, CompareScreen)
-            screen.load(str(tiny_adapter), str(other))
-            columns = screen.query_one(SideBySide)
-            await until(pilot, lambda: len(columns.order) == 5)
-            screen.query_one("#prompt").focus()
-            await press(pilot, *"hi", "enter")
-            await until(pilot, lambda: len(columns.answers) == 5)
-            said = {name: answer.text for name, answer in columns.answers.items()}
-            assert said[f"attached {tiny_adapter.name}"] == said["attached other"]
-            await press(pilot, "ctrl+r")
-            await until(pilot, lambda: "How many" in words(pilot))
-            await press(pilot, *"test.jsonl", "enter")
-            await until(pilot, lambda: "2 questions of test.jsonl" in words(pilot))
-            await press(pilot, "e")
-            await until(pilot, lambda: "compare-test.html" in words(pilot))
-            await press(pilot, "enter")
-            report = own_place / "compare-test.html"
-            await until(pilot, report.exists)
-            assert "detached other" in report.read_text(encoding="utf-8")
-
-    run(test())
+    app = ShadowApp()
+    app.remember(sampling={"max_tokens": 3}, compare_limit="all")
+    async with shown(app, WIDE) as pilot:
+        await app.compare_with(tiny_adapter)
+        screen = app.screen
+        assert isinstance(screen, CompareScreen)
+        screen.load(str(tiny_adapter), str(other))
+        columns = screen.query_one(SideBySide)
+        await until(pilot, lambda: len(columns.order) == 5)
+        screen.query_one("#prompt").focus()
+        await press(pilot, *"hi", "enter")
+        await until(pilot, lambda: len(columns.answers) == 5)
+        said = {name: answer.text for name, answer in columns.answers.items()}
+        assert said[f"attached {tiny_adapter.name}"] == said["attached other"]
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "How many" in words(pilot))
+        await press(pilot, *"test.jsonl", "enter")
+        await until(pilot, lambda: "2 questions of test.jsonl" in words(pilot))
+        await press(pilot, "e")
+        await until(pilot, lambda: "compare-test.html" in words(pilot))
+        await press(pilot, "enter")
+        report = own_place / "compare-test.html"
+        await until(pilot, report.exists)
+        assert "detached other" in report.read_text(encoding="utf-8")
 
 
 def test_a_real_comparison_stopped_gives_what_it_has(own_place: Path, tiny_adapter: Path) -> None:

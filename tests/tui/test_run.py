@@ -20,7 +20,6 @@ from tests.tui.support import (
     NARROW,
     WIDE,
     press,
-    run,
     shown,
     text,
     until,
@@ -33,125 +32,112 @@ from tui.views import overlays
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_a_finished_run_stays_with_its_summary(own_place: Path, size: tuple[int, int]) -> None:
-    async def test() -> None:
-        folder = write_story(write_adapter(own_place / "mine"), story())
-        app = ShadowApp()
-        async with shown(app, size) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: "c chat with it" in words(pilot))
-            screen = words(pilot)
-            assert "✔ done mine · sprout" in screen
-            assert "best validation loss" in screen
-            assert "2,345 tokens/s" in screen
-            assert "★" in screen
-            assert "⠀" not in screen  # an empty braille cell is a space
-
-    run(test())
-
-
-def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
-    async def test() -> None:
-        folder = write_story(own_place / "mine", story())
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: "★ best" in words(pilot))
-            await press(pilot, "l", "m")
-            assert "log · smooth 0.6" in words(pilot)
-            await press(pilot, "left", "left")
-            assert "step 2" in words(pilot)
-            await press(pilot, "plus")
-            assert "zoomed" in words(pilot)
-            await press(pilot, "0")
-            assert "zoomed" not in words(pilot)
-            assert app.state.chart == {"log": True, "smoothing": 0.6}
-
-    run(test())
+async def test_a_finished_run_stays_with_its_summary(
+    own_place: Path, size: tuple[int, int]
+) -> None:
+    folder = write_story(write_adapter(own_place / "mine"), story())
+    app = ShadowApp()
+    async with shown(app, size) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "c chat with it" in words(pilot))
+        screen = words(pilot)
+        assert "✔ done mine · sprout" in screen
+        assert "best validation loss" in screen
+        assert "2,345 tokens/s" in screen
+        assert "★" in screen
+        assert "⠀" not in screen  # an empty braille cell is a space
 
 
-def test_a_run_is_started_paused_resumed_and_stopped(own_place: Path, fake_train: None) -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
-            await until(pilot, lambda: "▶ training" in words(pilot) and "tokens/s" in words(pilot))
-            await press(pilot, "p")
-            await until(pilot, lambda: "paused" in text(pilot).splitlines()[1])
-            await press(pilot, "p")
-            await until(pilot, lambda: "▶ training" in words(pilot))
-            await press(pilot, "s")
-            await until(pilot, lambda: "■ stopped" in words(pilot))
-            assert "r goes on" in words(pilot)
-            await press(pilot, "r")
-            await until(pilot, lambda: "▶ training" in words(pilot))
-            await press(pilot, "x", "y")
-            await until(pilot, lambda: not isinstance(app.screen, RunScreen))
-            assert not (own_place / "mine").exists()
-
-    run(test())
+async def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
+    folder = write_story(own_place / "mine", story())
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "★ best" in words(pilot))
+        await press(pilot, "l", "m")
+        assert "log · smooth 0.6" in words(pilot)
+        await press(pilot, "left", "left")
+        assert "step 2" in words(pilot)
+        await press(pilot, "plus")
+        assert "zoomed" in words(pilot)
+        await press(pilot, "0")
+        assert "zoomed" not in words(pilot)
+        assert app.state.chart == {"log": True, "smoothing": 0.6}
 
 
-def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
-            await until(pilot, lambda: "▶ training" in words(pilot))
-            await press(pilot, "ctrl+q")
-            await until(pilot, lambda: "goes on without this screen" in words(pilot))
-            await press(pilot, "k")
-        assert is_live(own_place / "mine")
-        again = ShadowApp()
-        async with shown(again) as pilot:
-            await until(pilot, lambda: "▶ running" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "▶ training" in words(pilot))
-            await press(pilot, "s")
-            await until(pilot, lambda: "■ stopped" in words(pilot))
-
-    run(test())
-
-
-def test_a_run_killed_from_outside_is_called_interrupted(own_place: Path, fake_train: None) -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
-            await until(pilot, lambda: "tokens/s" in words(pilot))
-            app.launched[own_place / "mine"].process.kill()
-            await until(pilot, lambda: "✘ interrupted" in words(pilot))
-
-    run(test())
+async def test_a_run_is_started_paused_resumed_and_stopped(
+    own_place: Path, fake_train: None
+) -> None:
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+        await until(pilot, lambda: "▶ training" in words(pilot) and "tokens/s" in words(pilot))
+        await press(pilot, "p")
+        await until(pilot, lambda: "paused" in text(pilot).splitlines()[1])
+        await press(pilot, "p")
+        await until(pilot, lambda: "▶ training" in words(pilot))
+        await press(pilot, "s")
+        await until(pilot, lambda: "■ stopped" in words(pilot))
+        assert "r goes on" in words(pilot)
+        await press(pilot, "r")
+        await until(pilot, lambda: "▶ training" in words(pilot))
+        await press(pilot, "x", "y")
+        await until(pilot, lambda: not isinstance(app.screen, RunScreen))
+        assert not (own_place / "mine").exists()
 
 
-def test_a_start_that_fails_shows_why(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+        await until(pilot, lambda: "▶ training" in words(pilot))
+        await press(pilot, "ctrl+q")
+        await until(pilot, lambda: "goes on without this screen" in words(pilot))
+        await press(pilot, "k")
+    assert is_live(own_place / "mine")
+    again = ShadowApp()
+    async with shown(again) as pilot:
+        await until(pilot, lambda: "▶ running" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "▶ training" in words(pilot))
+        await press(pilot, "s")
+        await until(pilot, lambda: "■ stopped" in words(pilot))
+
+
+async def test_a_run_killed_from_outside_is_called_interrupted(
+    own_place: Path, fake_train: None
+) -> None:
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+        await until(pilot, lambda: "tokens/s" in words(pilot))
+        app.launched[own_place / "mine"].process.kill()
+        await until(pilot, lambda: "✘ interrupted" in words(pilot))
+
+
+async def test_a_start_that_fails_shows_why(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = "import sys; print('no such \\x1b[31mmodel'); sys.exit(2)"
     monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
-            await until(pilot, lambda: "no such ␛[31mmodel" in words(pilot))
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
+        await until(pilot, lambda: "no such ␛[31mmodel" in words(pilot))
 
 
-def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
-            await until(pilot, lambda: "tokens/s" in words(pilot))
-            for size in ((40, 12), (200, 60), NARROW):
-                await pilot.resize_terminal(*size)
-                await pilot.pause()
-            await until(pilot, lambda: "tokens/s" in words(pilot))
-            await press(pilot, "s")
-            await until(pilot, lambda: "■ stopped" in words(pilot))
-
-    run(test())
+async def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
+        await until(pilot, lambda: "tokens/s" in words(pilot))
+        for size in ((40, 12), (200, 60), NARROW):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        await until(pilot, lambda: "tokens/s" in words(pilot))
+        await press(pilot, "s")
+        await until(pilot, lambda: "■ stopped" in words(pilot))
 
 
 @pytest.mark.parametrize(
@@ -164,55 +150,46 @@ def test_resizing_while_it_trains(own_place: Path, fake_train: None) -> None:
         (RunEnded(0.0, "failed", 20, None, None, 3.0, "the loss is nan"), "! the loss is nan"),
     ],
 )
-def test_what_a_run_says_is_shown_and_not_interpreted(
+async def test_what_a_run_says_is_shown_and_not_interpreted(
     own_place: Path, event: Event, said: str
 ) -> None:
-    async def test() -> None:
-        folder = write_story(own_place / "mine", [started(100), trained(20), event])
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: said in words(pilot))
-
-    run(test())
+    folder = write_story(own_place / "mine", [started(100), trained(20), event])
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: said in words(pilot))
 
 
-def test_two_runs_over_each_other_with_their_difference(
+async def test_two_runs_over_each_other_with_their_difference(
     own_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
     monkeypatch.setattr(overlays, "settings_of", lambda one: read.append(one) or settings_of(one))
 
-    async def test() -> None:
-        mine = write_story(own_place / "mine", story(), {"rank": 8})
-        write_story(own_place / "other", story(), {"rank": 32})
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            app.show_run(mine)
-            await until(pilot, lambda: "★ best" in words(pilot))
-            await press(pilot, "o")
-            await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
-            await press(pilot, "a", "a")
-            assert len(read) == 2  # not at every draw
-
-    run(test())
+    mine = write_story(own_place / "mine", story(), {"rank": 8})
+    write_story(own_place / "other", story(), {"rank": 32})
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(mine)
+        await until(pilot, lambda: "★ best" in words(pilot))
+        await press(pilot, "o")
+        await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
+        await press(pilot, "a", "a")
+        assert len(read) == 2  # not at every draw
 
 
-def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
+async def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
     config = own_place / "c.yaml"
     config.write_text("adapter_path: elsewhere/deep\niters: 20\n")
     subprocess.run([*FAKE_TRAIN, "-c", str(config)], check=True, stdout=subprocess.DEVNULL)
 
-    async def test() -> None:
-        async with shown(ShadowApp()) as pilot:
-            await until(pilot, lambda: "elsewhere/deep" in words(pilot))
-            assert "✔ done" in words(pilot)
-
-    run(test())
+    async with shown(ShadowApp()) as pilot:
+        await until(pilot, lambda: "elsewhere/deep" in words(pilot))
+        assert "✔ done" in words(pilot)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
+async def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
     own_place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     code = (
@@ -228,71 +205,59 @@ def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
     )
     monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
-            await until(pilot, lambda: "✘ interrupted" in words(pilot))
-            said = "killed (signal 9), most likely because memory ran out"
-            other = f"ended by signal {int(number)}"
-            await until(pilot, lambda: (said if number == 9 else other) in words(pilot))
-            screen = words(pilot)
-            assert "backbone sprout" not in screen
-            assert "t train again" in screen
-            assert "goes on from" not in screen
-            assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
+        await until(pilot, lambda: "✘ interrupted" in words(pilot))
+        said = "killed (signal 9), most likely because memory ran out"
+        other = f"ended by signal {int(number)}"
+        await until(pilot, lambda: (said if number == 9 else other) in words(pilot))
+        screen = words(pilot)
+        assert "backbone sprout" not in screen
+        assert "t train again" in screen
+        assert "goes on from" not in screen
+        assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
 
 
-def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> None:
+async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> None:
     folder = write_adapter(own_place / "mine")
     write_story(folder, [started(300), trained(60), Saved(0.0, 50, "step-000050", True)])
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            app.show_run(folder)
-            said = "r goes on from step 50, c chats with what is saved"
-            await until(pilot, lambda: said in words(pilot))
-            footer = {"Resume", "Chat"}
-            await until(pilot, lambda: footer <= set(text(pilot).splitlines()[-1].split()))
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        said = "r goes on from step 50, c chats with what is saved"
+        await until(pilot, lambda: said in words(pilot))
+        footer = {"Resume", "Chat"}
+        await until(pilot, lambda: footer <= set(text(pilot).splitlines()[-1].split()))
 
 
-def test_enter_does_not_remove_a_run(own_place: Path) -> None:
+async def test_enter_does_not_remove_a_run(own_place: Path) -> None:
     folder = write_story(own_place / "mine", story())
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            app.show_run(folder)
-            await until(pilot, lambda: "✔ done" in words(pilot))
-            await press(pilot, "x")
-            await until(pilot, lambda: "Remove the run" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: "Remove the run" not in words(pilot))
-            assert (folder / "run" / "events.jsonl").exists()
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        await press(pilot, "x")
+        await until(pilot, lambda: "Remove the run" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Remove the run" not in words(pilot))
+        assert (folder / "run" / "events.jsonl").exists()
 
 
-def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:
+async def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:
     write_story(own_place / "mine", story())
     write_story(own_place / "other", story(100))
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            app.show_run(own_place / "mine")
-            await until(pilot, lambda: "★ best" in words(pilot))
-            await press(pilot, "plus", "left", "left_square_bracket", "left_square_bracket")
-            assert "zoomed" in words(pilot)
-            await press(pilot, "1")
-            app.show_run(own_place / "other")
-            await until(pilot, lambda: "other · sprout" in words(pilot) and "★" in words(pilot))
-            assert "zoomed" not in words(pilot)
-            assert "[ step 100 ] 2/2" in words(pilot)
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(own_place / "mine")
+        await until(pilot, lambda: "★ best" in words(pilot))
+        await press(pilot, "plus", "left", "left_square_bracket", "left_square_bracket")
+        assert "zoomed" in words(pilot)
+        await press(pilot, "1")
+        app.show_run(own_place / "other")
+        await until(pilot, lambda: "other · sprout" in words(pilot) and "★" in words(pilot))
+        assert "zoomed" not in words(pilot)
+        assert "[ step 100 ] 2/2" in words(pilot)

@@ -57,59 +57,50 @@ def test_the_length_of_a_run_in_words() -> None:
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_from_nothing_to_a_tuned_chat_in_three_keys(
+async def test_from_nothing_to_a_tuned_chat_in_three_keys(
     size: tuple[int, int], fake_train: None
 ) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, size) as pilot:
-            await until(pilot, lambda: "a first run, all filled in" in words(pilot))
-            await press(pilot, "g")
-            await until(pilot, lambda: "3,000 examples to learn from" in words(pilot))
-            await press(pilot, "enter")
-            await until(pilot, lambda: isinstance(app.screen, RunScreen))
-            await until(pilot, lambda: "✔ done" in words(pilot))
-            await press(pilot, "c")
-            await until(pilot, lambda: isinstance(app.screen, ChatScreen))
-            await until(pilot, lambda: "ATTACHED" in words(pilot))
-
-    run(test())
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, size) as pilot:
+        await until(pilot, lambda: "a first run, all filled in" in words(pilot))
+        await press(pilot, "g")
+        await until(pilot, lambda: "3,000 examples to learn from" in words(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        await press(pilot, "c")
+        await until(pilot, lambda: isinstance(app.screen, ChatScreen))
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
 
 
-def test_the_form_complains_and_goes_to_the_field() -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app) as pilot:
-            await press(pilot, "4")
-            await until(pilot, lambda: "--data: choose a file" in words(pilot))
-            await press(pilot, "ctrl+r")
-            focused = app.screen.focused
-            assert focused is not None
-            assert focused.parent is not None
-            assert focused.parent.id == "row-data"
-            await press(pilot, *"x.jsonl", "tab", "tab", *"0")
-            await until(pilot, lambda: "! --iters: must be at least 1" in words(pilot))
-            assert "--iters: optimizer steps" in words(pilot)  # the help of the focused field
-
-    run(test())
+async def test_the_form_complains_and_goes_to_the_field() -> None:
+    app = ShadowApp()
+    async with shown(app) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "--data: choose a file" in words(pilot))
+        await press(pilot, "ctrl+r")
+        focused = app.screen.focused
+        assert focused is not None
+        assert focused.parent is not None
+        assert focused.parent.id == "row-data"
+        await press(pilot, *"x.jsonl", "tab", "tab", *"0")
+        await until(pilot, lambda: "! --iters: must be at least 1" in words(pilot))
+        assert "--iters: optimizer steps" in words(pilot)  # the help of the focused field
 
 
-def test_every_option_is_one_key_away_and_kept() -> None:
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            await press(pilot, "4")
-            assert "aux weight" not in text(pilot)
-            await press(pilot, "ctrl+a")
-            await until(pilot, lambda: "update hidden size" in text(pilot))
-            await press(pilot, "tab", *"mine")
-            await until(pilot, lambda: app.state.form.get("model") == "mine")
-        again = ShadowApp()
-        async with shown(again) as pilot:
-            await press(pilot, "4")
-            await until(pilot, lambda: "mine" in text(pilot))
-
-    run(test())
+async def test_every_option_is_one_key_away_and_kept() -> None:
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "4")
+        assert "aux weight" not in text(pilot)
+        await press(pilot, "ctrl+a")
+        await until(pilot, lambda: "update hidden size" in text(pilot))
+        await press(pilot, "tab", *"mine")
+        await until(pilot, lambda: app.state.form.get("model") == "mine")
+    again = ShadowApp()
+    async with shown(again) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "mine" in text(pilot))
 
 
 def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
@@ -127,20 +118,17 @@ def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
     assert free_folder() == "adapters-2"
 
 
-def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
+async def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
     data = tmp_path / "chats.jsonl"
     data.write_text('{"prompt": "a", "completion": "b"}\n' * 10)
 
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "sprout", "data": str(data)})
-            await until(pilot, lambda: "✔ Memory: Fits: 8 GB of 8 GB." in words(pilot))
-            await app.train_with({"model": "sprout", "data": str(data), "batch_size": 16})
-            said = "✘ Memory: Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
-            await until(pilot, lambda: said in words(pilot))
-
-    run(test())
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": str(data)})
+        await until(pilot, lambda: "✔ Memory: Fits: 8 GB of 8 GB." in words(pilot))
+        await app.train_with({"model": "sprout", "data": str(data), "batch_size": 16})
+        said = "✘ Memory: Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
+        await until(pilot, lambda: said in words(pilot))
 
 
 def _data(folder: Path, *lines: str) -> str:
@@ -148,40 +136,38 @@ def _data(folder: Path, *lines: str) -> str:
     return "chats.jsonl"
 
 
-def test_what_does_not_fit_is_asked_about_and_enter_does_not_start_it(own_place: Path) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "sprout", "data": _data(own_place), "batch_size": 16})
-            await until(pilot, lambda: "Does not fit" in words(pilot))
-            assert "Ready" not in words(pilot)
-            await press(pilot, "enter")  # at once: the start waits for the advice
-            await until(pilot, lambda: isinstance(app.screen, Choice))
-            assert "Try --batch-size 8 (8.0 GB)." in words(pilot)
-            await press(pilot, "enter")
-            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-            assert not (own_place / "adapters").exists()
+async def test_what_does_not_fit_is_asked_about_and_enter_does_not_start_it(
+    own_place: Path,
+) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": _data(own_place), "batch_size": 16})
+        await until(pilot, lambda: "Does not fit" in words(pilot))
+        assert "Ready" not in words(pilot)
+        await press(pilot, "enter")  # at once: the start waits for the advice
+        await until(pilot, lambda: isinstance(app.screen, Choice))
+        assert "Try --batch-size 8 (8.0 GB)." in words(pilot)
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        assert not (own_place / "adapters").exists()
 
-    run(test())
 
-
-def test_a_start_against_advice_is_the_persons_choice(own_place: Path, fake_train: None) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with(
-                {"model": "sprout", "data": _data(own_place), "batch_size": 16, "iters": 20}
-            )
-            await press(pilot, "enter")
-            await until(pilot, lambda: "nevertheless?" in words(pilot))
-            await press(pilot, "y")
-            await until(pilot, lambda: isinstance(app.screen, RunScreen))
-            await until(pilot, lambda: "✔ done" in words(pilot))
-            await press(pilot, "4")  # another run has a folder of its own, and what is left is said
-            await until(pilot, lambda: "adapters-2" in words(pilot))
-            await until(pilot, lambda: "Does not fit" in words(pilot))
-
-    run(test())
+async def test_a_start_against_advice_is_the_persons_choice(
+    own_place: Path, fake_train: None
+) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with(
+            {"model": "sprout", "data": _data(own_place), "batch_size": 16, "iters": 20}
+        )
+        await press(pilot, "enter")
+        await until(pilot, lambda: "nevertheless?" in words(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        await press(pilot, "4")  # another run has a folder of its own, and what is left is said
+        await until(pilot, lambda: "adapters-2" in words(pilot))
+        await until(pilot, lambda: "Does not fit" in words(pilot))
 
 
 @pytest.mark.parametrize(
@@ -189,64 +175,52 @@ def test_a_start_against_advice_is_the_persons_choice(own_place: Path, fake_trai
     ["/nope", "nope.jsonl", "./no/such", "~nobody-here/x", "x" * 5000, "a\x00b"],
     ids=["absolute", "relative", "folder", "home", "long", "nul"],
 )
-def test_data_that_are_not_there_are_refused_by_the_form(data: str) -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "sprout", "data": data})
-            await until(pilot, lambda: "! --data" in words(pilot) or "! data" in words(pilot))
-            assert "Ready" not in words(pilot)
-            await press(pilot, "ctrl+r")
-            await pilot.pause()
-            assert isinstance(app.screen, TrainScreen)
-            assert app.launched == {}
-
-    run(test())
+async def test_data_that_are_not_there_are_refused_by_the_form(data: str) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": data})
+        await until(pilot, lambda: "! --data" in words(pilot) or "! data" in words(pilot))
+        assert "Ready" not in words(pilot)
+        await press(pilot, "ctrl+r")
+        await pilot.pause()
+        assert isinstance(app.screen, TrainScreen)
+        assert app.launched == {}
 
 
-def test_data_that_training_will_refuse_are_never_called_ready(own_place: Path) -> None:
+async def test_data_that_training_will_refuse_are_never_called_ready(own_place: Path) -> None:
     broken = ['{"prompt": "a", "completion": "b"}', "a,b", '{"prompt": 3}']
 
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
-            await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
-            assert "(2 more; page 3 shows them)" in words(pilot)
-            assert "Ready" not in words(pilot)
-            _data(own_place)  # mended outside, and looked at again
-            await press(pilot, "f2", "4")
-            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
-
-    run(test())
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
+        await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
+        assert "(2 more; page 3 shows them)" in words(pilot)
+        assert "Ready" not in words(pilot)
+        _data(own_place)  # mended outside, and looked at again
+        await press(pilot, "f2", "4")
+        await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
 
 
-def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> None:
+async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> None:
     """With the real worker, which reads the data for its estimate."""
     line = '{"question": "a", "answer": "b", "id": 1}'
     named = {"prompt_feature": "question", "completion_feature": "answer"}
 
-    async def test() -> None:
-        app = ShadowApp()
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
-            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
-            assert "✔ Memory: Fits" in words(pilot)
-
-    run(test())
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
+        await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+        assert "✔ Memory: Fits" in words(pilot)
 
 
-def test_what_stood_in_the_form_comes_back() -> None:
-    async def test() -> None:
-        app = ShadowApp(FAKE_WORKER)
-        async with shown(app, WIDE) as pilot:
-            await app.train_with({"model": "mine", "batch_size": 3})
-            await press(pilot, "ctrl+d")
-            await until(pilot, lambda: "batch_size" not in app.state.form)
-            await press(pilot, "ctrl+z")
-            await until(pilot, lambda: app.state.form.get("batch_size") == "3")
-
-    run(test())
+async def test_what_stood_in_the_form_comes_back() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "mine", "batch_size": 3})
+        await press(pilot, "ctrl+d")
+        await until(pilot, lambda: "batch_size" not in app.state.form)
+        await press(pilot, "ctrl+z")
+        await until(pilot, lambda: app.state.form.get("batch_size") == "3")
 
 
 def test_local_paths_mean_the_same_in_every_folder(
