@@ -2,8 +2,7 @@
 
 One entry a family: what a reader knows it as, mlx-lm's ``model_type``, and a ``config.json`` with
 hidden size 32. Depth is the least at which every kind of block that the family mixes occurs, and
-windows are far shorter than the test sequences. ``UNSUPPORTED`` holds the families whose decoder
-loop cannot carry a shadow, with the words that the refusal must contain.
+windows are far shorter than the test sequences.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ WINDOW = 6
 FULL, SLIDING = "full_attention", "sliding_attention"
 
 # What nearly every configuration says. mlx-lm ignores keys that an architecture does not declare.
-_COMMON: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "hidden_size": HIDDEN,
     "num_hidden_layers": 3,
     "intermediate_size": 48,
@@ -42,7 +41,7 @@ _EXPERTS: dict[str, Any] = {
     "moe_intermediate_size": 24,
     "norm_topk_prob": True,
 }
-_ROUTED: dict[str, Any] = {
+ROUTED: dict[str, Any] = {
     "n_routed_experts": 4,
     "n_shared_experts": 1,
     "num_experts_per_tok": 2,
@@ -56,7 +55,7 @@ _ROUTED: dict[str, Any] = {
     "scoring_func": "sigmoid",
     "topk_method": "noaux_tc",
 }
-_LATENT: dict[str, Any] = {  # multi-head latent attention
+LATENT: dict[str, Any] = {  # multi-head latent attention
     "num_key_value_heads": 4,
     "q_lora_rank": 12,
     "kv_lora_rank": 16,
@@ -101,27 +100,13 @@ class Family:
         return UNBATCHED.get(self.name)
 
 
-@dataclass(frozen=True)
-class Refused:
-    """An architecture that cannot carry a shadow, and the sentence that says why."""
-
-    name: str
-    title: str
-    config: dict[str, Any]
-    reason: str
-
-
 def _family(name: str, title: str, **changes: Any) -> Family:
-    return Family(name, title, {"model_type": name, **_COMMON, **changes})
+    return Family(name, title, {"model_type": name, **COMMON, **changes})
 
 
 def _wrapped(name: str, title: str, inner: str, **changes: Any) -> Family:
-    text = {"model_type": inner, **_COMMON, **changes}
+    text = {"model_type": inner, **COMMON, **changes}
     return Family(name, title, {"model_type": name, "vocab_size": VOCABULARY, "text_config": text})
-
-
-def _refused(name: str, title: str, reason: str, **changes: Any) -> Refused:
-    return Refused(name, title, {"model_type": name, **_COMMON, **changes}, reason)
 
 
 _WINDOWED = (
@@ -166,7 +151,7 @@ FAMILIES: tuple[Family, ...] = (
     _family("internlm3", "InternLM 3", qkv_bias=True),
     _family("mimo", "MiMo"),
     _family("telechat3", "TeleChat 3"),
-    _family("youtu_llm", "Youtu-LLM", **_LATENT),
+    _family("youtu_llm", "Youtu-LLM", **LATENT),
     _family("exaone", "EXAONE 3", num_layers=3),
     _family("exaone4", "EXAONE 4", num_hidden_layers=4, sliding_window=WINDOW,
             sliding_window_pattern="LLGL", rope_scaling=None),
@@ -250,30 +235,30 @@ FAMILIES: tuple[Family, ...] = (
     ]),
     _family("glm", "GLM 4 (9B)"),
     _family("glm4", "GLM-4-0414", partial_rotary_factor=0.5),
-    _family("glm4_moe", "GLM-4.5 MoE", **_ROUTED, rope_scaling=None, use_qk_norm=True,
+    _family("glm4_moe", "GLM-4.5 MoE", **ROUTED, rope_scaling=None, use_qk_norm=True,
             partial_rotary_factor=0.5),
-    _family("glm4_moe_lite", "GLM-4.7 Flash", **_ROUTED, **_LATENT),
+    _family("glm4_moe_lite", "GLM-4.7 Flash", **ROUTED, **LATENT),
     _family("ernie4_5", "ERNIE 4.5"),
     _family("ernie4_5_moe", "ERNIE 4.5 MoE", moe_num_experts=4, moe_k=2, moe_intermediate_size=24,
             moe_layer_start_index=1, moe_num_shared_experts=1),
     _family("hunyuan_v1_dense", "Hunyuan dense"),
     _family("minicpm", "MiniCPM", dim_model_base=16, scale_depth=1.4, scale_emb=2.0),
-    _family("minicpm3", "MiniCPM 3", **_LATENT, dim_model_base=16, scale_depth=1.4, scale_emb=2.0,
+    _family("minicpm3", "MiniCPM 3", **LATENT, dim_model_base=16, scale_depth=1.4, scale_emb=2.0,
             rope_scaling={"type": "longrope", "long_factor": [1.0] * 4, "short_factor": [1.0] * 4,
                           "original_max_position_embeddings": 512}),
     _family("openelm", "OpenELM", model_dim=HIDDEN, num_transformer_layers=3, ffn_dim_divisor=8,
             num_query_heads=[2, 4, 4], num_kv_heads=[1, 2, 2], ffn_multipliers=[1.0, 1.5, 2.0]),
     # Mixtures of experts
     _family("mixtral", "Mixtral", num_local_experts=4, num_experts_per_tok=2),
-    _family("deepseek", "DeepSeek MoE", **_ROUTED),
-    _family("deepseek_v2", "DeepSeek V2", **(_ROUTED | _LATENT | {"topk_method": "greedy"}),
+    _family("deepseek", "DeepSeek MoE", **ROUTED),
+    _family("deepseek_v2", "DeepSeek V2", **(ROUTED | LATENT | {"topk_method": "greedy"}),
             rope_scaling={"type": "yarn", "factor": 4.0, "beta_fast": 32, "beta_slow": 1,
                           "mscale": 1.0, "mscale_all_dim": 1.0,
                           "original_max_position_embeddings": 128}),
-    _family("deepseek_v3", "DeepSeek V3", **_ROUTED, **_LATENT),
-    _family("deepseek_v32", "DeepSeek V3.2", **_ROUTED, **_LATENT, index_head_dim=16,
+    _family("deepseek_v3", "DeepSeek V3", **ROUTED, **LATENT),
+    _family("deepseek_v32", "DeepSeek V3.2", **ROUTED, **LATENT, index_head_dim=16,
             index_n_heads=2, index_topk=8),
-    _family("dots1", "dots.llm1", **_ROUTED),
+    _family("dots1", "dots.llm1", **ROUTED),
     _family("minimax", "MiniMax M2", num_local_experts=4, num_experts_per_tok=2, rotary_dim=4,
             shared_intermediate_size=24),
     _family("dbrx", "DBRX", d_model=HIDDEN, n_heads=4, n_layers=3,
@@ -288,7 +273,7 @@ FAMILIES: tuple[Family, ...] = (
             num_key_value_heads=4),
     _family("afmoe", "Trinity (AFMoE)", **_EXPERTS, layer_types=[SLIDING, FULL, SLIDING],
             num_dense_layers=1, num_shared_experts=1, sliding_window=WINDOW),
-    _family("mimo_v2_flash", "MiMo V2 Flash", **(_ROUTED | {"moe_layer_freq": [0, 1, 1]}),
+    _family("mimo_v2_flash", "MiMo V2 Flash", **(ROUTED | {"moe_layer_freq": [0, 1, 1]}),
             hybrid_layer_pattern=[1, 0, 1], add_swa_attention_sink_bias=True,
             add_full_attention_sink_bias=False, sliding_window_size=WINDOW,
             layernorm_epsilon=1e-5, swa_rope_theta=10000.0, swa_num_attention_heads=4,
@@ -297,7 +282,7 @@ FAMILIES: tuple[Family, ...] = (
     _wrapped("llama4", "Llama 4 (text)", "llama4_text", attention_chunk_size=8,
              interleave_moe_layer_step=2, intermediate_size_mlp=48, num_experts_per_tok=1,
              num_local_experts=4, rope_scaling=None, use_qk_norm=True, num_hidden_layers=4),
-    _family("longcat_flash", "LongCat Flash", **(_LATENT), attention_method="MLA",
+    _family("longcat_flash", "LongCat Flash", **(LATENT), attention_method="MLA",
             zero_expert_type="identity", ffn_hidden_size=48, moe_topk=2, expert_ffn_hidden_size=24,
             n_routed_experts=4, zero_expert_num=1, num_layers=2, routed_scaling_factor=1.0,
             mla_scale_q_lora=True, mla_scale_kv_lora=True),
@@ -308,10 +293,10 @@ FAMILIES: tuple[Family, ...] = (
             attention_other_setting={"num_attention_heads": 4, "num_attention_groups": 2}),
     _family("llama4_text", "Llama 4 (dense text)", intermediate_size_mlp=48,
             no_rope_layers=[1, 0, 1], use_qk_norm=True),
-    _family("solar_open", "Solar Open", **_ROUTED, partial_rotary_factor=1.0),
-    _family("mistral4", "Mistral 4", **_ROUTED, **_LATENT, rope_parameters={
+    _family("solar_open", "Solar Open", **ROUTED, partial_rotary_factor=1.0),
+    _family("mistral4", "Mistral 4", **ROUTED, **LATENT, rope_parameters={
         **_YARN_FREE_ROPE, "llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 8}),
-    _wrapped("kimi_vl", "Kimi-VL (text)", "deepseek_v3", **_ROUTED, **_LATENT),
+    _wrapped("kimi_vl", "Kimi-VL (text)", "deepseek_v3", **ROUTED, **LATENT),
     _wrapped("qwen3_vl_moe", "Qwen 3-VL MoE (text)", "qwen3_vl_moe_text", **_EXPERTS,
              decoder_sparse_step=1, mlp_only_layers=[0]),
     _family("exaone_moe", "EXAONE MoE", **_EXPERTS, num_shared_experts=1,
@@ -341,7 +326,7 @@ FAMILIES: tuple[Family, ...] = (
             use_conv_bias=True, time_step_limit=(0.001, 100.0), time_step_rank=4),
     _family("plamo2", "PLaMo 2", hidden_size_per_head=8, attention_window_size=WINDOW,
             mamba_d_state=8, mamba_d_conv=4, mamba_num_heads=4, mamba_step=2),
-    _family("kimi_linear", "Kimi Linear", **(_LATENT | {"head_dim": 8}), num_experts=4,
+    _family("kimi_linear", "Kimi Linear", **(LATENT | {"head_dim": 8}), num_experts=4,
             moe_intermediate_size=24, num_experts_per_token=2, num_shared_experts=1,
             first_k_dense_replace=1, model_max_length=512,
             linear_attn_config={"kda_layers": [1, 3], "full_attn_layers": [2], "num_heads": 4,
@@ -349,65 +334,5 @@ FAMILIES: tuple[Family, ...] = (
     _family("baichuan_m1", "Baichuan M1", sliding_window=WINDOW, sliding_window_layers=[0, 2],
             conv_window=2, tie_word_embeddings=False),
     _family("gear", "Gear", layer_types=["conv_mixer", SLIDING, FULL], sliding_window=WINDOW),
-)
-REFUSED: tuple[Refused, ...] = (
-    _refused("gemma3n", "Gemma 3n",
-             "its blocks take a hidden state of shape (4, 1, 2, 32), not [B, T, D]",
-             text_config={**_COMMON, "model_type": "gemma3n_text", "num_hidden_layers": 4,
-                          "num_kv_shared_layers": 1, "vocab_size_per_layer_input": VOCABULARY,
-                          "sliding_window": WINDOW, "rope_local_base_freq": 10000.0,
-                          "final_logit_softcapping": 30.0, "intermediate_size": [48] * 4,
-                          "layer_types": [SLIDING, FULL, SLIDING, FULL],
-                          "activation_sparsity_pattern": [0.0] * 4,
-                          "hidden_size_per_layer_input": 8, "altup_num_inputs": 4,
-                          "altup_coef_clip": 120.0, "altup_correct_scale": True,
-                          "altup_active_idx": 0, "laurel_rank": 4}),
-    _refused("gemma4_text", "Gemma 4",
-             "its blocks return a tuple instead of one hidden state",
-             num_kv_shared_layers=1, vocab_size_per_layer_input=VOCABULARY, global_head_dim=8,
-             hidden_size_per_layer_input=8, sliding_window=WINDOW, sliding_window_pattern=2,
-             num_hidden_layers=4),
-    _refused("hunyuan", "Hunyuan MoE",
-             "its blocks return a tuple instead of one hidden state",
-             moe_topk=2, num_experts=4, num_shared_expert=1, use_mixed_mlp_moe=True,
-             use_qk_norm=True, use_cla=True, cla_share_factor=2,
-             rope_scaling={"type": "dynamic", "alpha": 1000.0, "factor": 1.0}),
-    _refused("rwkv7", "RWKV 7",
-             "its blocks return a tuple instead of one hidden state",
-             a_low_rank_dim=8, v_low_rank_dim=8, gate_low_rank_dim=8, decay_low_rank_dim=8),
-    _refused("talkie", "Talkie",
-             "its blocks do not take the previous block's output as their first argument"),
-    _refused("iquestloopcoder", "IQuest LoopCoder",
-             "its loop does not call every decoder block"),
-    _refused("nanbeige", "Nanbeige (several passes)",
-             "its loop goes through the decoder blocks more than once", num_loops=2),
-    _refused("afm7", "Apple Foundation Model 7B",
-             "it keeps its decoder blocks in several lists",
-             hidden_dim=HIDDEN, num_layers=3, num_kv_reuse_layers=1, num_heads=4, num_kv_heads=2),
-    _refused("phixtral", "Phixtral",
-             "no module holds both a list of decoder blocks and a token embedding",
-             num_vocab=VOCABULARY, model_dim=HIDDEN, num_heads=4, num_layers=3, rotary_dim=4,
-             num_local_experts=4, num_experts_per_tok=2),
-    _refused("lille-130m", "Lille",
-             "its decoder does not return the final hidden state",
-             n_embd=64, n_head=4, n_kv_heads=2, n_layer=3, block_size=512),
-    _refused("longcat_flash_ngram", "LongCat Flash with n-grams",
-             "no module holds both a list of decoder blocks and a token embedding",
-             **_LATENT, ffn_hidden_size=48, moe_topk=2, expert_ffn_hidden_size=24,
-             n_routed_experts=4, zero_expert_num=1, num_layers=2, routed_scaling_factor=1.0,
-             mla_scale_q_lora=True, mla_scale_kv_lora=True, ngram_vocab_size_ratio=2),
-    _refused("deepseek_v41", "DeepSeek V4.1",
-             "its blocks take a hidden state of shape (1, 2, 2, 32), not [B, T, D]",
-             **(_ROUTED | {"scoring_func": "sqrtsoftplus"}), q_lora_rank=12,
-             qk_rope_head_dim=4, o_groups=2, o_lora_rank=8, sliding_window=WINDOW,
-             compress_ratios=[0, 0, 0], hc_mult=2),
-    _refused("kimi_k3", "Kimi K3",
-             "its blocks return a tuple instead of one hidden state",
-             text_config={**_COMMON, **_LATENT, "num_experts": 4, "moe_intermediate_size": 24,
-                          "num_experts_per_token": 2, "first_k_dense_replace": 1,
-                          "attn_res_block_size": 2,
-                          "linear_attn_config": {"kda_layers": [1, 3], "full_attn_layers": [2],
-                                                 "num_heads": 4, "head_dim": 8,
-                                                 "short_conv_kernel_size": 4}}),
 )
 # fmt: on

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.architectures.families import FAMILIES, REFUSED
+from tests.architectures.families import FAMILIES
+from tests.architectures.refused import REFUSED
 
 PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 START, END = "<!-- architectures:start -->", "<!-- architectures:end -->"

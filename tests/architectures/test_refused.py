@@ -8,8 +8,8 @@ import pytest
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.shadow.attached import attach
-from tests.architectures.families import REFUSED, Refused
 from tests.architectures.matrix import build, tokens
+from tests.architectures.refused import REFUSED, Refused
 
 
 @pytest.mark.parametrize("architecture", REFUSED, ids=lambda a: a.name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.architectures.families import FAMILIES, REFUSED, TRIMS, UNBATCHED
+from tests.architectures.families import FAMILIES, TRIMS, UNBATCHED
 from tests.architectures.matrix import BY_NAME
+from tests.architectures.refused import REFUSED
 from tests.architectures.table import PAGE, written
 
 
