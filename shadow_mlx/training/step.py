@@ -136,7 +136,7 @@ class TrainingStep:
         if self._before is not None:
             weights, moments = self._before
             self.model.update(weights)
-            _put_back(self.optimizer.state, moments)
+            _refill(self.optimizer.state, moments, lambda new, old: old)
             self._before = None
 
     def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
@@ -175,30 +175,21 @@ class TrainingStep:
         moments = _held(self.optimizer.state)
         updated = self.optimizer.apply_gradients(gradients, weights)
         self.model.update(tree_map(partial(mx.where, finite), updated, weights))
-        _keep_unless(finite, self.optimizer.state, moments)
+        _refill(self.optimizer.state, moments, partial(mx.where, finite))
 
 
-def _keep_unless(finite: mx.array, new: Any, old: Any) -> None:
-    """In place (compiled functions hold on to the containers): ``new`` if finite, else ``old``."""
-    for key, value in new.items() if isinstance(new, dict) else enumerate(new):
+def _refill(state: Any, old: Any, choose: Callable[[mx.array, mx.array], mx.array]) -> None:
+    """In place (compiled functions hold on to the containers): ``choose(new, old)`` everywhere."""
+    for key, value in old.items() if isinstance(old, dict) else enumerate(old):
         if isinstance(value, mx.array):
-            new[key] = mx.where(finite, value, old[key])
+            state[key] = choose(state[key], value)
         else:
-            _keep_unless(finite, value, old[key])
+            _refill(state[key], value, choose)
 
 
 def _held(tree: Any) -> Any:
     """The same arrays in containers of their own."""
     return tree_map(lambda array: array, tree)
-
-
-def _put_back(state: Any, old: Any) -> None:
-    """In place, as :func:`_keep_unless`."""
-    for key, value in old.items() if isinstance(old, dict) else enumerate(old):
-        if isinstance(value, mx.array):
-            state[key] = value
-        else:
-            _put_back(state[key], value)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -9,16 +9,17 @@ import numpy as np
 from shadow_mlx.data.batches import Batch
 
 
-def make_batch(rows: int = 3, width: int = 16, share: float = 0.4, seed: int = 0) -> Batch:
+def make_batch(rows: int = 4, width: int = 16, trained: int = 20, seed: int = 0) -> Batch:
     generator = np.random.default_rng(seed)
     tokens = generator.integers(0, 200, (rows, width + 1)).astype(np.int32)
-    weights = (generator.random((rows, width)) < share).astype(np.float32)
+    weights = np.zeros(rows * width, np.float32)
+    weights[generator.permutation(rows * width)[:trained]] = 1
     return Batch(
         tokens[:, :-1],
         tokens[:, 1:],
-        weights,
-        tokens=int(weights.sum()),
-        global_tokens=int(weights.sum()),
+        weights.reshape(rows, width),
+        tokens=trained,
+        global_tokens=trained,
         examples=np.arange(rows),
         cursor={"epoch": 0, "position": 1},
     )

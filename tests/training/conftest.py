@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mlx.core as mx
 import numpy as np
 import pytest
+from mlx_lm.utils import load_model
 
 from shadow_mlx.config import ShadowConfig, TrainConfig
-from shadow_mlx.runs.events import Event, Trained, Validated
-from shadow_mlx.shadow.attached import AttachedModel
-
-if TYPE_CHECKING:
-    from shadow_mlx.training.assembly import Assembly
+from shadow_mlx.data.reading.splits import resolve
+from shadow_mlx.jobs import train
+from shadow_mlx.runs.events import Event, StopToken, Trained, Validated
+from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.training.assembly import Assembly, assemble
+from shadow_mlx.training.recorder import Recorder
+from shadow_mlx.training.reporting import RunSummary
 
 
 def write_chats(path: Path, count: int = 48, seed: int = 0) -> Path:
@@ -63,11 +68,6 @@ def make_config(tiny_backbone: Path, chats: Path, tmp_path: Path) -> Callable[..
 @pytest.fixture
 def make_parts(make_config: Callable[..., TrainConfig]) -> Callable[..., Assembly]:
     """The parts of such a run, put together."""
-    import mlx.core as mx
-
-    from shadow_mlx.data.reading.splits import resolve
-    from shadow_mlx.training.assembly import assemble
-    from shadow_mlx.training.recorder import Recorder
 
     def make(**changes: Any) -> Assembly:
         config = make_config(**changes)
@@ -80,10 +80,6 @@ def make_parts(make_config: Callable[..., TrainConfig]) -> Callable[..., Assembl
 @pytest.fixture
 def make_model(tiny_backbone: Path) -> Callable[..., AttachedModel]:
     """A fresh shadow on the tiny backbone; ``up`` is not zero, so that everything matters."""
-    import mlx.core as mx
-    from mlx_lm.utils import load_model
-
-    from shadow_mlx.shadow.attached import attach
 
     def make(**options: Any) -> AttachedModel:
         backbone, config = load_model(tiny_backbone)
@@ -141,3 +137,25 @@ def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def adapter_bytes(folder: str | Path) -> bytes:
     return (Path(folder) / "adapter_model.safetensors").read_bytes()
+
+
+class Parted:
+    """A run that is stopped after step ``at`` and resumed, which must be the run left in peace."""
+
+    def __init__(self, config: TrainConfig, folder: Path, at: int) -> None:
+        config = dataclasses.replace(config, adapter_path=str(folder))
+        stop, self.after = StopToken(), Heard()
+        self.before = Heard(at, stop.stop)
+        self.first = train(config, self.before, stop)
+        self.second = train(config, self.after, resume=True)
+
+    def must_equal(self, whole: RunSummary, heard: Heard) -> None:
+        assert self.before.validations | self.after.validations == heard.validations
+        assert repr(sorted((self.before.losses | self.after.losses).items())) == repr(
+            sorted(heard.losses.items())  # as text, where nan is the same as nan
+        )
+        assert adapter_bytes(self.second.adapter_path) == adapter_bytes(whole.adapter_path)
+        timeless = {"seconds": 0.0, "peak_memory_bytes": 0, "adapter_path": whole.adapter_path}
+        assert dataclasses.replace(self.second, **timeless) == dataclasses.replace(
+            whole, **timeless
+        )

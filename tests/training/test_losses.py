@@ -32,16 +32,16 @@ def test_supervised_positions_are_exactly_those_with_a_weight():
     assert np.array(chosen.targets)[kept].tolist() == batch.targets.reshape(-1)[flat].tolist()
 
 
+def all_trained(count: int) -> Supervised:
+    zeros = mx.zeros(count, mx.int32)
+    return Supervised(zeros[None], mx.arange(count, dtype=mx.int32), zeros, mx.ones(count))
+
+
 def test_the_loss_is_taken_in_float32():
     """In bfloat16 a log-sum-exp over a thousand equal logits would be off by a percent."""
     count, size = 64, 1000
     table = mx.zeros((size, 8), mx.bfloat16)
-    batch = Supervised(
-        mx.zeros((1, count), mx.int32),
-        mx.arange(count, dtype=mx.int32),
-        mx.zeros(count, mx.int32),
-        mx.ones(count),
-    )
+    batch = all_trained(count)
     hidden = mx.ones((count, 8), mx.bfloat16)
     loss = losses.head_loss(lambda h: h @ table.T, hidden, batch, True)
     assert loss.dtype == mx.float32
@@ -53,12 +53,7 @@ def test_logits_are_never_all_alive(monkeypatch):
     count, width, size = 4096, 16, 4000
     table = mx.random.normal((size, width), key=mx.random.key(0))
     hidden = mx.random.normal((count, width), key=mx.random.key(1))
-    batch = Supervised(
-        mx.zeros((1, count), mx.int32),
-        mx.arange(count, dtype=mx.int32),
-        mx.zeros(count, mx.int32),
-        mx.ones(count),
-    )
+    batch = all_trained(count)
     mx.eval(table, hidden, batch.arrays())
     logits_bytes = 4 * count * size
 

@@ -9,11 +9,12 @@ from mlx_lm.utils import load_model
 
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.shadow.attached import attach
-from shadow_mlx.training.losses import Supervised, bucket_size
+from shadow_mlx.training.losses import Supervised, supervised
 from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.step import TrainingStep, step_seed
 from tests.tiny import write_tiny_backbone
+from tests.training.batches import make_batch
 
 
 def make_step(model, **options) -> TrainingStep:
@@ -27,17 +28,8 @@ def make_step(model, **options) -> TrainingStep:
     return TrainingStep(model, build_optimizer(config, 100), objective, **options)
 
 
-def random_batch(rows: int = 4, width: int = 16, trained: int = 20, seed: int = 0) -> Supervised:
-    generator = np.random.default_rng(seed)
-    tokens = generator.integers(0, 200, (rows, width + 1)).astype(np.int32)
-    chosen = np.sort(generator.permutation(rows * width)[:trained]).astype(np.int32)
-    pad = (0, bucket_size(trained) - trained)
-    return Supervised(
-        mx.array(tokens[:, :-1]),
-        mx.array(np.pad(chosen, pad)),
-        mx.array(np.pad(tokens[:, 1:].reshape(-1)[chosen], pad)),
-        mx.array(np.pad(np.ones(trained, np.float32), pad)),
-    )
+def random_batch(**shape: int) -> Supervised:
+    return supervised(make_batch(**shape))
 
 
 def do(step: TrainingStep, number: int, batches: list[Supervised], tokens: int):
