@@ -19,7 +19,7 @@ from shadow_mlx.evaluation.report.markup import VOID
 from shadow_mlx.evaluation.results import Comparison
 from tests.evaluation.made import made_comparison, made_result
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RIGHT = {
     "base": [False, True, False, True],
     "attached": [True, True, False, False],
