@@ -65,6 +65,8 @@ def test_samples_change_nothing_but_what_is_told(make_config, heard, tmp_path):
     silent = Heard()
     other = train(make_config(dropout=0.3, adapter_path=str(tmp_path / "b")), silent)
     assert silent.of(Sampled) == []
+    lines = RunFolder(summary.adapter_path).events.read_text(encoding="utf-8").splitlines()
+    assert [from_json(line) for line in lines] == heard.events
     assert silent.losses == heard.losses
     assert silent.validations == heard.validations
     assert adapter_bytes(other.adapter_path) == adapter_bytes(summary.adapter_path)
