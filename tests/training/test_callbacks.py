@@ -3,7 +3,7 @@ from typing import ClassVar
 
 import pytest
 from mlx_lm.tuner import callbacks
-from tests.cli.test_progress import TRAINED
+from tests.cli.test_run_display import TRAINED
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError

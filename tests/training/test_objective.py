@@ -2,7 +2,7 @@
 
 import mlx.core as mx
 import pytest
-from shadow_mlx.cli.progress import validation_line
+from shadow_mlx.cli.run_display import validation_line
 
 from shadow_mlx.jobs import train
 from shadow_mlx.runs.events import Trained, Validated, from_json

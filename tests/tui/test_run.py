@@ -28,7 +28,7 @@ from tests.tui.support import (
 )
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
-from tui.views import overlays
+from tui.screens import overlays
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
