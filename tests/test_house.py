@@ -182,7 +182,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "tui/test_navigation.py": [
         "tui/input/typeahead.py",
         "tui/widgets/composer.py",
-        "tui/widgets/field.py",
         "tui/widgets/top_bar.py",
     ],
     "tui/test_plot.py": [
@@ -208,7 +207,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "tui/screens/dialogs.py",
         "tui/screens/judging.py",
         "tui/screens/verdict.py",
-        "tui/views/extent.py",
         "tui/views/form.py",
         "tui/widgets/option_row.py",
     ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import importlib
 import os
 import queue
 import signal
@@ -19,9 +20,24 @@ import traceback
 from collections.abc import Iterator
 from types import FrameType
 
-from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.errors import ShadowMLXError, is_out_of_memory, out_of_memory
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
+
+JOBS: dict[type[m.Request], str] = {
+    m.ReadPage: "reading",
+    m.Check: "reading",
+    m.ShowTokens: "encoding",
+    m.Measure: "encoding",
+    m.ListModels: "models",
+    m.Download: "models",
+    m.Estimate: "estimating",
+    m.CompareFile: "comparing",
+}
+"""The module whose ``serve(request, send, stop)`` gives the replies; the chat has all others."""
+
+ENDING_THEMSELVES = (m.CompareFile, m.Ask)
+"""Requests whose jobs look at the token, and give what there is when they are asked to stop."""
 
 
 class Worker:
@@ -88,70 +104,64 @@ class Worker:
             del self._slices[number]
             self._send(m.Done(number))
             return
-        try:
+        ended = True
+        with self._told(number), contextlib.suppress(StopIteration):
             self._send(next(work))
-        except StopIteration:
+            ended = False
+        if ended:
             del self._slices[number]
-        except ShadowMLXError as error:
-            del self._slices[number]
-            self._send(m.Failed(number, str(error)))
 
     def _serve(self, request: m.Request) -> None:
         if request.id in self._cancelled:
             self._send(m.Done(request.id))
             return
         try:
-            self._current = request.id
-            replies = self._replies(request)
-            if isinstance(request, m.Check):
-                self._slices[request.id] = replies
-                return
-            for reply in replies:
-                self._send(reply)
+            with self._told(request.id):
+                self._current = request.id
+                replies = self._replies(request)
+                if isinstance(request, m.Check):
+                    self._slices[request.id] = replies
+                    return
+                for reply in replies:
+                    self._send(reply)
         except KeyboardInterrupt:
             self._current = None  # from here on nothing is interrupted
             self._send(m.Done(request.id))
-        except ShadowMLXError as error:
-            self._send(m.Failed(request.id, str(error)))
-        except MemoryError as error:
-            self._send(m.Failed(request.id, f"out of memory: {error or 'an allocation failed'}"))
-        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-            traceback.print_exc()
-            self._send(m.Failed(request.id, f"{type(error).__name__}: {error}", bug=True))
         finally:
             self._current = self._stop = None
 
+    @contextlib.contextmanager
+    def _told(self, number: int) -> Iterator[None]:
+        """Whatever goes wrong in a job is a reply, and the worker goes on."""
+        try:
+            yield
+        except ShadowMLXError as error:
+            self._send(m.Failed(number, str(error)))
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of any job; the asking side hears of it
+            if is_out_of_memory(error):
+                self._send(m.Failed(number, str(out_of_memory(error))))
+                return
+            traceback.print_exc()
+            self._send(m.Failed(number, f"{type(error).__name__}: {error}", bug=True))
+
     def _replies(self, request: m.Request) -> Iterator[m.Reply]:
-        if isinstance(request, m.ReadPage | m.Check):
-            from shadow_mlx.worker import reading
-
-            return reading.serve(request)
-        if isinstance(request, m.ShowTokens | m.Measure):
-            from shadow_mlx.worker import encoding
-
-            return encoding.serve(request)
-        if isinstance(request, m.ListModels | m.Download):
-            from shadow_mlx.worker import models
-
-            return models.serve(request, self._send)
-        if isinstance(request, m.Estimate):
-            from shadow_mlx.worker import estimating
-
-            return estimating.serve(request)
-        if isinstance(request, m.CompareFile):
-            from shadow_mlx.worker import comparing
-
-            self._chat = None  # it loads what it needs; two models at once may not fit
-            self._stop = StopToken()
-            return comparing.serve(request, self._send, self._stop)
-        from shadow_mlx.worker.chatting import Chat
-
-        if not isinstance(self._chat, Chat):
-            self._chat = Chat(self._send)
+        """The job's replies. Its module is imported when it is first asked for."""
         stop = StopToken()
-        if isinstance(request, m.Ask):
+        if isinstance(request, ENDING_THEMSELVES):
             self._stop = stop
-        return self._chat.serve(request, stop)
+        if type(request) not in JOBS:
+            from shadow_mlx.worker.chatting import Chat
+
+            if not isinstance(self._chat, Chat):
+                self._chat = Chat(self._send)
+            return self._chat.serve(request, stop)
+        if isinstance(request, m.CompareFile):
+            self._chat = None  # it loads what it needs; two models at once may not fit
+        job = importlib.import_module(f"shadow_mlx.worker.{JOBS[type(request)]}")
+        replies: Iterator[m.Reply] = job.serve(request, self._send, stop)
+        return replies
 
     def _send(self, reply: m.Reply) -> None:
         """Write one whole line: an interrupt that comes meanwhile is raised after it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 REPORT_EVERY = 256
 
 
-def serve(request: m.Request) -> Iterator[m.Reply]:
+def serve(
+    request: m.Request, send: Callable[[m.Reply], None], stop: StopToken
+) -> Iterator[m.Reply]:
     """Replies to ``ShowTokens`` and ``Measure``."""
     if isinstance(request, m.ShowTokens):
         options = EncodingConfig.from_mapping(request.options, where="options")

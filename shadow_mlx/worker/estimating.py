@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from shadow_mlx.config import EncodingConfig, TrainConfig
 from shadow_mlx.memory.estimate import PARTS
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
 from shadow_mlx.memory.report import MemoryReport, report
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 OF_DATA = ("data", "batch_size", "seed", "shuffle", *(one.name for one in fields(EncodingConfig)))
@@ -21,7 +22,9 @@ MOST_RECORDS = 2_000
 """Records that are tokenised for one answer: a person waits for it."""
 
 
-def serve(request: m.Estimate) -> Iterator[m.Reply]:
+def serve(
+    request: m.Estimate, send: Callable[[m.Reply], None], stop: StopToken
+) -> Iterator[m.Reply]:
     """The verdict at once; where the run does not fit, once more with advice."""
     config = TrainConfig.from_mapping(request.config, where="estimate")
     found = report(config, lambda settled: _batch(_of_data(settled), _changed(settled.data)))

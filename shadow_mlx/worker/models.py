@@ -11,12 +11,15 @@ from typing import Any
 from shadow_mlx.backbones import bundled
 from shadow_mlx.backbones.folder import has_all_weights
 from shadow_mlx.hub import resolving
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 NEARBY = (".", "models", "mlx_model")
 
 
-def serve(request: m.Request, send: Callable[[m.Reply], None]) -> Iterator[m.Reply]:
+def serve(
+    request: m.Request, send: Callable[[m.Reply], None], stop: StopToken
+) -> Iterator[m.Reply]:
     """Replies to ``ListModels`` and ``Download``; progress of a download goes to ``send``."""
     if isinstance(request, m.ListModels):
         found = [*_bundled(), *_nearby(), *_cached()]

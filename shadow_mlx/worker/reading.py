@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.reading.schema import InvalidLineError, Message, Record, parse, read_object
 from shadow_mlx.errors import DataError
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
 SLICE_SECONDS = 0.05
@@ -36,7 +37,9 @@ LARGE = 64 << 20
 """Bytes from which on a file's first page is read before the file is indexed."""
 
 
-def serve(request: m.Request) -> Iterator[m.Reply]:
+def serve(
+    request: m.Request, send: Callable[[m.Reply], None], stop: StopToken
+) -> Iterator[m.Reply]:
     """Replies to :class:`~shadow_mlx.worker.messages.ReadPage` and ``Check``."""
     if isinstance(request, m.ReadPage):
         yield _page(request)

@@ -10,6 +10,7 @@ import pytest
 from shadow_mlx.cli.main import main
 from shadow_mlx.memory import report as reporting
 from shadow_mlx.memory.verdict import Suggestion
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import estimating
 from shadow_mlx.worker import messages as m
 
@@ -59,7 +60,7 @@ def test_a_run_that_does_not_fit_is_an_answer_too(
 @pytest.mark.usefixtures("small_machine")
 def test_the_worker_gives_the_verdict_first_and_then_the_advice(tiny_backbone: Path) -> None:
     config = {"model": str(tiny_backbone), "max_seq_length": 64, "batch_size": 2}
-    first, second = estimating.serve(m.Estimate(1, config))
+    first, second = estimating.serve(m.Estimate(1, config), print, StopToken())
     assert isinstance(first, m.Estimated)
     assert isinstance(second, m.Estimated)
     assert first.fit == second.fit == "too large"
@@ -79,7 +80,7 @@ def test_the_worker_answers_the_same(
     assert main(["estimate", *flags(tiny_backbone), "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     config = {"model": str(tiny_backbone), "max_seq_length": 64, "batch_size": 2}
-    (reply,) = estimating.serve(m.Estimate(1, config))
+    (reply,) = estimating.serve(m.Estimate(1, config), print, StopToken())
     assert isinstance(reply, m.Estimated)
     assert reply.peak == sum(reply.parts.values()) == figures["estimate"]["peak"]
     assert reply.fit == "fits"
@@ -99,5 +100,5 @@ def test_the_worker_makes_batches_once_for_other_settings(
     )
     config = {"model": str(tiny_backbone), "data": str(data), "max_seq_length": 64}
     for rank in (4, 8):
-        list(estimating.serve(m.Estimate(1, {**config, "rank": rank})))
+        list(estimating.serve(m.Estimate(1, {**config, "rank": rank}), print, StopToken()))
     assert len(made) == 1

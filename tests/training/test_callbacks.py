@@ -3,12 +3,12 @@ from typing import ClassVar
 
 import pytest
 from mlx_lm.tuner import callbacks
-from tests.cli.test_run_display import TRAINED
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, SurroundingsError
 from shadow_mlx.runs.events import Validated
 from shadow_mlx.training.callbacks import service_listeners
+from tests.cli.test_run_display import TRAINED
 
 
 class Service(callbacks.TrainingCallback):

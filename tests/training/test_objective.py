@@ -2,8 +2,8 @@
 
 import mlx.core as mx
 import pytest
-from shadow_mlx.cli.run_display import validation_line
 
+from shadow_mlx.cli.run_display import validation_line
 from shadow_mlx.jobs import train
 from shadow_mlx.runs.events import Trained, Validated, from_json
 from shadow_mlx.runs.folder import RunFolder

@@ -6,6 +6,7 @@ process as the system would for want of memory, ``fail`` fails.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import queue
 import signal
@@ -13,13 +14,14 @@ import sys
 import threading
 
 from shadow_mlx.config import CompareConfig
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 from shadow_mlx.worker import reading
 from tests.evaluation.made import made_comparison
 
 MODELS = [
     m.ModelView("sprout", "bundled", "models/sprout", "qwen3", "", 9_300_000, True),
-    m.ModelView("Qwen3-4bit", "local", "Qwen3-4bit", "qwen3", "4 bits", 340_000_000, True),
+    m.ModelView("Qwen3-4bit", "folder", "Qwen3-4bit", "qwen3", "4-bit", 340_000_000, True),
     m.ModelView(
         "Talkie", "hub cache", "Talkie", "talkie", "", 2_000_000_000, False, "its blocks are others"
     ),
@@ -53,7 +55,7 @@ def main() -> None:
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):
-            for reply in reading.serve(request):
+            for reply in reading.serve(request, send, StopToken()):
                 send(reply)
         else:
             send(m.Failed(request.id, f"the fake does not know {type(request).__name__}"))
@@ -68,6 +70,7 @@ def load(request: m.Load) -> None:
     if request.model == "missing":
         send(m.Failed(request.id, "missing: no such \x1b[31mmodel"))
         return
+    send(m.Progress(request.id, "loading"))
     modes = ["attached", "detached", "base"] if request.adapter else ["base"]
     model = request.model or "sprout"
     send(m.Loaded(request.id, model, request.adapter, modes, 11_000_000, 0.1, ""))
@@ -84,7 +87,8 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     for piece in pieces:
         send(m.Piece(request.id, piece))
     while said == "long" and not stopped.wait(0.01):
-        send(m.Piece(request.id, "on "))
+        pieces.append("on ")
+        send(m.Piece(request.id, pieces[-1]))
     reason = "interrupted" if said == "long" else "stop"
     text = "".join(pieces)
     send(
@@ -102,7 +106,10 @@ def estimate(request: m.Estimate) -> None:
     parts = {"weights": size}
     fit = "fits" if fits else "too large"
     machine = 8 * 10**9
-    send(m.Estimated(request.id, "s", parts, 0, size, machine, fit, sentence, advice, [], True))
+    first = m.Estimated(request.id, "s", parts, 0, size, machine, fit, sentence, [], [], fits)
+    send(first)
+    if not fits:  # what would help takes longer
+        send(dataclasses.replace(first, advice=advice, finished=True))
 
 
 def compare(request: m.CompareFile, stopped: threading.Event) -> None:

@@ -27,8 +27,8 @@ from tests.tui.support import (
     write_adapter,
 )
 from tui.app import ShadowApp
-from tui.screens.run import RunScreen
 from tui.screens import overlays
+from tui.screens.run import RunScreen
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

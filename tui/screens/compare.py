@@ -339,7 +339,7 @@ differs from **attached** is underlined.
         assert figures is not None
         question = "HTML report, with plots and every example. Its name:"
         free = free_report_name(str(figures["data"]))
-        name = await self.app.push_screen_wait(Ask(question, free))
+        name = await self.app.push_screen_wait(Ask(question, free, path=True))
         if name is None:
             return
         path = home_expanded(name)

@@ -1,0 +1,68 @@
+"""The worker's loop in a process of its own: what goes wrong is a reply, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from shadow_mlx.worker import messages as m
+from shadow_mlx.worker.__main__ import Worker
+
+BROKEN = """
+import runpy, sys
+from shadow_mlx.worker import reading
+def broken(request, send, stop):
+    yield from ()
+    raise ZeroDivisionError("nobody foresaw it")
+reading.serve = broken
+sys.argv = ["worker"]
+runpy.run_module("shadow_mlx.worker", run_name="__main__")
+"""
+
+
+def replies_of(program: list[str], *requests: m.Request) -> list[object]:
+    sent = b"".join(map(m.encode, requests))
+    done = subprocess.run(
+        [sys.executable, *program], input=sent, stdout=subprocess.PIPE, timeout=60, check=True
+    )
+    return [m.decode(line) for line in done.stdout.splitlines()]
+
+
+def test_what_nobody_foresaw_is_told_and_the_worker_goes_on(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.jsonl")
+    asked = [m.ReadPage(1, path, 0, 1), m.Check(2, path), m.ReadPage(3, path, 0, 1)]
+    told = {reply.id: reply for reply in replies_of(["-c", BROKEN], *asked) if m.is_final(reply)}
+    for number in (1, 3):
+        failed = told[number]
+        assert isinstance(failed, m.Failed)
+        assert failed.bug
+        assert failed.message == "ZeroDivisionError: nobody foresaw it"
+
+
+def test_what_is_wrong_with_a_request_is_no_bug(tmp_path: Path) -> None:
+    (reply,) = replies_of(["-m", "shadow_mlx.worker"], m.ReadPage(1, str(tmp_path / "no"), 0, 1))
+    assert isinstance(reply, m.Failed)
+    assert not reply.bug
+
+
+def test_a_job_in_the_background_that_fails_ends_alone() -> None:
+    reading, writing = os.pipe()
+    worker = Worker(writing)
+    worker._slices = {2: failing(), 3: iter([m.Done(3)])}
+    for _ in range(3):
+        worker._advance()
+    first, second = map(m.decode, os.read(reading, 4096).splitlines())
+    assert isinstance(first, m.Failed)
+    assert (first.id, first.bug) == (2, True)
+    assert second == m.Done(3)
+    assert worker._slices == {}
+    worker._out.close()
+    os.close(reading)
+
+
+def failing() -> Iterator[m.Reply]:
+    yield from ()
+    raise ZeroDivisionError("nobody foresaw it")
