@@ -23,6 +23,30 @@ from tests.tiny import tiny_attached_model, write_tiny_backbone
 if TYPE_CHECKING:
     from shadow_mlx.shadow.attached import AttachedModel
 
+SLOW = (
+    "architectures", "checkpoints/test_peft_families.py", "checkpoints/test_mutated_adapters.py",
+    "cli/test_streams.py", "cli/test_surroundings.py", "cli/test_train_command.py",
+    "data/chat/test_families.py", "data/chat/test_sandbox.py", "data/reading/test_mutated_lines.py",
+    "backbones/test_mutated_models.py", "hub", "memory", "models", "shadow/test_peft_families.py",
+    "test_docs.py", "test_packaging.py", "training/test_compiling.py",
+    "training/test_distributed.py", "training/test_kills.py", "training/test_resuming.py",
+    "tui/screens", "tui/test_app.py", "tui/test_compare.py", "tui/test_data.py",
+    "tui/test_models.py", "tui/test_navigation.py", "tui/test_real_child.py", "tui/test_run.py",
+    "tui/test_snapshots.py", "tui/test_terminal.py", "tui/test_train.py",
+)  # fmt: skip
+"""Whole files and folders that ``-m "not slow"`` leaves out: they start programs, draw the UI, or
+go through every family."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by where it stands."""
+    root = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(root)
+        if any(place.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 # A job in the background is started with Ctrl-C ignored, and hands that on: the programs that are
 # interrupted here would not notice.
 signal.signal(signal.SIGINT, signal.default_int_handler)

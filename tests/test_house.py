@@ -10,6 +10,7 @@ LONGEST, MEDIAN = 400, 120
 """Lines of a file, and of half of the modules."""
 
 TESTED_ELSEWHERE: dict[str, list[str]] = {
+    "evaluation/test_compare_command.py": ["shadow_mlx/cli/commands/compare.py"],
     "backbones/test_mutated_models.py": [
         "shadow_mlx/backbones/configuration.py",
         "shadow_mlx/backbones/folder.py",

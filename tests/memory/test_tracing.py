@@ -44,9 +44,9 @@ def test_state_and_batch_go_in_and_the_new_state_comes_out(step: RecordedStep) -
     told = [(), (2,)]
     summed = [array.shape for array in sums]
     for program, rest, results in (
-        (step.whole(SHAPE), [*batch, *told], [(6,), *changed]),
+        (step.whole(SHAPE), [*batch, *told], [(7,), *changed]),
         (step.following(SHAPE), [*summed, *batch], summed),
-        (step.update(), [*summed, *told], [(6,), *changed]),
+        (step.update(), [*summed, *told], [(7,), *changed]),
     ):
         shapes = {name: array.shape for name, array in program.graph.arrays.items()}
         assert [shapes[name] for name in program.graph.inputs] == [*known, *rest]

@@ -146,7 +146,7 @@ def test_a_resumed_run_leaves_older_snapshots_as_they_were() -> None:
     before = fold.snapshot()
     old = list(before.train.values)
     fold.add(started(100, 4))
-    fold.add(dataclasses.replace(trained(5), loss=7.0))
+    fold.add(dataclasses.replace(trained(5), losses={"loss": 7.0}))
     assert list(fold.snapshot().train.steps) == [1, 2, 3, 4, 5]
     assert fold.snapshot().train.values[4] == 7.0
     assert list(before.train.values) == old
