@@ -149,15 +149,23 @@ def load_adapter(
     return model
 
 
+def adapter_record(folder: str | Path) -> AdapterRecord:
+    """What an adapter of either format says of itself, without loading a tensor.
+
+    Raises:
+        CheckpointError: There is no adapter, or its configuration cannot be used.
+    """
+    folder = whole_adapter(Path(folder))
+    return read_original_record(folder) if is_original(folder) else read_record(folder)
+
+
 def recorded_backbone(folder: str | Path) -> str | None:
     """Folder or hub id of the backbone that an adapter records, or ``None``.
 
     Raises:
         CheckpointError: There is no adapter, or its configuration cannot be used.
     """
-    folder = whole_adapter(Path(folder))
-    record = read_original_record(folder) if is_original(folder) else read_record(folder)
-    return record.backbone_name
+    return adapter_record(folder).backbone_name
 
 
 def _attach(

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlx_lm.utils import load_model
 
+from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.cli.main import main
+from shadow_mlx.config import ShadowConfig
 from shadow_mlx.runs.folder import RunFolder
+from shadow_mlx.shadow.attached import attach
 from tests.training.conftest import write_chats
 
 Flags = Callable[..., list[str]]
@@ -87,6 +91,19 @@ def test_an_adapter_to_start_from_brings_its_shape(flags, tmp_path, capsys):
     assert (saved["rank"], saved["sharing"]) == (6, "layer")
     assert main([*second, "--rank=5", "--overwrite"]) == 2
     assert "--rank: the adapter has 6, asked for is 5" in capsys.readouterr().err
+
+
+def test_one_of_the_original_package_is_an_adapter_to_start_from(flags, tiny_backbone, tmp_path):
+    backbone, config = load_model(tiny_backbone)
+    shape = ShadowConfig(rank=5, sharing="layer", shadow_layers=1)
+    model = attach(backbone, config, shape, variant="original")
+    save_adapter(tmp_path / "o", model, backbone=str(tiny_backbone), backbone_config=config)
+    begun = flags(rank=None, adapter_path=tmp_path / "second", init_adapter=tmp_path / "o")
+    assert main(begun) == 0
+    assert (
+        json.loads((tmp_path / "second/shadow_config.json").read_text())["injection_hidden_size"]
+        == 5
+    )
 
 
 @pytest.mark.parametrize(

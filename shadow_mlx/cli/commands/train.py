@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shadow_mlx import words
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, config_file_options
-from shadow_mlx.config import ShadowConfig, TrainConfig
+from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -104,12 +103,10 @@ def _saved_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _adapter_options(adapter: str) -> dict[str, Any]:
     """The shadow's shape, as the adapter to start from has it."""
-    from shadow_mlx.checkpoints.record import read_record
-    from shadow_mlx.checkpoints.whole import whole_adapter
+    from shadow_mlx.checkpoints.peft import adapter_record
     from shadow_mlx.training.model import FREE_AT_START
 
-    config: ShadowConfig = read_record(whole_adapter(Path(adapter))).config
-    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(ShadowConfig)}
+    own = adapter_record(adapter).config.to_mapping()
     return {name: value for name, value in own.items() if name not in FREE_AT_START}
 
 
