@@ -83,7 +83,8 @@ class Finder(Vertical):
         return Text.assemble(visible(name), (f"  {note}" if note else "", "dim"), no_wrap=True)
 
     def _fold(self) -> None:
-        self.query_one(OptionList).display = not self._folded or self.has_focus_within
+        for listed in self.query(OptionList):  # none: the dialog closed before the call came
+            listed.display = not self._folded or self.has_focus_within
 
     def on_descendant_focus(self) -> None:
         """The list of matches is there while the field is used."""
