@@ -91,13 +91,20 @@ def is_compiler_failure(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error).startswith(_COMPILER)
 
 
+def surroundings_failure(error: BaseException) -> SurroundingsError | None:
+    """What an exception says of the machine, as an error of ours; ``None`` for any other."""
+    if is_out_of_memory(error):
+        return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")
+    if is_compiler_failure(error):
+        return SurroundingsError(
+            "MLX could not compile a part of the model: its compiler was broken off, or there is "
+            "none (on Linux without a GPU it needs g++)"
+        )
+    return None
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says, in Python's words or in MLX's, that memory is exhausted."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and str(error).startswith(_ALLOCATORS)
     )
-
-
-def out_of_memory(error: BaseException) -> SurroundingsError:
-    """The same, as an error of the surroundings."""
-    return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")

@@ -46,7 +46,7 @@ class ShadowApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     MODES: ClassVar[dict[str, Any]] = {name: maker(name) for name in (*PAGES, RUN)}
     DEFAULT_MODE = "home"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration - as Textual declares it
         (0, "-narrow"),
         (110, "-wide"),
     ]

@@ -119,7 +119,7 @@ class ShadowBlock(nn.Module):
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
         self.checkpoint = mx.checkpoint  # how; a recording puts another function here
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # a class that lies about itself on purpose
     def __class__(self) -> type:
         # Loops choose masks and caches by a block's type (OLMo Hybrid) …
         return type(self.block)

@@ -16,7 +16,7 @@ from shadow_mlx.cli.chosen_model import cost, describe
 from shadow_mlx.cli.signals import cut_by_ctrl_c
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
-from shadow_mlx.errors import InputError, ShadowMLXError, is_out_of_memory, out_of_memory
+from shadow_mlx.errors import InputError, ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.engine import OnPiece
@@ -87,9 +87,9 @@ class TerminalChat:
             except ShadowMLXError as error:  # a mistake in one line does not end the conversation
                 _note(str(error))
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
+                if (known := surroundings_failure(error)) is None:
                     raise
-                _note(f"{out_of_memory(error)}; the conversation is as it was before that line")
+                _note(f"{known}; the conversation is as it was before that line")
         return 0
 
     def _take(self, text: str) -> None:

@@ -19,9 +19,7 @@ from shadow_mlx.errors import (
     InputError,
     ShadowMLXError,
     SurroundingsError,
-    is_compiler_failure,
-    is_out_of_memory,
-    out_of_memory,
+    surroundings_failure,
 )
 from shadow_mlx.terminal import visible
 
@@ -51,10 +49,6 @@ DISK_PROBLEMS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.EMFILE, errno.ENFILE, errno.ESTALE),
 }
-COMPILER_FAILED = (
-    "MLX could not compile a part of the model: its compiler was broken off, or there is none "
-    "(on Linux without a GPU it needs g++)"
-)
 NAME_PROBLEMS = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}  # of a path that somebody gave
 
 
@@ -91,11 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(SurroundingsError(f"{error.filename or 'disk'}: {error.strerror}"))
     except (MemoryError, RuntimeError) as error:
-        if is_compiler_failure(error):
-            return _fail(SurroundingsError(COMPILER_FAILED))
-        if not is_out_of_memory(error):
+        if (known := surroundings_failure(error)) is None:
             raise
-        return _fail(out_of_memory(error))
+        return _fail(known)
 
 
 def _dispatch(argv: list[str]) -> int:

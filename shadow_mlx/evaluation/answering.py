@@ -13,6 +13,7 @@ from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.questions import Question
 from shadow_mlx.generation.decode import Answer, decode
+from shadow_mlx.kernels import broken_off
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of
 
@@ -58,7 +59,12 @@ def answer_all(
         tokens: dict[int, list[int]] = {number: [] for number in numbers}
         finished: dict[int, str] = {}
         while not (stop is not None and stop.stopping):
-            responses = generator.next_generated()
+            try:
+                responses = generator.next_generated()
+            except RuntimeError as error:
+                if not broken_off(error, lambda: stop is not None and stop.stopping):
+                    raise
+                break
             if not responses:
                 break
             for response in responses:

@@ -16,6 +16,7 @@ from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.data.batches import iterate
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.errors import Interrupted
+from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -39,8 +40,9 @@ def mean_loss(
             raise Interrupted("stopped while the losses were measured")
         chosen = supervised(batch)
         states = gather(hidden(chosen.inputs), chosen.positions)
-        summed: Any = head_loss(head, states, chosen, differentiable=False).item()
-        total += summed
+        summed = head_loss(head, states, chosen, differentiable=False)
+        value: Any = uninterrupted(summed.item)
+        total += value
         tokens += batch.tokens
     return total / tokens
 

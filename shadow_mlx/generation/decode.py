@@ -19,6 +19,7 @@ from mlx_lm.sample_utils import make_logits_processors, make_sampler
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError, Interrupted
+from shadow_mlx.kernels import broken_off
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -45,6 +46,7 @@ class Answer:
         finish_reason: ``stop`` (the model ended its turn), ``length`` or ``interrupted``.
         reasoning: What the model thought before its answer.
         first_token_seconds: From the question to the first of its text; 0 without any.
+        in_cache: Whether the caches hold exactly the prompt and the answer.
     """
 
     text: str
@@ -58,6 +60,7 @@ class Answer:
     reasoning: str = ""
     limit: PositionLimit | None = None
     first_token_seconds: float = 0.0
+    in_cache: bool = True
 
     @property
     def context_tokens(self) -> int:
@@ -108,7 +111,7 @@ def decode(
     prompt_tps = generation_tps = first_token_seconds = 0.0
     reason: FinishReason = "interrupted"
     began = time.monotonic()
-    for response in _until_stopped(
+    responses = _until_stopped(
         stop,
         model,
         tokenizer,
@@ -117,14 +120,21 @@ def decode(
         sampler=_sampler(sampling, tokenizer),
         logits_processors=make_logits_processors(repetition_penalty=sampling.repetition_penalty),
         prompt_cache=cache,
-    ):
-        texts.append(response.text)
-        tokens.append(response.token)
-        prompt_tps, generation_tps = response.prompt_tps, response.generation_tps
-        reason = response.finish_reason or reason
-        if response.text:
-            first_token_seconds = first_token_seconds or time.monotonic() - began
-            on_text(response.text)
+    )
+    cut_in_computing = False
+    try:
+        for response in responses:
+            texts.append(response.text)
+            tokens.append(response.token)
+            prompt_tps, generation_tps = response.prompt_tps, response.generation_tps
+            reason = response.finish_reason or reason
+            if response.text:
+                first_token_seconds = first_token_seconds or time.monotonic() - began
+                on_text(response.text)
+    except RuntimeError as error:
+        if not broken_off(error, lambda: stop.stopping):
+            raise
+        cut_in_computing = True
     return Answer(
         text="".join(texts),
         tokens=tuple(tokens),
@@ -136,6 +146,8 @@ def decode(
         finish_reason=reason,
         limit=limit,
         first_token_seconds=first_token_seconds,
+        # stopped before the first token, the caches hold an unknown part of the prompt
+        in_cache=bool(tokens) and not cut_in_computing,
     )
 
 

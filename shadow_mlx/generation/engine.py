@@ -143,7 +143,7 @@ class Engine:
             on_text=on_text,
             stop=stop,
         )
-        if answer.tokens:  # stopped before the first, the caches hold an unknown part of the prompt
+        if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])
         return answer
 

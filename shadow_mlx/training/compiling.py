@@ -1,16 +1,10 @@
-"""MLX's compiler: whether it can take a model, and what to do when it is broken off."""
+"""Whether MLX's compiler can take a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import mlx.core as mx
 
-from shadow_mlx.errors import is_compiler_failure
 from shadow_mlx.shadow.attached import AttachedModel
-
-Result = TypeVar("Result")
 
 
 def can_be_compiled(model: AttachedModel) -> bool:
@@ -26,17 +20,3 @@ def can_be_compiled(model: AttachedModel) -> bool:
             raise
         return False
     return True
-
-
-def uninterrupted(evaluate: Callable[[], Result]) -> Result:
-    """What ``evaluate`` gives; it is called once more where MLX's compiler was broken off.
-
-    On a CPU, kernels are made by a compiler in a process of its own, which a Ctrl-C at the
-    terminal reaches, too. What was to be computed still can be.
-    """
-    try:
-        return evaluate()
-    except RuntimeError as error:
-        if not is_compiler_failure(error):
-            raise
-    return evaluate()

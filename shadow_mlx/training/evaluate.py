@@ -14,8 +14,9 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.compiling import can_be_compiled, uninterrupted
+from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import supervised
 from shadow_mlx.training.objective import Objective, measure, named
 

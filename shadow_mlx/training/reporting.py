@@ -14,7 +14,7 @@ from mlx.utils import tree_reduce
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.runs.events import RunEnded, RunStarted
-from shadow_mlx.runs.losses import WATCHED
+from shadow_mlx.runs.losses import SHADOW, WATCHED
 from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.loop import Outcome
 from shadow_mlx.training.progress import Progress
@@ -48,6 +48,16 @@ class RunSummary:
     seconds: float
     peak_memory_bytes: int
     trainable_parameters: int
+
+    @property
+    def best_loss(self) -> float | None:
+        """The best validation loss that is watched: the attached model's, in fine-tuning."""
+        return self.best_losses.get(WATCHED)
+
+    @property
+    def best_shadow_loss(self) -> float | None:
+        """The detached model's validation loss at the same step."""
+        return self.best_losses.get(SHADOW)
 
     def figures(self) -> dict[str, Any]:
         """What ``--json`` prints, each loss as a figure of its own: ``best_loss`` and so on."""

@@ -16,9 +16,9 @@ from shadow_mlx.data.reading.records import Records
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import answer_greedily
+from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.runs.events import Sampled
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.compiling import uninterrupted
 from shadow_mlx.training.evaluate import evaluating
 
 MAX_TOKENS = 64

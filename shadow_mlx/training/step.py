@@ -19,8 +19,9 @@ import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
 
+from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.compiling import can_be_compiled, uninterrupted
+from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import Supervised
 from shadow_mlx.training.objective import Objective, measure, named
 

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Iterator
 from types import FrameType
 
-from shadow_mlx.errors import ShadowMLXError, is_out_of_memory, out_of_memory
+from shadow_mlx.errors import ShadowMLXError, surroundings_failure
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -140,8 +140,8 @@ class Worker:
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 - of any job; the asking side hears of it
-            if is_out_of_memory(error):
-                self._send(m.Failed(number, str(out_of_memory(error))))
+            if (known := surroundings_failure(error)) is not None:
+                self._send(m.Failed(number, str(known)))
                 return
             traceback.print_exc()
             self._send(m.Failed(number, f"{type(error).__name__}: {error}", bug=True))

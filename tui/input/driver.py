@@ -39,7 +39,7 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
-        self._file = _Screen(output())  # type: ignore[assignment]
+        self._file = _Screen(output())  # type: ignore[assignment]  # Textual writes to it, no more
         self._ahead = TypeAhead(app)
         loop = asyncio.get_running_loop()
         for number in ENDING:

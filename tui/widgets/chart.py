@@ -234,7 +234,7 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         return Text("\n" * max(0, self.size.height // 2) + message, justify="center")
 
     def _change(self, **changes: object) -> None:
-        self.look = dataclasses.replace(self.look, **changes)  # type: ignore[arg-type]
+        self.look = dataclasses.replace(self.look, **changes)  # type: ignore[arg-type]  # fields of Look
         self.refresh()
         self.post_message(self.LookChanged(self.look))
 

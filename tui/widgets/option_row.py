@@ -65,7 +65,7 @@ class OptionRow(Horizontal):
                 placeholder=field.default or "default",
                 compact=True,
             )
-        control.HELP = self._help()  # type: ignore[misc]
+        control.HELP = self._help()  # type: ignore[misc]  # of this control alone
         self._control = control
         yield control
         self._note = Label(visible(field.unit), classes="note", markup=False)

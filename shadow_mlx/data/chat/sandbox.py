@@ -162,7 +162,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             prices.percent(budget, left, right)
         return budget.made(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - see below
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - jinja2's names
         """Any function, macro or method of a value.
 
         The names begin with underscores, as jinja2's own do: a template may give any other one.

@@ -1,0 +1,78 @@
+"""What fits which machine: the table of ``docs/memory.md``, from shapes alone.
+
+    python -m benchmarks.fits
+
+prints the peak that ``shadow-mlx estimate`` gives for 4-bit Qwen3 models with every example as long
+as allowed, by the settings that matter most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
+from shadow_mlx import words
+from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory.estimate import estimate
+
+# The published shapes: hidden size, layers, heads, MLP width, and whether the tables are one.
+BACKBONES = {
+    "0.6B": (1024, 28, 16, 3072, True),
+    "1.7B": (2048, 28, 16, 6144, True),
+    "4B": (2560, 36, 32, 9728, True),
+    "8B": (4096, 36, 32, 12288, False),
+}
+LENGTHS = {
+    "0.6B": (128, 512, 2048),
+    "1.7B": (128, 512, 1024, 2048),
+    "4B": (128, 512, 1024, 2048),
+    "8B": (512, 1024),
+}
+SMALL = {"grad_checkpoint": True, "batch_size": 1, "grad_accumulation_steps": 8}
+SETTINGS: tuple[dict[str, object], ...] = ({}, SMALL, {**SMALL, "shadow_layers": 1})
+
+
+def write_config(folder: Path, name: str) -> Path:
+    """A folder with the ``config.json`` of one backbone, and nothing else."""
+    hidden, layers, heads, mlp, tied = BACKBONES[name]
+    config = {
+        "model_type": "qwen3",
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "intermediate_size": mlp,
+        "vocab_size": 151_936,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000,
+        "max_position_embeddings": 40_960,
+        "tie_word_embeddings": tied,
+        "torch_dtype": "bfloat16",
+        "quantization": {"group_size": 64, "bits": 4},
+    }
+    place = folder / name
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return place
+
+
+def rows(folder: Path) -> list[str]:
+    """One line of the table for each backbone and length."""
+    found = []
+    for name, lengths in LENGTHS.items():
+        place = str(write_config(folder, name))
+        for length in lengths:
+            run = TrainConfig(model=place, max_seq_length=length)
+            peaks = [estimate(dataclasses.replace(run, **one)).peak for one in SETTINGS]
+            figures = " | ".join(words.size(peak, 1) for peak in peaks)
+            found.append(f"| {name} | {length:,} | {figures} |")
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        print("\n".join(rows(Path(temporary))))
