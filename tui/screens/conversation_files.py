@@ -65,7 +65,7 @@ class ConversationPage(Page):
         from shadow_mlx.generation.transcript import load_transcript
 
         path = state_file().with_name(KEPT)
-        if not path.exists():
+        if not path.exists() or self.conversation.turns:  # another one has begun meanwhile
             return
         try:
             conversation = load_transcript(path, mode="loaded")
