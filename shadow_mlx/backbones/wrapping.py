@@ -9,10 +9,11 @@ Shapes: ``h`` and ``s`` are ``[B, T, D]``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import mlx.core as mx
@@ -35,11 +36,13 @@ class Companion(Protocol):
     def dropout_key(self) -> mx.array | None:
         """What makes a second computation of one injection drop the same elements."""
 
-    def trainable_parameters(self) -> Any:
-        """The tree of weights that are differentiated."""
+    @property
+    def training(self) -> bool:
+        """Whether gradients will be asked for."""
 
-    def update(self, parameters: Any) -> Any:
-        """Put a tree of weights in place."""
+    @property
+    def parts(self) -> Sequence[nn.Module]:
+        """The modules whose weights it computes with: one that is shared is in many companions."""
 
 
 @dataclass(frozen=True)
@@ -178,31 +181,55 @@ class ShadowBlock(nn.Module):
         key: mx.array | None = None,
     ) -> tuple[mx.array, mx.array]:
         layer = self.shadow_layer.module
-        h_out = self.block(layer.inject(h, s, key), *rest, **kwargs)
+        inject, advance = layer.inject, layer.advance
+        if layer.training and not self.recompute:
+            # Between two blocks only (h, s) is kept: the layer's own insides are several arrays as
+            # large, and cost next to nothing to compute again.
+            key = layer.dropout_key()
+            inject, advance = self._again(partial(inject, key=key)), self._again(advance)
+        else:
+            inject = partial(inject, key=key)
+        h_out = self.block(inject(h, s), *rest, **kwargs)
         if not isinstance(h_out, mx.array):
             raise UnsupportedArchitectureError(
                 f"its blocks return a {type(h_out).__name__} instead of one hidden state"
             )
         # The last state never meets a block: its T and G are saved but not computed.
-        return h_out, s if self.last else layer.advance(h_out, s)
+        return h_out, s if self.last else advance(h_out, s)
 
     def _recomputed(
         self, h: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[mx.array, mx.array]:
-        # A checkpoint differentiates its arguments only: trained weights must be among them.
-        layer = self.shadow_layer.module
-        key = layer.dropout_key()  # drawn once, for both computations
-
-        def run(weights: Any, h: mx.array, s: mx.array) -> tuple[mx.array, mx.array]:
-            outer = layer.trainable_parameters()
-            layer.update(weights)
-            try:
-                return self._advance(h, s, rest, kwargs, key)
-            finally:
-                layer.update(outer)
-
-        h_out, s_out = self.checkpoint(run)(layer.trainable_parameters(), h, s)
+        key = self.shadow_layer.module.dropout_key()  # drawn once, for both computations
+        run = self._again(partial(self._advance, rest=rest, kwargs=kwargs, key=key))
+        h_out, s_out = run(h, s)
         return h_out, s_out
+
+    def _again(self, function: Callable[[mx.array, mx.array], Any]) -> Callable[..., Any]:
+        """``function`` of ``h`` and ``s``, computed again for its gradient instead of kept.
+
+        A checkpoint differentiates its arguments only: trained weights must be among them.
+        """
+        layer = self.shadow_layer.module
+
+        def run(weights: Any, h: mx.array, s: mx.array) -> Any:
+            outer = _weights_of(layer)
+            _put(layer, weights)
+            try:
+                return function(h, s)
+            finally:
+                _put(layer, outer)
+
+        return lambda h, s: self.checkpoint(run)(_weights_of(layer), h, s)
+
+
+def _weights_of(layer: Companion) -> list[Any]:
+    return [part.trainable_parameters() for part in layer.parts]
+
+
+def _put(layer: Companion, weights: Sequence[Any]) -> None:
+    for part, tree in zip(layer.parts, weights, strict=True):
+        part.update(tree)
 
 
 class PassThrough(nn.Module):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.checkpoints.record import AdapterRecord
+from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.shadow.shadow_peft import Variant
 
 _WITH_PEFT = """\
@@ -20,12 +21,18 @@ model = peft.PeftModel.from_pretrained(backbone, "path/to/this/folder")  # attac
 shadow = model.base_model.unload_shadow()                               # detached
 ```
 
-PEFT {version} or later computes the same function.{depth_note}
+PEFT {version} or later computes the same function.{copies_note}
 """
-_DEPTH_NOTE = (
-    " The one inject/update module is stored as equal copies for every block; PEFT reads them as\n"
+_COPIES_NOTE = (
+    " What the blocks share is stored as equal copies under every block; PEFT reads them as\n"
     "separate modules, so training on in PEFT makes the copies differ."
 )
+
+_SHARED: dict[Sharing, str] = {
+    "update": "an injection for each block and one update of the state, reused at every block",
+    "depth": "one inject/update module reused at every block",
+    "layer": "an inject/update module for each block",
+}
 
 
 _WITH_ORIGINAL = """\
@@ -52,15 +59,13 @@ def model_card(record: AdapterRecord, parameters: int, variant: Variant = "peft"
         variant: Which of the two functions it is.
     """
     config, backbone = record.config, _shown_name(record)
-    shared = "one inject/update module reused at every block"
-    each = "an inject/update module for each block"
     mirror = config.shadow == "mirror"
     kind = "a small mirror of the backbone" if mirror else f"`{Path(config.shadow).name}`"
     sections = [
         _front_matter(record),
         f"# A shadow for {backbone}\n",
         f"A ShadowPEFT adapter ({parameters:,} trained parameters): {kind} as shadow backbone, "
-        f"{shared if config.sharing == 'depth' else each}, rank {config.rank}, "
+        f"{_SHARED[config.sharing]}, rank {config.rank}, "
         f"α {config.alpha:g}, λ {config.aux_weight:g}.\n",
         "It works in two ways: **attached** to its backbone for the best quality, and "
         "**detached**, the shadow alone with the backbone's embeddings and head, as a much "
@@ -103,7 +108,7 @@ def _with_peft(record: AdapterRecord) -> str:
     text = _WITH_PEFT.format(
         backbone=json.dumps(_shown_name(record)),
         version="0.21",
-        depth_note=_DEPTH_NOTE if record.config.sharing == "depth" else "",
+        copies_note="" if record.config.sharing == "layer" else _COPIES_NOTE,
     )
     if record.config.shadow != "mirror":
         text += (

@@ -41,6 +41,7 @@ from shadow_mlx.checkpoints.tensors import (
 )
 from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import BUNDLED_MODEL
+from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.errors import CheckpointError, ConfigError
 from shadow_mlx.hub import resolving
 from shadow_mlx.shadow.attached import AttachedModel, attach
@@ -142,8 +143,7 @@ def load_adapter(
     expected = adapter_tensors(model, blocks, family, table=False)
     passed_over = {table_key(model)} if shares_embeddings(model) else set()
     tensors = PEFT_FILES.read_tensors(folder, expected, passed_over)
-    if record.config.sharing == "depth":
-        _check_copies(folder, tensors, len(model.layers))
+    _check_copies(folder, tensors, len(model.layers), record.config.sharing)
     assign(model, tensors, family)
     model.config = record.config
     return model
@@ -236,12 +236,14 @@ def _check_backbone(
         raise CheckpointError(folder, [f"belongs to another backbone{name}:", *differences])
 
 
-def _check_copies(folder: Path, tensors: Mapping[str, mx.array], blocks: int) -> None:
-    """Refuse a depth-shared adapter of which some block has other values."""
+def _check_copies(
+    folder: Path, tensors: Mapping[str, mx.array], blocks: int, sharing: Sharing
+) -> None:
+    """Refuse an adapter of which some block has other values of what the blocks share."""
     problems = [
-        f"{copy}: expected the same values as block 0 (sharing: depth), found others"
+        f"{copy}: expected the same values as block 0 (sharing: {sharing}), found others"
         for name in sorted(tensors)
-        for copy in copies_of(name, blocks)
+        for copy in copies_of(name, blocks, sharing)
         if not mx.array_equal(tensors[copy], tensors[name]).item()
     ]
     if problems:

@@ -126,8 +126,10 @@ class AdapterRecord:
         """The file's content. ``blocks`` is the path of the blocks in transformers' model."""
         assert self.backbone is not None
         options = self.config.to_mapping()
-        if self.config.shadow != "mirror" or self.config.shadow_layers == 1:
+        if self.config.shadow != "mirror" or self.config.layers == 1:
             options["shadow_layers"] = None  # what PEFT itself writes for both
+        else:
+            options["shadow_layers"] = self.config.layers
         narrower = self.config.shadow_hidden_size not in (None, self.backbone.hidden_size)
         return {
             **dict.fromkeys(_MUST_BE_EMPTY),

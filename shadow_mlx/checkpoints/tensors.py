@@ -12,6 +12,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.checkpoints.keys import Family
+from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import SharedEmbedding
 
@@ -46,15 +47,16 @@ def adapter_tensors(
     """Everything that is saved, not yet evaluated but for the table.
 
     Args:
-        model: The model; equal copies are written under every block with ``sharing: depth``.
+        model: The model; what its blocks share is written under each of them, in equal copies.
         blocks: Path of the backbone's blocks.
         family: The shadow network's family, or ``None`` for mlx-lm's own names.
         table: Whether the table ``E·Wᵀ`` is computed, or stands as zeros (for its shape alone).
     """
     found: dict[str, mx.array] = {}
-    layers = model.shadow.layers
-    for index in range(len(model.layers)):
-        values = dict(tree_flatten(layers[index if len(layers) > 1 else 0].parameters()))
+    for index, layer in enumerate(model.shadow.for_blocks(len(model.layers))):
+        rule = layer.rule.module
+        parts = {"down": layer.down, "up": layer.up, "transform": rule.transform, "gate": rule.gate}
+        values = dict(tree_flatten({name: part.parameters() for name, part in parts.items()}))
         for ours, theirs in _PARTS.items():
             found[f"base_model.model.{blocks}.{index}.{theirs}"] = values[ours]
     inner = dict(tree_flatten(model.shadow.backbone.inner.parameters()))
@@ -87,8 +89,8 @@ def assign(model: AttachedModel, tensors: Mapping[str, mx.array], family: Family
         if not (match := _BLOCK_KEY.fullmatch(name)):
             continue
         index, part = int(match[2]), match[3]
-        if index < len(layers):
-            ours = next(ours for ours, theirs in _PARTS.items() if theirs == part)
+        ours = next(ours for ours, theirs in _PARTS.items() if theirs == part)
+        if index < len(layers) and ours.partition(".")[0] in layers[index]:
             layers[index].update(tree_unflatten([(ours, value)]))
     inner = {
         name.removeprefix(BACKBONE): value
@@ -112,12 +114,17 @@ def blocks_in(names: Iterable[str]) -> dict[str, set[int]]:
     return found
 
 
-def copies_of(name: str, count: int) -> list[str]:
-    """The names of one block's tensor under every other block; none for other tensors."""
+def copies_of(name: str, count: int, sharing: Sharing) -> list[str]:
+    """The names of a tensor of block 0 under the blocks that share it; none for other tensors."""
     match = _BLOCK_KEY.fullmatch(name)
-    if not match or match[2] != "0":
+    if not match or match[2] != "0" or not is_shared(match[3], sharing):
         return []
     return [f"base_model.model.{match[1]}.{index}.{match[3]}" for index in range(1, count)]
+
+
+def is_shared(part: str, sharing: Sharing) -> bool:
+    """Whether blocks share the tensor of PEFT's name ``part`` (``shadow_up.default.weight`` …)."""
+    return sharing == "depth" or (sharing == "update" and part.startswith("shadow_update_"))
 
 
 def _embedding(model: AttachedModel) -> str:

@@ -23,7 +23,7 @@ from shadow_mlx.files.writing import load_safetensors, save_safetensors, write_j
 FORMAT = 1
 TENSORS = "state.safetensors"
 RECORD = "state.json"
-_WEIGHTS, _OPTIMIZER = "weights.", "optimizer."
+_WEIGHTS, _OPTIMIZER, _UNITS = "weights.", "optimizer.", "units."
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,23 @@ class SavedState:
         where: The folder that it was read from.
         weights: Trained weights by their path in the model.
         optimizer: Arrays of the optimizer by their path in its state.
+        units: What the weights are measured in while they train, by path; runs of before have none.
         record: Step, data cursor, best loss …, as the loop gave it.
     """
 
     where: Path
     weights: dict[str, mx.array]
     optimizer: dict[str, mx.array]
+    units: dict[str, mx.array]
     record: dict[str, Any]
 
 
 def save_state(
-    folder: Path, model: nn.Module, optimizer: optim.Optimizer, record: Mapping[str, Any]
+    folder: Path,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    units: Mapping[str, mx.array],
+    record: Mapping[str, Any],
 ) -> None:
     """Write the state into ``folder`` (of which the caller makes a checkpoint, atomically).
 
@@ -53,6 +59,7 @@ def save_state(
     """
     tensors = {_WEIGHTS + name: w for name, w in tree_flatten(model.trainable_parameters())}
     tensors |= {_OPTIMIZER + name: w for name, w in tree_flatten(optimizer.state)}
+    tensors |= {_UNITS + name: unit for name, unit in units.items()}
     save_safetensors(folder / TENSORS, tensors, {"format": "mlx"})
     write_json(folder / RECORD, {"format": FORMAT, **record})
 
@@ -86,12 +93,12 @@ def load_state(folder: Path) -> SavedState:
     except (RuntimeError, ValueError, OSError) as error:
         raise CheckpointError(path, [f"cannot be read: {error}"]) from error
     mx.eval(tensors)  # not lazily: pruning removes the file
-    parts: dict[str, dict[str, mx.array]] = {_WEIGHTS: {}, _OPTIMIZER: {}}
+    parts: dict[str, dict[str, mx.array]] = {_WEIGHTS: {}, _OPTIMIZER: {}, _UNITS: {}}
     for name, tensor in tensors.items():
         for prefix, part in parts.items():
             if name.startswith(prefix):
                 part[name.removeprefix(prefix)] = tensor
-    return SavedState(folder, parts[_WEIGHTS], parts[_OPTIMIZER], record)
+    return SavedState(folder, parts[_WEIGHTS], parts[_OPTIMIZER], parts[_UNITS], record)
 
 
 def restore(saved: SavedState, model: nn.Module, optimizer: optim.Optimizer) -> None:

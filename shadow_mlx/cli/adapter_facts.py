@@ -10,11 +10,12 @@ from typing import Any
 
 from shadow_mlx.checkpoints.record import PEFT_FILES, AdapterRecord, read_record
 from shadow_mlx.checkpoints.shadow_peft import ORIGINAL_FILES, is_original, read_original_record
+from shadow_mlx.checkpoints.tensors import is_shared
 from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.cli.json_output import finite
 from shadow_mlx.config import MODES
 
-_BLOCK = re.compile(r"\.(\d+)\.shadow_(?:down|up|update)")
+_BLOCK = re.compile(r"\.(\d+)\.(shadow_(?:down|up|update).*)")
 _ORIGINAL_BLOCKS = ("shadow_injection_model.", "shadow_update_model.")
 _ORIGINAL_STACK = "shadow_injection_model.injection_downs"  # [L - 1, D, r]
 
@@ -35,10 +36,13 @@ def _peft_facts(folder: Path) -> dict[str, Any]:
     header = PEFT_FILES.read_header(folder)
     sizes = {name: math.prod(info.shape) for name, info in header.items()}
     blocks = {match[1] for name in sizes if (match := _BLOCK.search(name))}
-    # With one module for all depths, the format repeats it under every block.
-    depth = record.config.sharing == "depth" and blocks
-    counted = {min(blocks, key=int)} if depth else blocks
-    inject = (n for name, n in sizes.items() if (m := _BLOCK.search(name)) and m[1] in counted)
+    sharing, first = record.config.sharing, min(blocks, key=int, default="")
+    # The format repeats what blocks share under every one of them.
+    inject = (
+        n
+        for name, n in sizes.items()
+        if (m := _BLOCK.search(name)) and (m[1] == first or not is_shared(m[2], sharing))
+    )
     shadow = (n for name, n in sizes.items() if not _BLOCK.search(name))
     in_peft = record.not_for_peft or "yes"
     return _facts(folder, "PEFT", record, len(blocks), inject, shadow, in_peft)

@@ -9,7 +9,7 @@ from typing import Literal
 from shadow_mlx.config.option import Options, option
 from shadow_mlx.config.values import LARGEST_COUNT
 
-Sharing = Literal["depth", "layer"]
+Sharing = Literal["update", "depth", "layer"]
 
 LARGEST_WIDTH = 2**20  # of any part of a shadow; of a model in use, a tenth
 
@@ -19,9 +19,10 @@ class ShadowConfig(Options):
     """The shadow itself: what is trained beside the frozen backbone (design: equations 1 to 9)."""
 
     sharing: Sharing = option(
-        "depth",
+        "update",
         group="shadow",
-        help="depth: one inject/update module reused at every block; layer: one for each block",
+        help="what the blocks share: update: T and G, while each has an injection of its own; "
+        "depth: the injection too, one module for all of them; layer: nothing",
     )
     rank: int = option(
         32,
@@ -31,7 +32,7 @@ class ShadowConfig(Options):
         help="rank r of the injection down → up",
     )
     alpha: float = option(
-        4.0,
+        1.0,
         group="shadow",
         minimum=-1e4,
         maximum=1e4,
@@ -55,8 +56,12 @@ class ShadowConfig(Options):
         help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
         "a path or hub id takes a small model or a pretrained shadow",
     )
-    shadow_layers: int = option(
-        2, group="shadow", minimum=1, maximum=LARGEST_COUNT, help="layers of the mirror"
+    shadow_layers: int | None = option(
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_COUNT,
+        help="layers of the mirror (default: 2, or 1 where the budget has no room)",
     )
     shadow_hidden_size: int | None = option(
         None,
@@ -70,10 +75,14 @@ class ShadowConfig(Options):
         group="shadow",
         minimum=1,
         maximum=LARGEST_WIDTH,
-        help="MLP width of the mirror (default: the backbone's)",
+        help="MLP width of the mirror (default: what the budget has room for)",
     )
     shadow_heads: int | None = option(
-        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="attention heads of the mirror"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="attention heads of the mirror (default: what the budget has room for)",
     )
     shadow_kv_heads: int | None = option(
         None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="key/value heads of the mirror"
@@ -101,6 +110,11 @@ class ShadowConfig(Options):
         "shadow_kv_heads",
         "shadow_head_dim",
     )
+
+    @property
+    def layers(self) -> int:
+        """Layers of the mirror."""
+        return self.shadow_layers or 2
 
     def cross_checks(self) -> list[str]:
         """An explicit shadow brings its own architecture."""

@@ -41,9 +41,18 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         8, minimum=1, maximum=LARGEST_COUNT, unit="examples", help="examples in one step"
     )
     learning_rate: float = option(
-        1e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
+        2e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
     )
     seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")
+
+    shadow_budget: float | None = option(
+        None,
+        group="shadow",
+        minimum=0.0,
+        metavar="SHARE|COUNT",
+        help="trained parameters, below 1 as a share of the backbone's, that sizes left open are "
+        "chosen for (default: from the backbone; 0: no budget, open sizes are the backbone's own)",
+    )
 
     valid_fraction: float = option(
         0.1,

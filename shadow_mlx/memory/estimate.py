@@ -103,7 +103,7 @@ def estimate(
     machine = memory or memory_size()
     return MemoryEstimate(
         **{part: parts[part] + more.get(part, 0) for part in PARTS},
-        cache=min(cache_limit(machine), max(transient, 0)),
+        cache=min(cache_limit(peak), max(transient, 0)),
         peak=peak,
         machine=machine,
         usable=working_memory() if memory is None else int(WORKING_SHARE * memory),

@@ -152,7 +152,7 @@ def _four_bits(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Chang
 
 
 def _shallower_shadow(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
-    if config.shadow == "mirror" and config.shadow_layers > 1:
+    if config.shadow == "mirror" and config.layers > 1:
         yield _Change({"shadow_layers": 1}, batch)
 
 

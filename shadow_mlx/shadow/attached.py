@@ -31,9 +31,9 @@ from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Var
 class Shadow(nn.Module):
     """Everything that is trained: the shadow backbone, and the inject/update layers.
 
-    ``layers`` holds one :class:`ShadowLayer` with ``sharing: depth`` and one for each block of the
-    backbone with ``sharing: layer``; in the original variant one for each block but the first, and
-    ``norm``, which they share.
+    ``layers`` holds one :class:`ShadowLayer` with ``sharing: depth`` and otherwise one for each
+    block of the backbone, of which with ``sharing: update`` only the first has T and G. In the
+    original variant there is one for each block but the first, and ``norm``, which they share.
     """
 
     def __init__(
@@ -198,9 +198,11 @@ def _layers(
     update_width = config.update_hidden_size or config.rank
     sizes = (width, config.rank, update_width, config.alpha, config.dropout)
     if variant == "peft":
-        count = 1 if config.sharing == "depth" else blocks
-        return [ShadowLayer(*sizes) for _ in range(count)], None
-    if config.sharing == "depth" or blocks < 2:
+        first = ShadowLayer(*sizes)
+        others = 0 if config.sharing == "depth" else blocks - 1
+        rule = first if config.sharing == "update" else None
+        return [first, *(ShadowLayer(*sizes, rule) for _ in range(others))], None
+    if config.sharing != "layer" or blocks < 2:
         raise ConfigError(
             "the original variant has a module for every block but the first: it needs "
             "--sharing layer and a backbone of two blocks or more"
@@ -218,5 +220,5 @@ def _network(
     if config.shadow != "mirror":
         return build_explicit(recorded) if recorded else load_explicit(Path(config.shadow))
     if recorded:
-        return build_mirror(decoder, recorded, config.shadow_layers)
+        return build_mirror(decoder, recorded, config.layers)
     return new_mirror(decoder, backbone_config, config)

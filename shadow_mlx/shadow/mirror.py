@@ -25,17 +25,17 @@ from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.shadow.network import ShadowNetwork
 
-_HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "model_dim")
-_INTERMEDIATE_SIZE = ("intermediate_size", "n_inner", "ffn_hidden_size")
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-_KV_HEADS = ("num_key_value_heads", "n_kv_heads", "num_kv_heads", "num_attention_groups")
-_HEAD_DIM = ("head_dim", "hidden_size_per_head")
+HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "model_dim")
+INTERMEDIATE_SIZE = ("intermediate_size", "n_inner", "ffn_hidden_size")
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+KV_HEADS = ("num_key_value_heads", "n_kv_heads", "num_kv_heads", "num_attention_groups")
+HEAD_DIM = ("head_dim", "hidden_size_per_head")
 _WIDTHS = {
-    "shadow_hidden_size": _HIDDEN_SIZE,
-    "shadow_intermediate_size": _INTERMEDIATE_SIZE,
-    "shadow_heads": _HEADS,
-    "shadow_kv_heads": _KV_HEADS,
-    "shadow_head_dim": _HEAD_DIM,
+    "shadow_hidden_size": HIDDEN_SIZE,
+    "shadow_intermediate_size": INTERMEDIATE_SIZE,
+    "shadow_heads": HEADS,
+    "shadow_kv_heads": KV_HEADS,
+    "shadow_head_dim": HEAD_DIM,
 }
 # Settings that say the same again: LFM 2's width of an MLP's input, the width of an expert …
 _FOLLOWERS = {
@@ -57,7 +57,7 @@ def new_mirror(
         ConfigError: A width cannot be set for this architecture, has no effect on the mirror's
             layers, or the widths do not fit each other.
     """
-    layers = config.shadow_layers
+    layers = config.layers
     network = build_mirror(backbone, mirror_model_config(backbone, backbone_config, config), layers)
     kind = _kind(network.decoder)
     for option in _WIDTHS:
@@ -110,8 +110,8 @@ def mirror_model_config(
 
 def _keep_head_width(part: dict[str, Any], declared: Mapping[str, Any]) -> None:
     """Say what an unset head width is in the backbone, so that it does not follow the mirror's."""
-    key = next((name for name in _HEAD_DIM if name in declared), None)
-    hidden, heads = _value(declared, _HIDDEN_SIZE), _value(declared, _HEADS)
+    key = next((name for name in HEAD_DIM if name in declared), None)
+    hidden, heads = declared_size(declared, HIDDEN_SIZE), declared_size(declared, HEADS)
     if key and hidden and heads and not declared[key] and not part.get(key):
         part[key] = hidden // heads
 
@@ -121,7 +121,7 @@ def _fit_heads(
 ) -> list[str]:
     """Shrink the KV heads with the heads unless told otherwise; name what does not divide."""
     now = {name: part.get(name, value) for name, value in declared.items()}
-    heads, kv_heads = _value(now, _HEADS), _value(now, _KV_HEADS)
+    heads, kv_heads = declared_size(now, HEADS), declared_size(now, KV_HEADS)
     problems = []
     if heads and kv_heads and heads % kv_heads:
         if config.shadow_kv_heads is not None or config.shadow_heads is None:
@@ -130,9 +130,9 @@ def _fit_heads(
             )
         else:
             fitting = max(n for n in range(1, kv_heads + 1) if heads % n == 0)
-            part[next(name for name in _KV_HEADS if name in declared)] = fitting
-    hidden = _value(now, _HIDDEN_SIZE)
-    if hidden and heads and not _value(now, _HEAD_DIM) and hidden % heads:
+            part[next(name for name in KV_HEADS if name in declared)] = fitting
+    hidden = declared_size(now, HIDDEN_SIZE)
+    if hidden and heads and not declared_size(now, HEAD_DIM) and hidden % heads:
         problems.append(
             f"the shadow's width {hidden} is not a multiple of its {heads} heads; "
             "set --shadow-heads or --shadow-head-dim"
@@ -235,6 +235,7 @@ def _flag(option: str) -> str:
     return "--" + option.replace("_", "-")
 
 
-def _value(settings: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+def declared_size(settings: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    """A size under the first of its names that is set; ``None`` without one."""
     value = next((settings[name] for name in names if settings.get(name)), None)
     return value if isinstance(value, int) else None  # per-layer lists keep their own counsel

@@ -8,6 +8,8 @@ from __future__ import annotations
 import mlx.core as mx
 import mlx.nn as nn
 
+from shadow_mlx.backbones.reference import Reference
+
 
 class UpdateMLP(nn.Module):
     """``D → u → D`` with an exact (erf) GELU between and biases: ``T`` and ``G``."""
@@ -34,6 +36,7 @@ class ShadowLayer(nn.Module):
         update_hidden_size: ``u`` of T and G.
         alpha: Strength of the correction.
         dropout: Probability of dropping an element of ``h − s``; active in training mode only.
+        updates_as: The layer whose T and G are used here, where the blocks share them.
     """
 
     def __init__(
@@ -43,15 +46,24 @@ class ShadowLayer(nn.Module):
         update_hidden_size: int,
         alpha: float,
         dropout: float,
+        updates_as: ShadowLayer | None = None,
     ) -> None:
         super().__init__()
         self.down = nn.Linear(hidden_size, rank, bias=False)
         self.up = nn.Linear(rank, hidden_size, bias=False)
         self.up.weight = mx.zeros_like(self.up.weight)  # an untrained shadow changes nothing
-        self.transform = UpdateMLP(hidden_size, update_hidden_size)
-        self.gate = UpdateMLP(hidden_size, update_hidden_size)
+        self.rule = Reference(updates_as or self)
+        if updates_as is None:
+            self.transform = UpdateMLP(hidden_size, update_hidden_size)
+            self.gate = UpdateMLP(hidden_size, update_hidden_size)
         self.dropout = dropout
         self.alpha = alpha
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """The modules whose weights :meth:`inject` and :meth:`advance` compute with."""
+        rule = self.rule.module
+        return (self,) if rule is self else (self, rule.transform, rule.gate)
 
     def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
         """The block's input ``hˡ`` from ``h_outˡ⁻¹`` and ``sˡ⁻¹``, in the dtype of ``h``.
@@ -81,7 +93,8 @@ class ShadowLayer(nn.Module):
     def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
         """The next state ``sˡ`` from the block's output, in the dtype of ``s``."""
         h_wide = h_out.astype(self.down.weight.dtype)
-        candidate = self.transform(h_wide)  # (5)
-        gate = mx.sigmoid(self.gate(h_wide))  # (6)
+        rule = self.rule.module
+        candidate = rule.transform(h_wide)  # (5)
+        gate = mx.sigmoid(rule.gate(h_wide))  # (6)
         mixed = (1 - gate) * s.astype(gate.dtype) + gate * candidate  # (7)
         return mixed.astype(s.dtype)

@@ -85,6 +85,7 @@ class SkippedLayer(ShadowLayer):
 
     def __init__(self) -> None:
         nn.Module.__init__(self)
+        self.rule = Reference[ShadowLayer](self)
         self.alpha, self.dropout = 0.0, 0.0
 
     def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:

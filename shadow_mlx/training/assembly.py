@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
@@ -19,6 +21,7 @@ from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
+from shadow_mlx.training import scales
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
@@ -27,6 +30,9 @@ from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.step import TrainingStep
+
+UNIT_BATCHES = 4
+"""Batches that the weights' units are measured on."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ def assemble(
     group: mx.distributed.Group,
     recorder: Recorder,
     start_from: Path | None,
+    units: scales.Units | None = None,
 ) -> Assembly:
     """Load and build everything.
 
@@ -79,6 +86,7 @@ def assemble(
         group: Processes that share each batch.
         recorder: Told of the phases and of what a person should know.
         start_from: An adapter folder whose weights, and shape, the shadow starts with.
+        units: What a resumed run measures its weights in; a run that begins finds out by itself.
 
     Raises:
         InputError: Model, adapter, data and options do not fit together.
@@ -98,6 +106,8 @@ def assemble(
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
     objective = FineTuning(config.aux_weight)
+    if units is None:
+        units = _measured_units(model, plan, group, fresh=start_from is None)
     step = TrainingStep(
         model,
         build_optimizer(config, length.steps),
@@ -105,6 +115,7 @@ def assemble(
         clip=config.clip,
         seed=config.seed,
         group=group,
+        units=units,
     )
     if not step.is_compiled:
         name = backbone_config.get("model_type")
@@ -117,6 +128,25 @@ def assemble(
         if config.samples and group.rank() == 0:  # one process speaks
             sampler = _sampler(config, splits, model, encoder, recorder)
     return Assembly(config, model, backbone_config, plan, length, step, validator, sampler)
+
+
+def _measured_units(
+    model: AttachedModel, plan: BatchPlan, group: mx.distributed.Group, *, fresh: bool
+) -> scales.Units:
+    """Units from the first batches; a fresh shadow's random weights are taken in them."""
+    if model.shadow.variant != "peft":
+        return {}
+    batches = []
+    for batch in islice(plan.iterate(), UNIT_BATCHES):
+        lengths = np.zeros(len(batch.inputs), np.int64)
+        lengths[: len(batch.examples)] = plan.dataset.lengths[batch.examples] - 1
+        mask = np.arange(batch.inputs.shape[1]) < lengths[:, None]
+        batches.append((mx.array(batch.inputs), mx.array(mask, mx.float32)))
+    units = scales.measured_units(model, batches, group)
+    if fresh:
+        scales.start_in_units(model, units)
+        mx.eval(model.trainable_parameters())
+    return units
 
 
 def _sampler(

@@ -7,18 +7,22 @@ import os
 import mlx.core as mx
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
-CACHE_SHARE = 0.125
-LEAST_CACHE = 512 * 2**20
-MOST_CACHE = 8 * 2**30
+CACHE_SHARE = 0.15
+LEAST_CACHE = 128 * 2**20
 WORKING_SHARE = 0.9
 
 
-def cache_limit(memory_bytes: int) -> int:
-    """Freed memory that MLX may keep for reuse, in bytes, on a machine of so much memory.
+def cache_limit(peak_bytes: int) -> int:
+    """Freed memory that MLX may keep for reuse, in bytes, beside arrays that took so much at most.
 
     Without a bound it grows with every new batch shape, and does not show in the peak.
     """
-    return max(LEAST_CACHE, min(MOST_CACHE, int(CACHE_SHARE * memory_bytes)))
+    return max(LEAST_CACHE, int(CACHE_SHARE * peak_bytes))
+
+
+def bound_cache() -> None:
+    """Keep as much freed memory as this run's peak is worth."""
+    mx.set_cache_limit(cache_limit(mx.get_peak_memory()))
 
 
 def memory_size() -> int:
@@ -36,5 +40,5 @@ def working_memory() -> int:
 def prepare_device() -> None:
     """Set the bounds and count the peak from here."""
     maybe_set_recommended_wired_limit()
-    mx.set_cache_limit(cache_limit(memory_size()))
     mx.reset_peak_memory()
+    bound_cache()

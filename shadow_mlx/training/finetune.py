@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from shadow_mlx.checkpoints.training import load_state, restore
+from shadow_mlx.checkpoints.training import SavedState, load_state, restore
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.reading.splits import Splits, resolve
 from shadow_mlx.errors import (
@@ -167,8 +167,10 @@ class _Run:
         prepare_device()
         checkpoint = self._last_checkpoint() if resume else None
         start_from = checkpoint or (Path(config.init_adapter) if config.init_adapter else None)
-        parts = assemble(config, splits, group, self.recorder, start_from)
-        progress = self._restored(checkpoint, parts) if checkpoint else Progress()
+        saved = load_state(checkpoint) if checkpoint else None
+        units = saved.units if saved else None
+        parts = assemble(config, splits, group, self.recorder, start_from, units)
+        progress = self._restored(saved, parts) if saved else Progress()
         keeper = Keeper(self.folder, parts, self.recorder)
         _attend(stop)
         if self.first:
@@ -188,9 +190,8 @@ class _Run:
             return None
         return self.folder.checkpoint(steps[-1])
 
-    def _restored(self, checkpoint: Path, parts: Assembly) -> Progress:
+    def _restored(self, saved: SavedState, parts: Assembly) -> Progress:
         """Put the saved state into the parts, and tell where the run stands."""
-        saved = load_state(checkpoint)
         if saved.record.get(FINGERPRINT) != parts.train.fingerprint:
             raise ConfigError(
                 f"--resume: the training data are not those of the run ({self.config.data} or "

@@ -52,7 +52,8 @@ class Keeper:
             self._save_adapter(folder, progress)
             facts = {FINGERPRINT: self.parts.train.fingerprint}
             record = {**facts, **progress.to_record()}
-            save_state(folder, self.parts.model, self.parts.step.optimizer, record)
+            step = self.parts.step
+            save_state(folder, self.parts.model, step.optimizer, step.units, record)
         self._publish(progress)
         self._prune(progress)
         self.emit(Saved(time.time(), progress.step, str(target), progress.is_best))

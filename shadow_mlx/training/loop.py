@@ -20,6 +20,7 @@ from shadow_mlx.errors import NonFiniteError, PeersLostError
 from shadow_mlx.runs.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
 from shadow_mlx.runs.losses import in_words
 from shadow_mlx.training.assembly import Assembly
+from shadow_mlx.training.device import bound_cache
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.losses import Supervised, supervised
 from shadow_mlx.training.peers import Peers
@@ -157,6 +158,7 @@ class Loop:
                 f"gradient norm ({result.gradient_norm:g}) is not a finite number. "
                 "A lower --learning-rate or a longer --warmup usually helps."
             )
+        bound_cache()
         progress.step += 1
         progress.cursor = window.cursor
         progress.supervised_tokens += window.tokens

@@ -5,7 +5,7 @@ B batch · T tokens · D hidden size · V vocabulary · N supervised positions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,20 +70,31 @@ def gather(hidden: mx.array, positions: mx.array) -> mx.array:
     return hidden.reshape(-1, hidden.shape[-1])[positions]
 
 
-def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: bool) -> mx.array:
-    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets."""
+def head_loss(
+    head: Head,
+    hidden: mx.array,
+    batch: Supervised,
+    differentiable: bool,
+    after: Sequence[mx.array] = (),
+) -> mx.array:
+    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets.
+
+    ``after`` is computed first: the logits of two calls are not alive together then.
+    """
     if differentiable:
-        total, gradient = head_gradient(head, hidden, batch)
+        total, gradient = head_gradient(head, hidden, batch, after)
         return cast(mx.array, _known_gradient(total, hidden, gradient))
     total = mx.array(0.0)
-    done: list[mx.array] = []
+    done = list(after)
     for chunk, targets, weights in _chunks(head, hidden, batch, done):
         total = total + _chunk_loss(head, chunk, targets, weights)
         done[:] = [total]
     return total
 
 
-def head_gradient(head: Head, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
+def head_gradient(
+    head: Head, hidden: mx.array, batch: Supervised, after: Sequence[mx.array] = ()
+) -> tuple[mx.array, mx.array]:
     """The summed cross entropy, and its gradient by the hidden states ``[N, D]``.
 
     The head is frozen, so each chunk's gradient by its hidden states is taken together with its
@@ -92,7 +103,7 @@ def head_gradient(head: Head, hidden: mx.array, batch: Supervised) -> tuple[mx.a
     """
     total = mx.array(0.0)
     gradients: list[mx.array] = []
-    done: list[mx.array] = []
+    done = [mx.stop_gradient(one) for one in after]
     for chunk, targets, weights in _chunks(head, hidden, batch, done):
         loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(head, chunk, targets, weights)
         gradients.append(gradient)

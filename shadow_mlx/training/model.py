@@ -10,10 +10,12 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.peft import load_adapter
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.hub import resolving
+from shadow_mlx.shadow import sizing
 from shadow_mlx.shadow.attached import AttachedModel, attach
 
 FREE_AT_START = frozenset({"alpha", "dropout", "aux_weight"})
@@ -53,11 +55,14 @@ def attach_for_training(
     wanted = config.part(ShadowConfig)
     if start_from is not None:
         model = load_adapter(start_from, backbone, backbone_config)
+        wanted = _with_open_sizes_of(model.config, wanted)
         _check_shape(model.config, wanted, start_from)
         for layer in model.shadow.layers:
             layer.alpha = wanted.alpha
             layer.dropout = wanted.dropout
     else:
+        decoder = find_decoder(backbone)
+        wanted = sizing.sized(wanted, config.shadow_budget, decoder, backbone_config)
         local = wanted
         if wanted.shadow != "mirror":
             folder = resolving.resolve_model(wanted.shadow, flag="--shadow")
@@ -67,6 +72,12 @@ def attach_for_training(
     model.recompute_activations(config.grad_checkpoint)
     model.train()
     return model
+
+
+def _with_open_sizes_of(found: ShadowConfig, wanted: ShadowConfig) -> ShadowConfig:
+    """The options asked for, with the sizes of ``found`` where they were left open."""
+    left_open = [name for name in ShadowConfig.MIRROR_ONLY if getattr(wanted, name) is None]
+    return dataclasses.replace(wanted, **{name: getattr(found, name) for name in left_open})
 
 
 def _check_shape(found: ShadowConfig, wanted: ShadowConfig, where: Path) -> None:

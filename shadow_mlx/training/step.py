@@ -21,6 +21,7 @@ from mlx.utils import tree_map
 
 from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training import scales
 from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import Supervised
 from shadow_mlx.training.objective import Objective, measure, named
@@ -55,6 +56,7 @@ class TrainingStep:
         clip: Largest global gradient norm; 0 for none.
         seed: With the number of the step and of the process, it seeds dropout.
         group: Processes that share the batch.
+        units: What the weights are measured in while they train (:mod:`.scales`).
 
     Attributes:
         traces: How often a function was traced for new shapes.
@@ -70,8 +72,10 @@ class TrainingStep:
         clip: float = 0.0,
         seed: int = 0,
         group: mx.distributed.Group | None = None,
+        units: scales.Units | None = None,
     ) -> None:
         optimizer.init(model.trainable_parameters())
+        self.units = units or {}
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
@@ -164,7 +168,7 @@ class TrainingStep:
             told = mx.distributed.all_sum(told, group=self.group)
             gradients = nn.average_gradients(gradients, self.group)
             divisor = divisor / world
-        gradients = tree_map(lambda g: g / divisor, gradients)
+        gradients = tree_map(lambda g: g / divisor, scales.out_of(self.units, gradients))
         gradients, norm = optim.clip_grad_norm(gradients, self.clip)
         finite = mx.isfinite(norm) & mx.isfinite(losses[0])
         self._apply(gradients, finite)
@@ -174,7 +178,9 @@ class TrainingStep:
         """Update model and optimizer, or leave both exactly as they are when not ``finite``."""
         weights = self.model.trainable_parameters()
         moments = _held(self.optimizer.state)
-        updated = self.optimizer.apply_gradients(gradients, weights)
+        numbers = scales.into(self.units, weights)
+        updated = self.optimizer.apply_gradients(gradients, numbers)
+        updated = scales.out_of(self.units, updated)
         self.model.update(tree_map(partial(mx.where, finite), updated, weights))
         _refill(self.optimizer.state, moments, partial(mx.where, finite))
 

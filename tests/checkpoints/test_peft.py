@@ -190,6 +190,7 @@ def test_numbers_that_are_not_finite_are_named(adapter: Path, tiny_backbone: Pat
 
 
 def test_depth_shared_copies_must_be_equal(adapter: Path, tiny_backbone: Path) -> None:
+    edit_config(adapter, lambda values: values["shadow_mlx"].update(sharing="depth"))
     edit_weights(adapter, lambda tensors: tensors.update({DOWN.format(2): mx.ones((4, 32))}))
     assert f"{DOWN.format(2)}: expected the same values as block 0" in refusal(
         adapter, tiny_backbone

@@ -39,7 +39,7 @@ def arrays_of(model: Small, optimizer: optim.Optimizer) -> dict[str, list]:
 
 def test_everything_comes_back_into_the_same_containers(tmp_path: Path):
     model, optimizer = trained()
-    save_state(tmp_path, model, optimizer, {"step": 7, "loss": 1 / 3})
+    save_state(tmp_path, model, optimizer, {}, {"step": 7, "loss": 1 / 3})
     other, others_optimizer = trained(seed=1)
     containers = [id(state) for state in others_optimizer.state["states"]]
     saved = load_state(tmp_path)
@@ -51,7 +51,7 @@ def test_everything_comes_back_into_the_same_containers(tmp_path: Path):
 
 def test_a_read_state_outlives_its_files(tmp_path: Path):
     model, optimizer = trained()
-    save_state(tmp_path, model, optimizer, {})
+    save_state(tmp_path, model, optimizer, {}, {})
     saved = load_state(tmp_path)
     (tmp_path / TENSORS).unlink()
     other, others_optimizer = trained(seed=1)
@@ -60,7 +60,7 @@ def test_a_read_state_outlives_its_files(tmp_path: Path):
 
 
 def test_all_mismatches_are_told_together_and_nothing_changes(tmp_path: Path):
-    save_state(tmp_path, *trained(width=4), {})
+    save_state(tmp_path, *trained(width=4), {}, {})
     model, optimizer = trained(width=3)
     before = arrays_of(model, optimizer)
     with pytest.raises(CheckpointError) as raised:
@@ -72,7 +72,7 @@ def test_all_mismatches_are_told_together_and_nothing_changes(tmp_path: Path):
 
 def test_a_missing_and_an_extra_tensor_are_named(tmp_path: Path):
     model, optimizer = trained()
-    save_state(tmp_path, model, optimizer, {})
+    save_state(tmp_path, model, optimizer, {}, {})
     saved = load_state(tmp_path)
     saved.weights["more"] = saved.weights.pop("layers.0.bias")
     with pytest.raises(CheckpointError) as raised:
@@ -83,7 +83,7 @@ def test_a_missing_and_an_extra_tensor_are_named(tmp_path: Path):
 @pytest.mark.parametrize("name", [TENSORS, RECORD])
 @pytest.mark.parametrize("damage", ["missing", "short", "noise"])
 def test_damaged_files_are_refused(tmp_path: Path, name, damage):
-    save_state(tmp_path, *trained(), {})
+    save_state(tmp_path, *trained(), {}, {})
     path = tmp_path / name
     if damage == "missing":
         path.unlink()
@@ -96,7 +96,7 @@ def test_damaged_files_are_refused(tmp_path: Path, name, damage):
 
 
 def test_a_later_format_is_refused(tmp_path: Path):
-    save_state(tmp_path, *trained(), {})
+    save_state(tmp_path, *trained(), {}, {})
     record = json.loads((tmp_path / RECORD).read_text(encoding="utf-8"))
     (tmp_path / RECORD).write_text(json.dumps(record | {"format": 99}), encoding="utf-8")
     with pytest.raises(CheckpointError, match="another version"):
