@@ -67,13 +67,9 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/config/values.py",
     ],
     "data/chat/test_sandbox.py": [
-        "shadow_mlx/data/chat/budget.py",
-        "shadow_mlx/data/chat/dialect.py",
         "shadow_mlx/data/chat/ending.py",
-        "shadow_mlx/data/chat/paid.py",
-        "shadow_mlx/data/chat/prices.py",
+        "shadow_mlx/data/chat/renderer.py",
         "shadow_mlx/data/chat/rendering.py",
-        "shadow_mlx/data/chat/watching.py",
     ],
     "data/chat/test_shown.py": [
         "shadow_mlx/data/chat/signs.py",
