@@ -1,59 +1,12 @@
-"""The key maps against the decoders of transformers, name by name and shape by shape."""
+"""The key maps of experts, number by number; ``test_peft_families`` compares them with PEFT's."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import mlx.core as mx
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlx.utils import tree_flatten
-from mlx_lm.utils import _get_classes
 
-from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.keys import FAMILIES, family_of
-
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "inner_names.json").read_text())
-ARCHITECTURES: dict[str, Any] = GOLDEN["architectures"]
-
-
-def decoder_tensors(config: dict[str, Any]) -> dict[str, mx.array]:
-    """The tensors of mlx-lm's decoder for a configuration, random."""
-    model_class, args_class = _get_classes(config)
-    decoder = find_decoder(model_class(args_class.from_dict(config)))
-    decoder.drop_own_head()
-    mx.random.seed(0)
-    return {k: 0.2 * mx.random.normal(v.shape) for k, v in tree_flatten(decoder.inner.parameters())}
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_names_and_shapes_are_those_of_transformers(name: str) -> None:
-    golden = ARCHITECTURES[name]
-    family = family_of(golden["config"]["model_type"])
-    assert family is not None
-    assert family.blocks == golden["blocks"]
-    outward = family.outward(decoder_tensors(golden["config"]))
-    assert {k: list(v.shape) for k, v in outward.items()} == golden["tensors"]
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_inward_undoes_outward(name: str) -> None:
-    config = ARCHITECTURES[name]["config"]
-    family = FAMILIES[config["model_type"]]
-    before = decoder_tensors(config)
-    after = family.inward(family.outward(before))
-    assert after.keys() == before.keys()
-    for key, value in before.items():
-        # Norms that are kept around zero lose the last bit of one plus a small number.
-        assert mx.allclose(after[key], value, rtol=0, atol=2e-7), key
-
-
-def test_every_listed_family_was_compared() -> None:
-    compared = {entry["config"]["model_type"] for entry in ARCHITECTURES.values()}
-    assert compared == FAMILIES.keys()
 
 
 def test_an_architecture_that_was_never_compared_has_no_family() -> None:
