@@ -90,11 +90,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "data/reading/test_strict_json.py": [
         "shadow_mlx/files/json_files.py",
     ],
-    "evaluation/report/test_page.py": [
-        "shadow_mlx/evaluation/report/examples.py",
-        "shadow_mlx/evaluation/report/markup.py",
-        "shadow_mlx/evaluation/report/tables.py",
-    ],
     "evaluation/test_measuring.py": [
         "shadow_mlx/evaluation/answering.py",
         "shadow_mlx/evaluation/questions.py",
