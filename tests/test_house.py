@@ -20,14 +20,13 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "checkpoints/test_mutated_adapters.py": [
         "shadow_mlx/checkpoints/pair.py",
-        "shadow_mlx/checkpoints/safetensors.py",
         "shadow_mlx/checkpoints/whole.py",
         "shadow_mlx/cli/adapter_facts.py",
     ],
     "checkpoints/test_peft.py": [
         "shadow_mlx/checkpoints/record.py",
     ],
-    "checkpoints/test_peft_families.py": [
+    "checkpoints/test_keys.py": [
         "shadow_mlx/checkpoints/peft_mirror.py",
     ],
     "checkpoints/test_peft_goldens.py": [

@@ -18,7 +18,8 @@ from shadow_mlx.data.chat import sandbox
 from shadow_mlx.data.chat.ending import turn_end
 from shadow_mlx.data.chat.rendering import ChatTemplate, TemplateError
 from shadow_mlx.data.chat.sandbox import render
-from tests.data import chat_templates as templates
+from tests.data.families import BY_NAME
+from tests.data.families.tokenizers_of import tokenizer_of
 from tests.data.talk import SYSTEM, TALK
 
 MUCH = "{% set s = 'abcdefgh' * 100000 %}"
@@ -77,6 +78,11 @@ REFUSED = {
 """What a template cannot do, and why."""
 
 
+def templated(source: str | None) -> Any:
+    """A tokenizer with this template."""
+    return tokenizer_of("phi3", template=source)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 0.2)
@@ -93,12 +99,12 @@ def test_what_asks_for_too_much_is_ended(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_fails_in_a_template_is_its_refusal(make_tokenizer: Any, name: str) -> None:
+def test_what_fails_in_a_template_is_its_refusal(name: str) -> None:
     source, reason = REFUSED[name]
-    template = ChatTemplate(make_tokenizer(source))
+    template = ChatTemplate(templated(source))
     with pytest.raises(TemplateError, match=reason):
         template.text(list(TALK[:2]), prompt=True)
-    assert turn_end(make_tokenizer(source), template) is None
+    assert turn_end(templated(source), template) is None
 
 
 def test_memory_is_looked_at_where_the_system_keeps_no_limit(
@@ -115,11 +121,7 @@ def test_memory_is_that_of_the_process() -> None:
     assert sandbox.memory_of(2**22 + 1) == 0
 
 
-ORDINARY = {
-    name: source
-    for name, source in vars(templates).items()
-    if isinstance(source, str) and name.isupper()
-} | {
+ORDINARY = {name: family.template for name, family in BY_NAME.items() if family.template} | {
     "breaks": "{% for a in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ a.role }}"
     "{% endfor %}",
     "values": "{{ messages | tojson(indent=2) }}{{ (1, 'a', none) }}{{ messages[0] }}"
@@ -135,10 +137,8 @@ ORDINARY = {
 
 @pytest.mark.parametrize("name", ORDINARY)
 @pytest.mark.parametrize("prompt", [False, True], ids=["whole", "prompt"])
-def test_ordinary_templates_are_rendered_as_transformers_does(
-    make_tokenizer: Any, name: str, prompt: bool
-) -> None:
-    tokenizer = make_tokenizer(ORDINARY[name], thinking=True)
+def test_ordinary_templates_are_rendered_as_transformers_does(name: str, prompt: bool) -> None:
+    tokenizer = templated(ORDINARY[name])
     tools = [{"type": "function", "function": {"name": "look", "parameters": {"a": "é<b>"}}}]
     thoughtful = {**TALK[3], "reasoning_content": "so"}
     for talk in (list(TALK), [*TALK[:3], thoughtful], [*SYSTEM, *TALK]):
@@ -154,8 +154,8 @@ def test_ordinary_templates_are_rendered_as_transformers_does(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_template_that_takes_too_much_is_given_up(make_tokenizer: Any) -> None:
-    template = ChatTemplate(make_tokenizer(TOO_MUCH["a loop"]))
+def test_a_template_that_takes_too_much_is_given_up() -> None:
+    template = ChatTemplate(templated(TOO_MUCH["a loop"]))
     before = time.monotonic()
     for _ in range(1000):
         with pytest.raises(TemplateError, match="runs for more than"):
@@ -163,13 +163,13 @@ def test_a_template_that_takes_too_much_is_given_up(make_tokenizer: Any) -> None
     assert time.monotonic() - before < 30
 
 
-def test_long_conversations_are_not_refused(make_tokenizer: Any) -> None:
+def test_long_conversations_are_not_refused() -> None:
     talk = [*TALK] * 1250
-    for name in ("CHATML", "QWEN3", "MISTRAL"):
-        template = ChatTemplate(make_tokenizer(getattr(templates, name)))
+    for name in ("chatml", "qwen3", "mistral-v3"):
+        template = ChatTemplate(tokenizer_of(name))
         assert len(template.text(talk, prompt=True)) > 90_000
     long = [{"role": "user", "content": "hello there " * 4_000_000}]
-    template = ChatTemplate(make_tokenizer(templates.CHATML))
+    template = ChatTemplate(tokenizer_of("chatml"))
     assert len(template.text(long, prompt=True)) > 48_000_000
 
 
