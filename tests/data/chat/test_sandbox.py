@@ -215,6 +215,9 @@ def test_a_template_whose_process_dies_is_refused(own: sandbox.Renderer) -> None
 
 
 def test_ctrl_c_ends_the_rendering_and_the_next_one_has_its_own_text(own: sandbox.Renderer) -> None:
+    own.ask("", {})
+    assert own._process is not None
+    assert os.getpgid(own._process.pid) != os.getpgid(0)  # a terminal sends it to a whole group
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
