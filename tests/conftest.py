@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from shadow_mlx.shadow.attached import AttachedModel
 
 SLOW = (
-    "architectures", "checkpoints/test_peft_families.py", "checkpoints/test_mutated_adapters.py",
+    "architectures", "checkpoints/test_keys.py", "checkpoints/test_mutated_adapters.py",
     "cli/test_streams.py", "cli/test_surroundings.py", "cli/test_train_command.py",
     "data/chat/test_families.py", "data/chat/test_sandbox.py", "data/reading/test_mutated_lines.py",
-    "backbones/test_mutated_models.py", "hub", "memory", "models", "shadow/test_peft_families.py",
+    "backbones/test_mutated_models.py", "hub", "memory", "models",
     "test_docs.py", "test_packaging.py", "test_kernels.py",
     "training/test_distributed.py", "training/test_kills.py", "training/test_resuming.py",
     "tui/screens", "tui/test_app.py", "tui/test_compare.py", "tui/test_data.py",

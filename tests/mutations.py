@@ -14,8 +14,13 @@ VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2, 3, 7, 1.5, -0.5, 1e-12, 1e38, 1e308, -1e308, 10**8,
     2**31, 2**32, 2**63, 10**30, -(10**30), "", "x", "8", "\0", "\ud800", "../..",
     "x" * 5000, "~nobody/x", [], {}, [[]], {"a": {}}, [0], [1, 2], ["a"], [-1], [10**30],
-    {"type": "linear", "factor": 0},
+    {"type": "linear", "factor": 0}, "user", "tool_call", "null", "NaN", "[]", "{}", "[[]]",
+    '{"name": "f"}', '{"a":' * 900, "[" * 50_000, "\u2028", {"role": "user"}, {"function": "f"},
+    [None], [{}],
 ]  # fmt: skip
+NAMES = ["weight", "loss", "tools", "from", "value", "arguments", "chosen", "\ud83d"]
+"""Keys that mean something elsewhere."""
+
 RAW = [
     "NaN", "Infinity", "-Infinity", "1" * 30, "1" * 5000, "[" * 900 + "]" * 900,
     '{"a":' * 2000 + "1" + "}" * 2000, "[" * 100_000 + "]" * 100_000, '"\\ud83d"', "01", "tru",
@@ -50,17 +55,16 @@ def paths(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def mutated_json(draw: st.DrawFn, value: Any) -> bytes:
-    """The file of a JSON object, changed in one or two places."""
+    """The file of a JSON object, changed in a few places."""
     changed = json.loads(json.dumps(value))
     raw: dict[str, str] = {}
-    for number in range(draw(st.integers(1, 2))):
+    for number in range(draw(st.integers(1, 3))):
         *where, last = draw(st.sampled_from(paths(changed)))
         parent = changed
         for key in where:
             parent = parent[key]
-        kind = draw(
-            st.sampled_from(["value", "value", "value", "raw", "delete", "double", "bytes"])
-        )
+        kinds = ["value", "value", "value", "raw", "delete", "double", "bytes", "rename", "repeat"]
+        kind = draw(st.sampled_from(kinds))
         if kind == "value":
             parent[last] = copy.deepcopy(draw(st.sampled_from(VALUES)))
         elif kind == "raw":
@@ -73,6 +77,10 @@ def mutated_json(draw: st.DrawFn, value: Any) -> bytes:
             mark = f"@{number}@"
             parent[last] = mark
             raw[f'"{mark}"'] = f"1, {name}: 2"
+        elif kind == "rename" and isinstance(parent, dict):
+            parent[draw(st.sampled_from(NAMES))] = parent.pop(last)
+        elif kind == "repeat" and isinstance(parent, list):
+            parent.extend([parent[last]] * draw(st.sampled_from([1, 500])))
         elif kind == "bytes":
             return draw(st.sampled_from(BYTES))
         if not changed:

@@ -20,14 +20,13 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "checkpoints/test_mutated_adapters.py": [
         "shadow_mlx/checkpoints/pair.py",
-        "shadow_mlx/checkpoints/safetensors.py",
         "shadow_mlx/checkpoints/whole.py",
         "shadow_mlx/cli/adapter_facts.py",
     ],
     "checkpoints/test_peft.py": [
         "shadow_mlx/checkpoints/record.py",
     ],
-    "checkpoints/test_peft_families.py": [
+    "checkpoints/test_keys.py": [
         "shadow_mlx/checkpoints/peft_mirror.py",
     ],
     "checkpoints/test_peft_goldens.py": [
@@ -67,13 +66,9 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/config/values.py",
     ],
     "data/chat/test_sandbox.py": [
-        "shadow_mlx/data/chat/budget.py",
-        "shadow_mlx/data/chat/dialect.py",
         "shadow_mlx/data/chat/ending.py",
-        "shadow_mlx/data/chat/paid.py",
-        "shadow_mlx/data/chat/prices.py",
+        "shadow_mlx/data/chat/renderer.py",
         "shadow_mlx/data/chat/rendering.py",
-        "shadow_mlx/data/chat/watching.py",
     ],
     "data/chat/test_shown.py": [
         "shadow_mlx/data/chat/signs.py",
@@ -93,11 +88,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "data/reading/test_strict_json.py": [
         "shadow_mlx/files/json_files.py",
-    ],
-    "evaluation/report/test_page.py": [
-        "shadow_mlx/evaluation/report/examples.py",
-        "shadow_mlx/evaluation/report/markup.py",
-        "shadow_mlx/evaluation/report/tables.py",
     ],
     "evaluation/test_measuring.py": [
         "shadow_mlx/evaluation/answering.py",

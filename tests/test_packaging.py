@@ -58,8 +58,8 @@ def environment() -> dict[str, str]:
 def test_the_wheel_carries_types_licence_report_and_sprout(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "shadow_mlx/py.typed" in names
-    report = "shadow_mlx/evaluation/report"
-    assert {f"{report}/style.css", f"{report}/script.js"} <= names
+    parts = ("report.html", "style.css", "script.js")
+    assert {f"shadow_mlx/evaluation/report/{part}" for part in parts} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     sprout = {
         name.split("/", 3)[3] for name in names if name.startswith("shadow_mlx/models/sprout/")

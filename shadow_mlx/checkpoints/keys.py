@@ -2,8 +2,8 @@
 
 PEFT saves the shadow backbone under the names that its modules have inside transformers 5, which
 are those of mlx-lm for most dense architectures. Where they differ, a family's rules say how, in
-both directions. A family is listed only after its names and shapes were compared with transformers'
-own modules (``tests/golden/inner_names.json``); an adapter of any other family is written under
+both directions. A family is listed only after its names and shapes were compared with those that
+PEFT saves (``tests/golden/families.json``); an adapter of any other family is written under
 mlx-lm's names, and says so, rather than under guessed ones.
 
 Shapes: ``E`` experts, ``I`` expert width, ``H`` hidden size, ``C`` channels, ``K`` kernel width.
@@ -12,7 +12,7 @@ Shapes: ``E`` experts, ``I`` expert width, ``H`` hidden size, ``C`` channels, ``
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,84 +35,51 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Rename:
-    """A part of the name that differs."""
+    """A part of the name that differs; behind ``^`` it is the beginning."""
 
     ours: str
     theirs: str
 
     def outward(self, tensors: Tensors) -> dict[str, mx.array]:
         """``ours`` becomes ``theirs``."""
-        return {name.replace(self.ours, self.theirs): value for name, value in tensors.items()}
+        return _renamed(tensors, self.ours, self.theirs)
 
     def inward(self, tensors: Tensors) -> dict[str, mx.array]:
         """``theirs`` becomes ``ours``."""
-        return {name.replace(self.theirs, self.ours): value for name, value in tensors.items()}
+        return _renamed(tensors, self.theirs, self.ours)
+
+
+def _renamed(tensors: Tensors, old: str, new: str) -> dict[str, mx.array]:
+    at = re.compile(re.escape(old).replace(r"\^", "^"))
+    return {at.sub(new.removeprefix("^"), name): value for name, value in tensors.items()}
 
 
 @dataclass(frozen=True)
-class Restem:
-    """The beginning of the name that differs."""
+class Change:
+    """Tensors whose values or axes differ.
 
-    ours: str
-    theirs: str
-
-    def outward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """``ours`` becomes ``theirs``."""
-        return {re.sub(f"^{re.escape(self.ours)}", self.theirs, k): v for k, v in tensors.items()}
-
-    def inward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """``theirs`` becomes ``ours``."""
-        return {re.sub(f"^{re.escape(self.theirs)}", self.ours, k): v for k, v in tensors.items()}
-
-
-@dataclass(frozen=True)
-class SwapAxes:
-    """Tensors whose last two axes are the other way round: GPT-2's ``Conv1D``, convolutions."""
+    Attributes:
+        pattern: Of their names.
+        there: What makes transformers' tensor of mlx-lm's.
+        back: What undoes it.
+    """
 
     pattern: str
+    there: Callable[[mx.array], mx.array]
+    back: Callable[[mx.array], mx.array]
 
     def outward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Swap."""
-        matches = re.compile(self.pattern).search
-        return {k: v.swapaxes(-1, -2) if matches(k) else v for k, v in tensors.items()}
+        """Change those that the pattern finds."""
+        return {k: self.there(v) if re.search(self.pattern, k) else v for k, v in tensors.items()}
 
     def inward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Swap back."""
-        return self.outward(tensors)
+        """Change them back."""
+        return {k: self.back(v) if re.search(self.pattern, k) else v for k, v in tensors.items()}
 
 
-@dataclass(frozen=True)
-class CenteredNorms:
-    """Norm weights that transformers keep around zero, and mlx-lm around one."""
-
-    pattern: str
-
-    def outward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Subtract one."""
-        matches = re.compile(self.pattern).search
-        return {k: v - 1 if matches(k) else v for k, v in tensors.items()}
-
-    def inward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Add one."""
-        matches = re.compile(self.pattern).search
-        return {k: v + 1 if matches(k) else v for k, v in tensors.items()}
-
-
-@dataclass(frozen=True)
-class OneElement:
-    """Numbers that transformers keep in a vector of one element."""
-
-    pattern: str
-
-    def outward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Add the axis."""
-        matches = re.compile(self.pattern).search
-        return {k: v.reshape(1) if matches(k) else v for k, v in tensors.items()}
-
-    def inward(self, tensors: Tensors) -> dict[str, mx.array]:
-        """Drop the axis."""
-        matches = re.compile(self.pattern).search
-        return {k: v.squeeze() if matches(k) else v for k, v in tensors.items()}
+def _swap(value: mx.array) -> mx.array:
+    """The last two axes the other way round: GPT-2's ``Conv1D``, convolutions."""
+    return value.swapaxes(-1, -2)
 
 
 @dataclass(frozen=True)
@@ -217,7 +184,12 @@ class Family:
         return found
 
 
-_ZERO_CENTERED = r"(input_layernorm|post_attention_layernorm|q_norm|k_norm|^norm)\.weight$"
+_CONVOLUTION = Change(r"\.(conv\.conv|conv1d)\.weight$", _swap, _swap)
+_CENTERED_NORMS = Change(  # around zero there, around one here
+    r"(input_layernorm|post_attention_layernorm|q_norm|k_norm|^norm)\.weight$",
+    lambda value: value - 1,
+    lambda value: value + 1,
+)
 _PLAIN = (
     "ernie4_5 exaone4 gemma gemma2 gemma3_text glm glm4 granite helium hunyuan_v1_dense "
     "ministral3 cohere olmo2 olmo3 phi phi3 qwen2 qwen3 seed_oss smollm3 stablelm starcoder2"
@@ -227,23 +199,19 @@ FAMILIES: dict[str, Family] = {
     **{name: Family() for name in _PLAIN.split()},
     **{name: Family(fills_head_dim=True) for name in ("llama", "mistral", "cohere2", "nemotron")},
     **{name: Family(rules=(JoinedExperts(),)) for name in ("qwen2_moe", "qwen3_moe", "olmoe")},
-    "gpt2": Family("transformer.h", (SwapAxes(r"\.(c_attn|c_proj|c_fc)\.weight$"),)),
+    "gpt2": Family("transformer.h", (Change(r"\.(c_attn|c_proj|c_fc)\.weight$", _swap, _swap),)),
     "gpt_bigcode": Family("transformer.h"),
     "gptj": Family("transformer.h"),
-    "gpt_neox": Family("gpt_neox.layers", (Restem("h.", "layers."),), mlp_follows_width=True),
+    "gpt_neox": Family("gpt_neox.layers", (Rename("^h.", "^layers."),), mlp_follows_width=True),
     "mixtral": Family(rules=(JoinedExperts(), Rename(".block_sparse_moe.", ".mlp."))),
     "granitemoe": Family(rules=(JoinedExperts(), Rename(".router.layer.", ".router."))),
     "gpt_oss": Family(rules=(InterleavedExperts(),)),
-    "lfm2": Family(rules=(SwapAxes(r"\.conv\.conv\.weight$"),)),
-    "apertus": Family(rules=(OneElement(r"\.act_fn\.alpha_[pn]$"),)),
-    "qwen3_next": Family(
-        rules=(
-            JoinedExperts(),
-            SwapAxes(r"\.conv1d\.weight$"),
-            CenteredNorms(_ZERO_CENTERED),
-        )
+    "lfm2": Family(rules=(_CONVOLUTION,)),
+    "apertus": Family(  # transformers keeps these numbers in vectors of one element
+        rules=(Change(r"\.act_fn\.alpha_[pn]$", lambda v: v.reshape(1), lambda v: v.squeeze()),)
     ),
-    "qwen3_5": Family(rules=(SwapAxes(r"\.conv1d\.weight$"), CenteredNorms(_ZERO_CENTERED))),
+    "qwen3_next": Family(rules=(JoinedExperts(), _CONVOLUTION, _CENTERED_NORMS)),
+    "qwen3_5": Family(rules=(_CONVOLUTION, _CENTERED_NORMS)),
 }
 
 

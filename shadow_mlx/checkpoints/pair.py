@@ -18,10 +18,10 @@ from typing import Any
 
 import mlx.core as mx
 
-from shadow_mlx.checkpoints.safetensors import TensorInfo, read_header
 from shadow_mlx.errors import CheckpointError, ConfigError, ModelError, UnsupportedArchitectureError
 from shadow_mlx.files.card_seal import may_write_card, sealed
 from shadow_mlx.files.json_files import JsonFileError, read_object
+from shadow_mlx.files.tensor_files import DamagedFileError, TensorInfo, read_tensor_infos
 from shadow_mlx.files.writing import atomic_file, load_safetensors
 
 LARGEST_WEIGHT = 1e5
@@ -126,7 +126,13 @@ class Pair:
         Raises:
             CheckpointError: The file is missing, damaged or cut short.
         """
-        return read_header(folder / self.weights)
+        path = folder / self.weights
+        try:
+            return read_tensor_infos(path)
+        except OSError as error:
+            raise CheckpointError(path, [f"cannot be read: {error.strerror or error}"]) from error
+        except DamagedFileError as error:
+            raise CheckpointError(path, [str(error)]) from error
 
     def read_tensors(
         self, folder: Path, expected: Mapping[str, mx.array], passed_over: Iterable[str] = ()

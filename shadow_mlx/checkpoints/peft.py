@@ -15,7 +15,11 @@ from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.checkpoints.pair import unbuildable
-from shadow_mlx.checkpoints.peft_mirror import has_own_table, peft_mirror_config, why_not_for_peft
+from shadow_mlx.checkpoints.peft_mirror import (
+    foreign_mirror_config,
+    has_own_table,
+    why_not_for_peft,
+)
 from shadow_mlx.checkpoints.record import (
     PEFT_FILES,
     AdapterRecord,
@@ -23,7 +27,6 @@ from shadow_mlx.checkpoints.record import (
     identity_of,
     read_record,
 )
-from shadow_mlx.checkpoints.safetensors import TensorInfo
 from shadow_mlx.checkpoints.shadow_peft import (
     is_original,
     load_original,
@@ -43,6 +46,7 @@ from shadow_mlx.checkpoints.whole import whole_adapter
 from shadow_mlx.config import BUNDLED_MODEL
 from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.files.tensor_files import TensorInfo
 from shadow_mlx.hub import resolving
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.shadow_peft import Variant
@@ -192,7 +196,7 @@ def _attach(
         backbone,
         backbone_config,
         config,
-        shadow_model_config=peft_mirror_config(decoder, backbone_config, config),
+        shadow_model_config=foreign_mirror_config(decoder, backbone_config, config),
         own_table=has_own_table(decoder, config, share_embeddings=not record.own_table),
     )
 

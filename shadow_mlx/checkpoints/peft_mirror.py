@@ -50,26 +50,12 @@ def attention_sizes(decoder: Decoder) -> AttentionSizes:
     )
 
 
-def peft_mirror_config(
+def foreign_mirror_config(
     backbone: Decoder, backbone_config: Mapping[str, Any], config: ShadowConfig
 ) -> dict[str, Any]:
-    """mlx-lm's configuration of the mirror that PEFT makes of these options.
+    """mlx-lm's configuration of the mirror that PEFT, or the original package, makes of options.
 
-    Raises:
-        ConfigError: The options do not fit the backbone.
-    """
-    kept = dataclasses.replace(
-        config,
-        shadow_kv_heads=_kept_kv_heads(backbone, backbone_config) if config.shadow_heads else None,
-        shadow_head_dim=_kept_head_dim(backbone, backbone_config),
-    )
-    return mirror_model_config(backbone, backbone_config, kept)
-
-
-def original_mirror_config(
-    backbone: Decoder, backbone_config: Mapping[str, Any], config: ShadowConfig
-) -> dict[str, Any]:
-    """The same for the original package, which can set KV heads and head width too.
+    The original package can set KV heads and head width too; in PEFT's files they are never set.
 
     Raises:
         ConfigError: The options do not fit the backbone.

@@ -21,7 +21,7 @@ from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.checkpoints.card import model_card
 from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.checkpoints.pair import Pair, unbuildable
-from shadow_mlx.checkpoints.peft_mirror import original_mirror_config
+from shadow_mlx.checkpoints.peft_mirror import foreign_mirror_config
 from shadow_mlx.checkpoints.record import OURS, AdapterRecord, identity_of, own_part_of
 from shadow_mlx.checkpoints.tensors import shares_embeddings
 from shadow_mlx.config import ShadowConfig
@@ -194,7 +194,7 @@ def _attach(
 ) -> AttachedModel:
     config, model_config = record.config, record.model_config
     if model_config is None and config.shadow == "mirror":
-        model_config = original_mirror_config(find_decoder(backbone), backbone_config, config)
+        model_config = foreign_mirror_config(find_decoder(backbone), backbone_config, config)
     elif model_config is None:
         folder = resolving.resolve_model(config.shadow, flag="--shadow")
         config = dataclasses.replace(config, shadow=str(folder))

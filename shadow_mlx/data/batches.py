@@ -117,11 +117,6 @@ class BatchPlan:
         """T of a global batch: the edge of its longest example."""
         return int(self.edges[self._bucket[batch].max()])
 
-    def padding_share(self, epoch: int = 0) -> float:
-        """Share of an epoch's input positions that are padding, from 0 to 1."""
-        cells = sum(self.width(batch) * self.batch_size for batch in self.epoch(epoch))
-        return 1.0 - float((self.dataset.lengths - 1).sum()) / cells
-
     def iterate(self, cursor: Cursor | None = None, epochs: int | None = None) -> Iterator[Batch]:
         """Batches from the cursor on.
 
@@ -178,19 +173,3 @@ class BatchPlan:
             examples=mine,
             cursor=cursor,
         )
-
-
-def iterate(
-    dataset: EncodedDataset,
-    batch_size: int,
-    *,
-    seed: int = 0,
-    shuffle: bool = True,
-    rank: int = 0,
-    world: int = 1,
-    cursor: Cursor | None = None,
-    epochs: int | None = None,
-) -> Iterator[Batch]:
-    """:meth:`BatchPlan.iterate` of a plan that is used once; the arguments are the plan's."""
-    plan = BatchPlan(dataset, batch_size, seed=seed, shuffle=shuffle, rank=rank, world=world)
-    return plan.iterate(cursor, epochs)

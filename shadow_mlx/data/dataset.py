@@ -131,11 +131,6 @@ class EncodedDataset:
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the tokens and masks take."""
-        return self._tokens.nbytes + self._mask.nbytes
-
 
 def histogram(lengths: npt.NDArray[np.int64], bins: int = 12) -> list[tuple[int, int, int]]:
     """Token lengths in round, equal steps: ``(from, to, examples)``, both ends included."""

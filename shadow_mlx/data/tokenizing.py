@@ -28,7 +28,7 @@ class Tokenizing:
 
     def __init__(self, tokenizer: Any) -> None:
         self.plain = tokenizer._tokenizer
-        self._lead, self._trail = self._added()
+        self._lead = self._added()
         self._cut = self._cutter()
         self._last: dict[str, list[int]] = {}  # pieces of the last single text, and their ids
 
@@ -95,14 +95,14 @@ class Tokenizing:
         )
         return [list(map(int, ids)) for ids in encoded["input_ids"]]
 
-    def _added(self) -> tuple[list[int], list[int]]:
-        """The ids that the tokenizer adds before and behind a text by itself."""
+    def _added(self) -> list[int]:
+        """The ids that the tokenizer adds before a text by itself."""
         bare = self._encode(["a"])[0]
         whole = list(map(int, self.plain("a", add_special_tokens=True)["input_ids"]))
         for start in range(len(whole) - len(bare) + 1):
             if whole[start : start + len(bare)] == bare:
-                return whole[:start], whole[start + len(bare) :]
-        return [], []
+                return whole[:start]
+        return []
 
     def _cutter(self) -> re.Pattern[str] | None:
         words = [

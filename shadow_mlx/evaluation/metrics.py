@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from shadow_mlx.files.json_files import deeper_than
+
 Field = tuple[str, str]
 
 DEEPEST = 100
@@ -29,29 +31,20 @@ def json_fields(text: str) -> Counter[Field] | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, (dict, list)):
+    if not isinstance(value, (dict, list)) or deeper_than(value, DEEPEST):
         return None
-    try:
-        return Counter(_leaves(value, "", DEEPEST))
-    except _TooDeepError:
-        return None
+    return Counter(_leaves(value, ""))
 
 
-class _TooDeepError(Exception):
-    pass
-
-
-def _leaves(value: Any, path: str, levels: int) -> Iterator[Field]:
-    if not levels:
-        raise _TooDeepError
+def _leaves(value: Any, path: str) -> Iterator[Field]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}", levels - 1)
+            yield from _leaves(item, f"{path}.{key}")
         if not value:
             yield path, "{}"
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, f"{path}[]", levels - 1)
+            yield from _leaves(item, f"{path}[]")
         if not value:
             yield path, "[]"
     else:

@@ -13,7 +13,7 @@ import mlx.core as mx
 
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
-from shadow_mlx.data.batches import iterate
+from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.kernels import uninterrupted
@@ -35,7 +35,7 @@ def mean_loss(
     """
     hidden, head = _parts(model)
     total, tokens = 0.0, 0
-    for batch in iterate(dataset, batch_size, shuffle=False, epochs=1):
+    for batch in BatchPlan(dataset, batch_size, shuffle=False).iterate(epochs=1):
         if stop is not None and stop.stopping:
             raise Interrupted("stopped while the losses were measured")
         chosen = supervised(batch)

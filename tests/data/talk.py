@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Example
@@ -17,7 +15,6 @@ TALK = (
     {"role": "user", "content": "how are you"},
     {"role": "assistant", "content": "I am fine"},
 )
-TURNS = ("user", "assistant", "user", "assistant")
 SYSTEM = ({"role": "system", "content": "The sky is blue."},)
 
 
@@ -36,10 +33,6 @@ def trained(tokenizer: Any, example: Example) -> list[str]:
     return [tokenizer.decode(example.tokens[a:b].tolist()) for a, b in edges.reshape(-1, 2)]
 
 
-def trained_all(tokenizer: Any, examples: Sequence[Example]) -> list[str]:
-    return [text for example in examples for text in trained(tokenizer, example)]
-
-
 def text_of(tokenizer: Any, example: Example) -> str:
     return str(tokenizer.decode(example.tokens.tolist()))
 
@@ -49,7 +42,3 @@ CALL = {
     "content": "",
     "tool_calls": [{"type": "function", "function": {"name": "look", "arguments": {"at": "sky"}}}],
 }
-
-words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co"]), min_size=1, max_size=12).map(
-    lambda text: text.strip() or "x"
-)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadow_mlx.data.batches import Batch, BatchPlan, iterate
+from shadow_mlx.data.batches import Batch, BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset, Example
 from shadow_mlx.errors import DataError
 
@@ -63,7 +63,7 @@ def test_every_example_once_an_epoch(
 @given(lengths=lengths, size=sizes)
 def test_rows_are_the_examples_shifted_by_one(lengths: list[int], size: int) -> None:
     dataset = dataset_of(lengths)
-    for batch in iterate(dataset, size, epochs=1):
+    for batch in BatchPlan(dataset, size).iterate(epochs=1):
         for row, index in enumerate(batch.examples):
             example = dataset[int(index)]
             n = len(example.tokens) - 1
@@ -101,8 +101,9 @@ def test_ranks_together_are_one_process(
     lengths: list[int], share: int, world: int, seed: int
 ) -> None:
     dataset, size = dataset_of(lengths), share * world
-    alone = iterate(dataset, size, seed=seed, epochs=1)
-    ranks = [iterate(dataset, size, seed=seed, epochs=1, rank=r, world=world) for r in range(world)]
+    alone = BatchPlan(dataset, size, seed=seed).iterate(epochs=1)
+    plans = [BatchPlan(dataset, size, seed=seed, rank=r, world=world) for r in range(world)]
+    ranks = [plan.iterate(epochs=1) for plan in plans]
     for single, *parts in zip(alone, *ranks, strict=True):
         assert {part.inputs.shape for part in parts} == {(share, single.inputs.shape[1])}
         assert sorted(r for part in parts for r in rows(part)) == sorted(rows(single))
@@ -113,7 +114,7 @@ def test_ranks_together_are_one_process(
 
 def order(**plan: Any) -> list[list[int]]:
     dataset = dataset_of([2 + i * 7 % 90 for i in range(50)])
-    return [b.examples.tolist() for b in iterate(dataset, 4, epochs=2, **plan)]
+    return [b.examples.tolist() for b in BatchPlan(dataset, 4, **plan).iterate(epochs=2)]
 
 
 def test_the_order_depends_on_seed_and_epoch() -> None:
@@ -126,28 +127,29 @@ def test_the_order_depends_on_seed_and_epoch() -> None:
 
 def test_the_order_is_the_same_on_every_machine() -> None:
     dataset = dataset_of([5] * 8)
-    found = [b.examples.tolist() for b in iterate(dataset, 3, seed=7, epochs=1)]
+    found = [b.examples.tolist() for b in BatchPlan(dataset, 3, seed=7).iterate(epochs=1)]
     assert found == [[0, 5, 6], [1, 2, 3], [7, 4]]
 
 
 def test_without_shuffling_the_files_order_is_kept_as_far_as_buckets_allow() -> None:
     dataset = dataset_of([10, 100, 11, 101, 12, 102, 13, 103])
-    found = [b.examples.tolist() for b in iterate(dataset, 2, shuffle=False, epochs=1)]
+    found = [b.examples.tolist() for b in BatchPlan(dataset, 2, shuffle=False).iterate(epochs=1)]
     assert found == [[0, 2], [1, 3], [4, 6], [5, 7]]
     equal = dataset_of([20] * 7)
-    found = [b.examples.tolist() for b in iterate(equal, 3, shuffle=False, epochs=1)]
+    found = [b.examples.tolist() for b in BatchPlan(equal, 3, shuffle=False).iterate(epochs=1)]
     assert found == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-def test_padding_is_small_and_reported() -> None:
+def test_padding_is_small() -> None:
     rng = np.random.default_rng(0)
     dataset = dataset_of((2 + rng.gamma(2.0, 60.0, 600)).astype(int).tolist())
-    plan = BatchPlan(dataset, 8)
-    share = plan.padding_share()
-    cells = sum(b.inputs.size for b in plan.iterate(epochs=1))
-    assert share == pytest.approx(1 - (dataset.lengths - 1).sum() / cells)
-    assert 0 < share < 0.15
-    assert BatchPlan(dataset, 8, max_buckets=1).padding_share() > 0.5
+
+    def share(**plan: Any) -> float:
+        cells = sum(b.inputs.size for b in BatchPlan(dataset, 8, **plan).iterate(epochs=1))
+        return 1 - float((dataset.lengths - 1).sum()) / cells
+
+    assert 0 < share() < 0.15
+    assert share(max_buckets=1) > 0.5
 
 
 def test_what_cannot_be_batched_is_refused() -> None:
@@ -156,7 +158,7 @@ def test_what_cannot_be_batched_is_refused() -> None:
     with pytest.raises(DataError, match="take a multiple of 3"):
         BatchPlan(dataset_of([5]), 4, world=3)
     with pytest.raises(DataError, match="Were the data changed"):
-        next(iterate(dataset_of([5] * 8), 4, cursor={"epoch": 0, "position": 2}))
+        next(BatchPlan(dataset_of([5] * 8), 4).iterate({"epoch": 0, "position": 2}))
     untrained = Example(np.arange(3, dtype=np.int32), np.zeros(3, np.bool_))
     with pytest.raises(ValueError, match="trained token"):
         BatchPlan(EncodedDataset([(0, untrained)]), 4)

@@ -16,49 +16,49 @@ from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import DataError
-from tests.data import chat_templates as templates
+from tests.data.families.tokenizers_of import tokenizer_of
 from tests.data.talk import SYSTEM, TALK, chat, completion, text_of, trained
 
 
-def test_without_prompt_mask_all_but_the_first_token_is_trained(make_tokenizer: Any) -> None:
-    tokenizer = make_tokenizer(templates.CHATML)
+def test_without_prompt_mask_all_but_the_first_token_is_trained() -> None:
+    tokenizer = tokenizer_of("chatml")
     (example,) = Encoder(tokenizer, DataConfig(mask_prompt=False)).encode(chat(*TALK))
     assert example.supervised.tolist() == [False] + [True] * (len(example.tokens) - 1)
     whole = tokenizer.apply_chat_template(list(TALK), tokenize=False)
     assert text_of(tokenizer, example) == whole.rstrip()
 
 
-def test_completion_through_the_template(make_tokenizer: Any) -> None:
-    tokenizer = make_tokenizer(templates.LLAMA3)
+def test_completion_through_the_template() -> None:
+    tokenizer = tokenizer_of("llama3")
     (example,) = Encoder(tokenizer).encode(completion("1 + 1", "= 2"))
     assert trained(tokenizer, example) == ["= 2<|eot_id|>"]
 
 
-def test_completion_without_template_is_joined_and_ended(make_tokenizer: Any) -> None:
-    tokenizer = make_tokenizer(None)
+def test_completion_without_template_is_joined_and_ended() -> None:
+    tokenizer = tokenizer_of("base")
     record = completion("1 + 1", " = 2")
     (example,) = Encoder(tokenizer).encode(record)
     assert text_of(tokenizer, example) == "1 + 1 = 2</s>"
     assert trained(tokenizer, example) == [" = 2</s>"]
 
 
-def test_what_only_a_template_could_show_is_counted(make_tokenizer: Any) -> None:
+def test_what_only_a_template_could_show_is_counted() -> None:
     record = dataclasses.replace(completion("1 +", " 1"), tools=({"name": "look"},))
-    (whole,) = Encoder(make_tokenizer(None)).encode_many([record])
+    (whole,) = Encoder(tokenizer_of("base")).encode_many([record])
     assert len(whole.examples) == 1
     assert ["1 example has tools or options" in note for note in sentences(whole.notices)] == [True]
 
 
-def test_text_is_trained_to_its_end_with_one_bos(make_tokenizer: Any) -> None:
-    tokenizer = make_tokenizer(None)
+def test_text_is_trained_to_its_end_with_one_bos() -> None:
+    tokenizer = tokenizer_of("base")
     for text in ("The sky is blue.", "The sky is blue.</s>"):
         (example,) = Encoder(tokenizer).encode(Record("text", 1, text=text))
         assert text_of(tokenizer, example) == "The sky is blue.</s>"
         assert example.supervised.tolist() == [False] + [True] * (len(example.tokens) - 1)
 
 
-def test_a_tokenizer_that_adds_bos_adds_one(make_tokenizer: Any) -> None:
-    bare = make_tokenizer(None, adds_bos=True)
+def test_a_tokenizer_that_adds_bos_adds_one() -> None:
+    bare = tokenizer_of("base", "llama3")
     for text in ("hello", "<s>hello"):
         (example,) = Encoder(bare).encode(Record("text", 1, text=text))
         assert text_of(bare, example) == "<s>hello</s>"
@@ -66,20 +66,20 @@ def test_a_tokenizer_that_adds_bos_adds_one(make_tokenizer: Any) -> None:
     (example,) = Encoder(bare).encode(completion("1 + 1", " = 2"))
     assert text_of(bare, example) == "<s>1 + 1 = 2</s>"
     assert trained(bare, example) == [" = 2</s>"]
-    chats = make_tokenizer(templates.LLAMA3, adds_bos=True)
+    chats = tokenizer_of("llama3", "llama3")
     for example in Encoder(chats).encode(chat(*TALK)):
-        assert text_of(chats, example).count("<s>") == 1
+        assert text_of(chats, example).count("<|begin_of_text|>") == 1
 
 
-def test_chats_need_a_template(make_tokenizer: Any) -> None:
+def test_chats_need_a_template() -> None:
     with pytest.raises(DataError, match="no chat template"):
-        Encoder(make_tokenizer(None)).encode(chat(*TALK))
+        Encoder(tokenizer_of("base")).encode(chat(*TALK))
 
 
-def test_what_a_template_refuses_names_every_line(make_tokenizer: Any, write_lines: Any) -> None:
+def test_what_a_template_refuses_names_every_line(write_lines: Any) -> None:
     good, bad = {"messages": list(TALK)}, {"messages": [*SYSTEM, *TALK]}
     path = write_lines([good, bad, good, {"messages": [TALK[0], TALK[2], TALK[1]]}])
-    encoder = Encoder(make_tokenizer(templates.GEMMA))
+    encoder = Encoder(tokenizer_of("gemma2"))
     with pytest.raises(InvalidDataError) as caught:
         encode_all(JsonLines(path), encoder)
     first, second = str(caught.value).splitlines()
@@ -90,8 +90,8 @@ def test_what_a_template_refuses_names_every_line(make_tokenizer: Any, write_lin
         encoder.encode(chat(TALK[1]))
 
 
-def test_truncation_and_drops_are_counted(make_tokenizer: Any, write_lines: Any) -> None:
-    tokenizer = make_tokenizer(templates.CHATML)
+def test_truncation_and_drops_are_counted(write_lines: Any) -> None:
+    tokenizer = tokenizer_of("chatml")
     long_question = {"role": "user", "content": "hello " * 40}
     path = write_lines(
         [
@@ -117,8 +117,8 @@ def test_truncation_and_drops_are_counted(make_tokenizer: Any, write_lines: Any)
     assert counts.supervised_tokens == dataset.supervised_lengths.sum()
 
 
-def test_a_cut_example_ends_with_its_last_trained_token(make_tokenizer: Any) -> None:
-    tokenizer = make_tokenizer(templates.CHATML)
+def test_a_cut_example_ends_with_its_last_trained_token() -> None:
+    tokenizer = tokenizer_of("chatml")
     (whole,) = Encoder(tokenizer).encode(chat(*TALK))
     first_turn = int(np.flatnonzero(np.diff(whole.supervised.astype(int)) == -1)[0]) + 1
     (cut,) = Encoder(tokenizer, DataConfig(max_seq_length=first_turn + 3)).encode(chat(*TALK))
@@ -127,18 +127,18 @@ def test_a_cut_example_ends_with_its_last_trained_token(make_tokenizer: Any) -> 
     assert trained(tokenizer, cut) == ["hello you<|im_end|>"]
 
 
-def test_split_chats_are_counted(make_tokenizer: Any, write_lines: Any) -> None:
+def test_split_chats_are_counted(write_lines: Any) -> None:
     path = write_lines([{"messages": list(TALK)}] * 3)
-    encoder = Encoder(make_tokenizer(templates.QWEN3, thinking=True))
+    encoder = Encoder(tokenizer_of("qwen3"))
     dataset = encode_all(JsonLines(path), encoder)
     assert (len(dataset), dataset.counts.split_records) == (6, 3)
     assert dataset.record_of.tolist() == [0, 0, 1, 1, 2, 2]
     assert "several examples" in dataset.counts.notes()[0]
 
 
-def test_encoding_many_is_encoding_each(make_tokenizer: Any, write_lines: Any) -> None:
+def test_encoding_many_is_encoding_each(write_lines: Any) -> None:
     path = write_lines([{"messages": list(TALK[: 2 + 2 * (i % 2)])} for i in range(300)])
-    encoder = Encoder(make_tokenizer(templates.CHATML))
+    encoder = Encoder(tokenizer_of("chatml"))
     seen: list[tuple[int, int]] = []
     dataset = encode_all(JsonLines(path), encoder, lambda done, total: seen.append((done, total)))
     assert seen == [(256, 300), (300, 300)]

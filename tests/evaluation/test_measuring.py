@@ -14,9 +14,8 @@ from shadow_mlx.evaluation.figures import FIGURES
 from shadow_mlx.evaluation.results import Pairing
 from shadow_mlx.jobs import compare
 from shadow_mlx.runs.events import StopToken
+from tests.evaluation.conftest import CHATS
 from tests.evaluation.made import made_comparison
-
-CHATS = [("Hello", "Hi there"), ("One and one?", "Two"), ("Bye", "Good bye")]
 
 
 def test_every_mode_is_measured_on_the_same_questions(adapter: Path, chats: Path) -> None:

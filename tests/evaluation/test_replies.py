@@ -8,13 +8,12 @@ from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.evaluation.replies import compared, reply_to
 from shadow_mlx.generation.asking import Asker, Question
-from tests.data.families import BY_NAME
 from tests.data.families.tokenizers_of import tokenizer_of
 from tests.data.talks import GO, LOOK
 
 
 def asked(family: str, answer: dict[str, Any]) -> tuple[Asker, Question]:
-    asker = Asker(ChatFormat(tokenizer_of(BY_NAME[family])))
+    asker = Asker(ChatFormat(tokenizer_of(family)))
     messages = ({"role": "user", "content": "hi"}, {"role": "assistant", **answer})
     question = asker.question_of(Record("chat", 1, messages=messages, tools=(LOOK, GO)))
     assert question is not None

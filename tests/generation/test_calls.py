@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from shadow_mlx.generation.calls import as_text, calls_in
-from tests.data.families import BY_NAME
 from tests.data.families.tokenizers_of import tokenizer_of
 from tests.data.talks import GO, LOOK
 
@@ -43,7 +42,7 @@ TWO = [("look", {"at": "sky", "times": 2}), ("go", {"to": "hall"})]
     ],
 )
 def test_calls_as_families_write_them(family: str, text: str) -> None:
-    tokenizer = tokenizer_of(BY_NAME[family])
+    tokenizer = tokenizer_of(family)
     assert calls_in("Well. " + text, tokenizer, [LOOK, GO]) == TWO
 
 
@@ -52,11 +51,11 @@ def test_calls_as_families_write_them(family: str, text: str) -> None:
     "text", ["no call", "{", '{"name": 1}', "[" * 5000, "[TOOL_CALLS] [", "a[b(]"]
 )
 def test_what_is_no_call_is_none(family: str, text: str) -> None:
-    assert calls_in(text, tokenizer_of(BY_NAME[family]), [LOOK]) == []
+    assert calls_in(text, tokenizer_of(family), [LOOK]) == []
 
 
 def test_a_call_that_was_cut_off_is_none() -> None:
-    tokenizer = tokenizer_of(BY_NAME["qwen2.5"])
+    tokenizer = tokenizer_of("qwen2.5")
     assert calls_in('<tool_call>\n{"name": "look", "argum', tokenizer) == []
 
 

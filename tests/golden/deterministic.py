@@ -119,8 +119,9 @@ def write_adapter(
     return folder
 
 
-def dump_json(path: Path, value: Any) -> None:
-    """Write JSON with one key a line and innermost lists of plain values on one line."""
+def save_golden(path: Path, value: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write JSON with one key a line and innermost lists on one line, and arrays beside it."""
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
     text = json.dumps(value, indent=1)
     flat = re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\s*\n\s*", " ", m.group()), text)
     path.write_text(flat.replace("[ ", "[").replace(" ]", "]") + "\n")

@@ -134,6 +134,7 @@ FAMILIES: dict[str, Family] = {
         GPT2_SIZES | {"n_inner": 64, "multi_query": True, "activation_function": "gelu"},
         note=EXACT_GELU,
     ),
+    "gptj": Family(GPT2_SIZES | {"rotary_dim": 4}),
     "gpt_neox": llama_like(
         intermediate_size=128,
         hidden_act="gelu_pytorch_tanh",
@@ -212,6 +213,7 @@ FAMILIES: dict[str, Family] = {
         block_auto_adjust_ff_dim=False,
         conv_L_cache=3,
         legacy={"block_dim": 32},
+        shadow_layers=(1, 3),
     ),
     "qwen3_next": llama_like(
         **MOE,
@@ -225,6 +227,7 @@ FAMILIES: dict[str, Family] = {
         linear_value_head_dim=8,
         rms_norm_eps=LINEAR_ATTENTION_EPS,
         legacy={"full_attention_interval": 4},
+        shadow_layers=(1, 4),
     ),
     "qwen3_5_text": llama_like(
         head_dim=16,
@@ -236,6 +239,7 @@ FAMILIES: dict[str, Family] = {
         linear_value_head_dim=8,
         rms_norm_eps=LINEAR_ATTENTION_EPS,
         legacy={"full_attention_interval": 4},
+        shadow_layers=(1, 4),
         mlx={"model_type": "qwen3_5"},
         note="in mlx-lm the text model goes by the name of the whole",
     ),

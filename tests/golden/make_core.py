@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 import peft
 import torch
-from deterministic import dump_json, fill, tokens
+from deterministic import adapter_values, fill, save_golden, tokens, write_backbone
 from oracle import (
     VERSIONS,
     Shapes,
-    adapter_values,
     describe_adapter,
     describe_backbone,
     load_adapted,
     load_backbone,
-    write_backbone,
 )
 
 HERE = Path(__file__).parent
@@ -292,11 +290,8 @@ def main() -> None:
             cases[case.name], found = run(case, folders, Path(root) / "adapters")
             arrays |= {f"{case.name}/{key}": value for key, value in found.items()}
     settings = {"learning_rate": LEARNING_RATE, "steps": STEPS, "ignored_label": IGNORED}
-    dump_json(
-        HERE / "core.json",
-        {"versions": VERSIONS, "training": settings, "backbones": described, "cases": cases},
-    )
-    np.savez_compressed(HERE / "core.npz", **arrays)
+    found = {"versions": VERSIONS, "training": settings, "backbones": described, "cases": cases}
+    save_golden(HERE / "core.json", found, arrays)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,9 @@ from typing import Any
 import numpy as np
 import peft
 import torch
-from deterministic import dump_json, tokens
+from deterministic import adapter_values, save_golden, tokens, write_backbone
 from families import FAMILIES, VOCAB, Family
-from oracle import (
-    VERSIONS,
-    adapter_values,
-    describe_adapter,
-    describe_backbone,
-    load_adapted,
-    load_backbone,
-    write_backbone,
-)
+from oracle import VERSIONS, describe_adapter, describe_backbone, load_adapted, load_backbone
 
 HERE = Path(__file__).parent
 
@@ -112,8 +104,8 @@ def main(names: list[str]) -> None:
             described[name], found = run(name, FAMILIES[name], Path(root))
             arrays |= {f"{name}/{key}": value for key, value in found.items()}
     if not names:
-        dump_json(HERE / "families.json", {"versions": VERSIONS, "families": described})
-        np.savez_compressed(HERE / "families.npz", **arrays)
+        found = {"versions": VERSIONS, "families": described}
+        save_golden(HERE / "families.json", found, arrays)
 
 
 if __name__ == "__main__":

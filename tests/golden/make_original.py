@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import shadow_peft
 import torch
-from deterministic import adapter_values, dump_json, load_golden, tokens, write_backbone
+from deterministic import adapter_values, load_golden, save_golden, tokens, write_backbone
 from oracle import VERSIONS, load_backbone, shapes_of
 from safetensors.numpy import save_file
 
@@ -81,8 +81,7 @@ def main() -> None:
         arrays |= {f"{name}/{key}": value.astype(np.float32) for key, value in found.items()}
         print(name, arrays[f"{name}/attached"][0, 0, :3])
     versions = VERSIONS | {"shadow-peft": shadow_peft.__version__}
-    dump_json(HERE / "original.json", {"versions": versions, "cases": cases})
-    np.savez_compressed(HERE / "original.npz", **arrays)
+    save_golden(HERE / "original.json", {"versions": versions, "cases": cases}, arrays)
 
 
 if __name__ == "__main__":

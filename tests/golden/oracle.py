@@ -12,7 +12,7 @@ from typing import Any
 import peft
 import torch
 import transformers
-from deterministic import PATH_PLACEHOLDER, adapter_values, write_adapter, write_backbone
+from deterministic import PATH_PLACEHOLDER, write_adapter
 from safetensors import safe_open
 
 torch.set_num_threads(1)  # tiny models: more threads wait for each other, and sum in other orders
@@ -91,16 +91,3 @@ def load_adapted(
         load_backbone(base_folder), adapter_folder, is_trainable=True
     )
     return model.eval()
-
-
-__all__ = [
-    "VERSIONS",
-    "Shapes",
-    "adapter_values",
-    "describe_adapter",
-    "describe_backbone",
-    "load_adapted",
-    "load_backbone",
-    "shapes_of",
-    "write_backbone",
-]

@@ -138,35 +138,21 @@ def test_data_is_what_the_recipe_writes(tmp_path: Path) -> None:
         assert len(written.splitlines()) == size
 
 
-def test_every_test_answer_holds_a_combination_that_training_never_shows() -> None:
-    """Recounted here from the files alone: pairs of slots, and single values."""
+@pytest.mark.parametrize(
+    ("color", "reason"), [("red", "without a new combination"), ("gold", "that training lacks")]
+)
+def test_what_the_test_split_must_hold_is_checked(color: str, reason: str) -> None:
+    """As it is whenever the files are written: combinations are new, and single values are not."""
 
-    def pairs(slots: dict[str, Any]) -> set[frozenset[tuple[str, Any]]]:
-        items = [(key, value) for key, value in slots.items() if key not in ("intent", "reason")]
-        return {frozenset((a, b)) for a in items for b in items if a != b}
+    def row(color: str) -> list[dict[str, str]]:
+        said = {"intent": "fetch", "item": "cup", "color": color}
+        return [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": json.dumps(said)},
+        ]
 
-    shown_pairs: set[frozenset[tuple[str, Any]]] = set()
-    shown_values: set[tuple[str, Any]] = set()
-    for split in ("train", "valid"):
-        for messages in read_split(split):
-            for message in messages:
-                if message["role"] == "assistant":
-                    slots = json.loads(message["content"])
-                    shown_pairs |= pairs(slots)
-                    shown_values |= set(slots.items())
-    for messages in read_split("test"):
-        final = json.loads(messages[-1]["content"])
-        assert pairs(final) - shown_pairs, final
-        assert set(final.items()) <= shown_values, final
-
-
-def test_check_splits_refuses_a_test_answer_seen_in_training() -> None:
-    row = [
-        {"role": "user", "content": "Get the red cup."},
-        {"role": "assistant", "content": '{"intent":"fetch","item":"cup","color":"red"}'},
-    ]
-    with pytest.raises(ValueError, match="without a new combination"):
-        splits.check_splits({"train": [row], "valid": [], "test": [row]})
+    with pytest.raises(ValueError, match=reason):
+        splits.check_splits({"train": [row("red")], "valid": [], "test": [row(color)]})
 
 
 def test_no_conversation_occurs_twice() -> None:

@@ -18,7 +18,7 @@ AS_IT_IS = TemplateConfig()
 """No option given: the template decides."""
 
 PATIENCE = 3
-"""Renderings that may take too long before a template is not tried again."""
+"""Renderings that may take too much before a template is not tried again."""
 
 LONGEST_REASON = 300
 """Characters of a template's reason to refuse that are shown."""
@@ -65,7 +65,7 @@ class ChatTemplate:
     def __init__(self, tokenizer: Any, config: TemplateConfig = AS_IT_IS) -> None:
         self._tokenizer = tokenizer
         self._source = _source(tokenizer)
-        self._too_slow: list[str] = []  # refusals of renderings that took too long
+        self._too_much: list[str] = []  # refusals of renderings that took too much
         self.config = config
         self.switch = self._find_switch()
         self._variables = {**self._thinking(), **config.variables}
@@ -110,8 +110,8 @@ class ChatTemplate:
         Raises:
             TemplateError: When the template refuses the conversation.
         """
-        if len(self._too_slow) >= PATIENCE:
-            raise TemplateError(self._too_slow[-1])
+        if len(self._too_much) >= PATIENCE:
+            raise TemplateError(self._too_much[-1])
         shown = [self._with_own_key(message) for message in messages]
         try:
             try:
@@ -121,8 +121,8 @@ class ChatTemplate:
                     raise
                 as_text = [_with_text_arguments(message) for message in shown]
                 return self._apply(as_text, tools, prompt, variables or {})
-        except sandbox.TooSlowError as error:
-            self._too_slow.append(str(error))
+        except sandbox.TooMuchError as error:
+            self._too_much.append(str(error))
             raise TemplateError(str(error)) from None
         except _TEMPLATE_FAULTS as error:
             reason = str(error) or type(error).__name__

@@ -1,198 +1,161 @@
 """Chat templates are programs of strangers: what they may compute, for how long, how much.
 
 jinja2's sandbox keeps a template from Python and from the machine; it does not keep it from
-building gigabytes or from running for ever. Here
+building gigabytes or from running for ever. So a process of its own renders it
+(:mod:`~shadow_mlx.data.chat.renderer`), which the system ends:
 
-- *time* is looked at in every step of a loop, and at every call, macro and filter;
-- *size*: what can make much out of little (``*``, ``**``, ``%``, padding, joining, …) is refused
-  by what it would make, before it makes it; all else by what it made;
-- *nested values*, which are small in memory and without end as text, are weighed by their text.
+- *time*: a timer of the time that it computes, so that a busy machine refuses nothing;
+- *memory*: a limit on its addresses where the system keeps one, and else a look at it from here;
+- *size*: what it writes is counted as it is written.
 
-All of it happens in the thread that renders, between two operations of the template: nothing is
-raised from outside, and nothing is left behind.
+Nothing of a template runs in this process, and an operation that is not interrupted from inside
+(``9 ** 9 ** 9``) is none to the system.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache, update_wrapper
-from types import BuiltinMethodType, MethodType
+import atexit
+import json
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from multiprocessing import Pipe
 from typing import Any
 
-import jinja2
-from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from shadow_mlx.data.chat import renderer
 
-from shadow_mlx.data.chat import prices
-from shadow_mlx.data.chat.budget import CURRENT, PLAIN, Budget, TooMuchError, TooSlowError
-from shadow_mlx.data.chat.dialect import equip
-from shadow_mlx.data.chat.paid import paid_filters, paid_tests
-from shadow_mlx.data.chat.watching import Watching, weighed
+SECONDS = 1.0
+"""Seconds that a rendering may compute: some ten thousand times what is usual."""
 
-__all__ = ["TooMuchError", "TooSlowError", "render", "variables_of"]
+CHARACTERS = 2_000_000
+"""Characters that a template may write."""
 
-LONGEST_SOURCE = 1 << 17
-"""Characters of a template's own text; those in use have some 30,000 at most."""
+MEMORY = 1 << 29
+"""Bytes of the process that renders."""
 
-_METHODS = frozenset((BuiltinMethodType, MethodType))
+SECONDS_EACH, CHARACTERS_EACH, MEMORY_EACH = 1 / 100_000, 50, 100
+"""What a template may take more for every character that it is given."""
 
-_HANDED_ON = ("caller", "_loop_vars", "_block_vars")
-"""Arguments that jinja2 itself adds to a call."""
+LOOK_EVERY = 50
+"""Milliseconds between two looks at the memory of a rendering that is not done yet."""
 
 
-def render(
-    source: str,
-    variables: Mapping[str, Any],
-    *,
-    seconds: float | None = None,
-    characters: int | None = None,
-) -> str:
+class TooMuchError(ValueError):
+    """A template takes more time or memory than it may; the message says which."""
+
+
+def render(source: str, variables: Mapping[str, Any]) -> str:
     """The text that a template makes of its variables.
 
     Args:
         source: The template.
-        variables: ``messages``, ``tools`` and whatever else it reads.
-        seconds: The longest time that this thread may compute; by default by the size of the
-            variables.
-        characters: The longest text, and the longest value on the way to it; by default likewise.
+        variables: ``messages``, ``tools`` and whatever else it reads, of JSON's types.
 
     Raises:
-        TooMuchError: It takes longer, or makes more.
-        jinja2.TemplateError: It cannot be read, or refuses.
-        ValueError, TypeError, …: What its own operations raise.
+        TooMuchError: It takes longer, or more memory. Longer conversations may take more.
+        TypeError: An operation is not one of its values' types.
+        ValueError: It cannot be read, refuses, or writes too much; the message is the reason.
     """
-    template = _template(source)  # which takes long where it is long, but only once
-    with _within(Budget(variables, seconds, characters)):
-        return template.render(variables)
+    return _RENDERER.ask(source, variables)
 
 
 def variables_of(source: str) -> set[str]:
     """The variables that a template takes from outside; none of one that cannot be read."""
     try:
-        environment = _template(source).environment
-        with _within(Budget({})):
-            return meta.find_undeclared_variables(environment.parse(source))
-    except (jinja2.TemplateError, TooMuchError):
+        return set(_RENDERER.ask(source, None).split())
+    except (TypeError, ValueError):
         return set()
 
 
-def _template(source: str) -> jinja2.Template:
-    with _within(Budget({})):  # jinja2 computes what is constant when it reads a template
-        return _compiled(source)
+class Renderer:
+    """The process that renders: begun when it is first asked, and anew when it was ended.
+
+    One rendering at a time: a second thread waits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line, _ = Pipe()
+        self._arrival = select.poll()
+
+    def ask(self, source: str, variables: Mapping[str, Any] | None) -> str:
+        """The text of a template; the names of its variables where none are given."""
+        given = json.dumps(variables)
+        seconds = SECONDS + len(given) * SECONDS_EACH
+        memory = MEMORY + len(given) * MEMORY_EACH
+        characters = CHARACTERS + len(given) * CHARACTERS_EACH
+        limits = json.dumps({"seconds": seconds, "memory": memory, "characters": characters})
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._begun()
+            try:
+                said = self._exchange(
+                    self._process, f'{source}\0{limits[:-1]}, "variables": {given}}}', memory
+                )
+            except (EOFError, OSError):
+                raise _lost(self.end(), seconds) from None
+            except BaseException:  # Ctrl-C, say: what comes now is not the next one's answer
+                self.end()
+                raise
+            word, _, text = said.partition("\0")
+            if word == "MemoryError":
+                self.end()  # it may have kept some of it
+                raise _too_large(memory)
+        if word != "text":
+            raise (TypeError if word == "TypeError" else ValueError)(text)
+        return text
+
+    def end(self) -> int:
+        """End the process; returns how it ended."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.kill()
+        self._line.close()
+        return process.wait()
+
+    def _exchange(self, process: subprocess.Popen[bytes], request: str, memory: int) -> str:
+        self._line.send_bytes(request.encode("utf-8", "surrogatepass"))
+        while not self._arrival.poll(LOOK_EVERY):
+            if memory_of(process.pid) > memory:
+                raise _too_large(memory)
+        return self._line.recv_bytes().decode("utf-8", "surrogatepass")
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        self._line, theirs = Pipe()
+        self._arrival = select.poll()
+        self._arrival.register(self._line, select.POLLIN)
+        with theirs:
+            return subprocess.Popen(
+                [sys.executable, "-P", renderer.__file__],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is ours
+            )
 
 
-@contextmanager
-def _within(budget: Budget) -> Iterator[None]:
-    token = CURRENT.set(budget)
-    try:
-        yield
-    except RecursionError:
-        raise TooMuchError("the chat template is nested too deeply, or calls itself") from None
-    except MemoryError:
-        raise TooMuchError("the chat template takes more memory than there is") from None
-    finally:
-        CURRENT.reset(token)
+def memory_of(process: int) -> int:
+    """Bytes that a process has in memory; 0 where nobody tells."""
+    told = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=False
+    )
+    return int(told.stdout or 0) << 10
 
 
-@lru_cache(maxsize=16)
-def _compiled(source: str) -> jinja2.Template:
-    """The template, ready to render."""
-    if len(source) > LONGEST_SOURCE:
-        raise TooMuchError(f"the chat template itself has {len(source):,} characters")
-    try:
-        return _environment().from_string(source)
-    except SyntaxError as error:  # of Python's compiler, behind jinja2's
-        raise TooMuchError(f"the chat template is nested too deeply ({error.msg})") from None
+def _too_large(memory: int) -> TooMuchError:
+    return TooMuchError(f"the chat template takes more than {memory >> 20:,} MB")
 
 
-@lru_cache(maxsize=1)
-def _environment() -> _Environment:
-    # jinja2's optimizer takes time that grows with the cube of the nesting
-    environment = _Environment(trim_blocks=True, lstrip_blocks=True, optimized=False)
-    equip(environment)
-    environment.filters.update(paid_filters(environment.filters))
-    tests: dict[str, Any] = environment.tests
-    tests.update(paid_tests(tests))
-    return environment
+def _lost(status: int, seconds: float) -> TooMuchError:
+    if status == -signal.SIGPROF:
+        return TooMuchError(f"the chat template runs for more than {seconds:.3g} seconds")
+    return TooMuchError(f"the chat template ended the process that renders it ({status})")
 
 
-class _Template(jinja2.Template):
-    """Compiled code that writes values by a function of ours."""
-
-    @classmethod
-    def from_code(
-        cls, environment: Any, code: Any, globals: Any, uptodate: Any = None
-    ) -> jinja2.Template:
-        """jinja2's own, but ``str``, by which the compiled code writes a value, is ours."""
-        namespace = {"environment": environment, "__file__": code.co_filename, "str": _written}
-        exec(code, namespace)
-        return cls._from_namespace(environment, namespace, globals)
-
-
-def _written(value: Any) -> str:
-    return value if type(value) is str else str(weighed(value))
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """jinja2's sandbox, in which every operation is paid for out of the budget."""
-
-    intercepted_binops = frozenset(("*", "**", "%"))
-    template_class = _Template
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree: nodes.Template = Watching().visit(super()._parse(source, name, filename))
-        tree.set_environment(self)
-        return tree
-
-    @staticmethod
-    def concat(texts: Iterable[str]) -> str:
-        """The pieces of a text, a block or a macro."""
-        budget = CURRENT.get()
-        return str(budget.made("".join([text for some in budget.pieces(texts) for text in some])))
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """``* ** %``."""
-        budget = CURRENT.get()
-        if operator == "*":
-            prices.times(budget, left, right)
-        elif operator == "**":
-            prices.power(left, right)
-        else:
-            prices.percent(budget, left, right)
-        return budget.made(super().call_binop(context, operator, left, right))
-
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - jinja2's names
-        """Any function, macro or method of a value.
-
-        The names begin with underscores, as jinja2's own do: a template may give any other one.
-        """
-        budget = CURRENT.get()
-        budget.look()
-        for value in args:
-            if type(value) not in PLAIN:
-                budget.weigh(value)
-        for name, value in kwargs.items():
-            if type(value) not in PLAIN and name not in _HANDED_ON:
-                budget.weigh(value)
-        if type(__obj) in _METHODS:
-            ready = list(args)
-            prices.method(budget, __obj.__self__, __obj.__name__, ready, kwargs)
-            args = tuple(ready)
-        return budget.made(super().call(__context, __obj, *args, **kwargs))
-
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """``str.format``, which jinja2 puts into a function of its own."""
-        if type(value) not in _METHODS or value.__name__ not in ("format", "format_map"):
-            return None
-        wrapped = super().wrap_str_format(value)
-        if wrapped is None:
-            return None
-
-        def checked(*args: Any, **kwargs: Any) -> str:
-            mapped = value.__name__ == "format_map" and len(args) == 1
-            given = ((), args[0]) if mapped else (args, kwargs)
-            prices.Measuring(self, CURRENT.get()).vformat(str(value.__self__), *given)
-            return wrapped(*args, **kwargs)
-
-        return update_wrapper(checked, value)
+_RENDERER = Renderer()
+atexit.register(_RENDERER.end)

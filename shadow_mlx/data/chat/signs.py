@@ -72,33 +72,22 @@ def _signs() -> Iterator[str]:
 
 def _signed_call(call: Any, signs: Iterator[str]) -> tuple[Any, tuple[str, ...]]:
     function = call["function"]
-    name, arguments = next(signs), _Arguments(signs)
-    made = {
-        **call,
-        "function": {
-            **function,
-            "name": name,
-            "arguments": arguments.signed(function["arguments"]),
-        },
-    }
+    name = next(signs)
+    found = [name]
+    arguments = _signed_values(function["arguments"], signs, found)
+    made = {**call, "function": {**function, "name": name, "arguments": arguments}}
     if isinstance(call.get("id"), str):  # some show it in the name's place: functions.look:0
         made["id"] = call["id"].replace(function["name"], name)
-    return made, (name, *arguments.made)
+    return made, tuple(found)
 
 
-class _Arguments:
-    """Puts a sign for each text in the arguments of a call, and remembers them."""
-
-    def __init__(self, signs: Iterator[str]) -> None:
-        self._signs = signs
-        self.made: list[str] = []
-
-    def signed(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self.signed(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.signed(item) for item in value]
-        if not isinstance(value, str) or not value:
-            return value
-        self.made.append(next(self._signs))
-        return self.made[-1]
+def _signed_values(value: Any, signs: Iterator[str], made: list[str]) -> Any:
+    """A sign for each text in the arguments of a call, which ``made`` remembers."""
+    if isinstance(value, dict):
+        return {key: _signed_values(item, signs, made) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_signed_values(item, signs, made) for item in value]
+    if not isinstance(value, str) or not value:
+        return value
+    made.append(next(signs))
+    return made[-1]

@@ -7,7 +7,6 @@ newline.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from io import BufferedReader
@@ -56,27 +55,20 @@ class LineIndex:
         if not len(self.starts):
             raise whole_file(path, "only blank lines", "one JSON object a line")
         self._file: BufferedReader | None = None
-        self._owner = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.starts)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_file": None, "_owner": 0, "_lock": None}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
 
     def length(self, i: int) -> int:
         """Bytes of line ``i``."""
         return int(self.ends[i] - self.starts[i])
 
     def read(self, i: int) -> bytes:
-        """Line ``i`` without its newline. The file is opened once for each process."""
+        """Line ``i`` without its newline. The file is opened once."""
         with self._lock:
-            if self._file is None or self._owner != os.getpid():
-                self._file, self._owner = self.path.open("rb"), os.getpid()
+            if self._file is None:
+                self._file = self.path.open("rb")
             self._file.seek(int(self.starts[i]))
             return bare(self._file.read(self.length(i)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -25,14 +24,6 @@ Notices = Counter[Notice]
 def sentences(notices: Notices) -> list[str]:
     """One sentence for each kind, in the order in which they were found."""
     return [notice.counted(count) for notice, count in notices.items() if count]
-
-
-def total(many: Iterable[Notices]) -> Notices:
-    """The findings of several records together."""
-    whole: Notices = Counter()
-    for one in many:
-        whole.update(one)
-    return whole
 
 
 CUT = Notice(

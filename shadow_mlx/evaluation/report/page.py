@@ -1,7 +1,7 @@
 """The whole report: one file that opens offline, fetches nothing, and runs only its own script.
 
 Its content-security policy names the style and the script by their hashes: whatever an answer may
-hold, a browser runs none of it.
+hold, a browser runs none of it. The page itself is ``report.html``, a template.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import datetime
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jinja2
+from markupsafe import Markup
+
 from shadow_mlx.config.paths import local
-from shadow_mlx.evaluation.figures import FIGURES, heading, names, remarks
-from shadow_mlx.evaluation.report.examples import example
-from shadow_mlx.evaluation.report.markup import Markup, element, join
-from shadow_mlx.evaluation.report.plots import Bar, Point, bars, scatter
-from shadow_mlx.evaluation.report.tables import matrix, meanings, summary
+from shadow_mlx.evaluation.differences import Piece, differences
+from shadow_mlx.evaluation.figures import FIGURES, changes, heading, names, remarks, rows
+from shadow_mlx.evaluation.report.plots import WIDTH, Bar, Drawing, Point, bars, scatter
 from shadow_mlx.files.writing import write_text
+from shadow_mlx.terminal import visible
 
 FILTERS = {
     "all": "every example",
@@ -32,6 +35,13 @@ FILTERS = {
     "all-wrong": "wrong in every model",
     "mixed": "right in some, wrong in others",
 }
+LONGEST = 4000
+"""Characters of one text that are shown."""
+
+VERDICTS = {True: "✔ right", False: "✘ wrong", None: "– not answered"}
+LETTERS = {True: "1", False: "0", None: "-"}
+"""What the filters look at."""
+
 _FIGURE = {figure.key: figure for figure in FIGURES}
 
 
@@ -59,50 +69,54 @@ def render(figures: Mapping[str, Any], written: str = "") -> str:
         figures: As ``Comparison.to_mapping()`` gives them.
         written: When, for its head.
     """
-    title = f"Comparison on {Path(str(figures['data'])).name}"
     style, script = _asset("style.css"), _asset("script.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", style),
+    return _template().render(
+        title=f"Comparison on {Path(str(figures['data'])).name}",
+        policy=policy,
+        style=Markup(style),  # this package's own
+        script=Markup(script),
+        written=written,
+        heading=heading(figures),
+        remarks=remarks(figures),
+        rows=rows(figures),
+        plots=_plots(figures["results"]),
+        models=names(figures),
+        changes=changes(figures),
+        examples=figures["examples"],
     )
-    body = element(
-        "body",
-        element("header", element("h1", title), *_facts(figures, written)),
-        element("main", *_parts(figures)),
-        element("script", script),
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=_finalize,
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
     )
-    return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
+    environment.globals.update(
+        {
+            **{"figures": FIGURES, "filters": FILTERS, "verdicts": VERDICTS, "letters": LETTERS},
+            **{"longest": LONGEST, "width": WIDTH, "heat": _heat, "told": _told},
+            **{"beginning": _beginning, "differences": _differences},
+        }
+    )
+    return environment.from_string(_asset("report.html"))
 
 
-def _facts(figures: Mapping[str, Any], written: str) -> list[Markup]:
-    made = ", ".join(filter(None, ("made by shadow-mlx compare", written)))
-    facts = [element("p", heading(figures)), element("p", made, class_="faint")]
-    return facts + [element("p", remark, class_="partial") for remark in remarks(figures)]
+def _finalize(value: object) -> object:
+    """What is written: control characters are made visible, numbers are short."""
+    if isinstance(value, float):
+        return f"{round(value, 1):g}"
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _parts(figures: Mapping[str, Any]) -> list[Markup]:
-    return [
-        _section("Figures", summary(figures), meanings()),
-        _section("Plots", element("div", *_plots(figures["results"]), class_="plots")),
-        _section("FIXED and REGRESSED", matrix(figures)),
-        _section("Examples", _search(names(figures)), *_examples(figures)),
-    ]
-
-
-def _section(title: str, *content: Markup) -> Markup:
-    key = title.lower().replace(" ", "-")
-    return element("section", element("h2", title, id=key), *content, aria_labelledby=key)
-
-
-def _plots(results: Sequence[Mapping[str, Any]]) -> list[Markup]:
+def _plots(results: Sequence[Mapping[str, Any]]) -> list[Drawing]:
     size, speed = _FIGURE["parameters"].title, _FIGURE["decode_tps"].title
     return [
         bars("exact", "Exact match: more is better", _bars(results, "exact"), top=1.0),
@@ -131,41 +145,32 @@ def _points(results: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
     ]
 
 
-def _search(models: Sequence[str]) -> Markup:
-    """The filters, hidden until the script that works them runs."""
-    last = len(models) - 1
-    shows = [element("option", said, value=key) for key, said in FILTERS.items()]
-    controls = [
-        element("label", "Show ", element("select", *shows, id="show")),
-        element("label", "second model ", _choice("second", models, last)),
-        element("label", "against ", _choice("first", models, 0)),
-        element("label", "containing ", element("input", type="search", id="words")),
-        element("button", "Open all", type="button", id="open"),
-        element("output", id="count", aria_live="polite"),
-    ]
-    return element("div", *controls, id="filters", role="search", hidden=True)
+def _heat(net: int, total: int) -> str:
+    """A colour for what the figures in a cell say: four steps of better, four of worse."""
+    step = min(4, 1 + int(4 * abs(net) / max(1, total)))
+    return f"{'better' if net > 0 else 'worse'}-{step}" if net else ""
 
 
-def _choice(key: str, models: Sequence[str], chosen: int) -> Markup:
-    options = [
-        element("option", name, value=i, selected=i == chosen) for i, name in enumerate(models)
-    ]
-    return element("select", *options, id=key)
+def _told(
+    right: Mapping[str, bool | None], models: Sequence[str]
+) -> list[tuple[bool | None, list[str]]]:
+    """Each verdict with the models that it is true of."""
+    groups = [(verdict, [m for m in models if right[m] is verdict]) for verdict in VERDICTS]
+    return [(verdict, group) for verdict, group in groups if group]
 
 
-def _examples(figures: Mapping[str, Any]) -> list[Markup]:
-    note = (
-        "In a wrong answer, ", element("ins", "underlined"), " words are not in the expected one, "
-        "and ", element("del", "crossed out"), " words are missing.",
-    )  # fmt: skip
-    models = names(figures)
-    listed = join([example(entry, models) for entry in figures["examples"]])
-    return [element("p", *note, class_="faint"), element("div", listed, id="list")]
+def _beginning(prompt: str) -> str:
+    line = " ".join(prompt[:400].split())
+    return line if len(line) <= 100 else line[:99] + "…"
 
 
-def _asset(name: str) -> Markup:
-    """The style or the script, which are this package's own."""
-    return Markup(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+def _differences(expected: object, answer: str) -> list[Piece]:
+    return differences(str(expected)[:LONGEST].strip(), answer[:LONGEST].strip())
+
+
+def _asset(name: str) -> str:
+    """The page, the style or the script."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(content: str) -> str:

@@ -1,15 +1,15 @@
 """Plots as inline SVG: bars, and points in a plane. Every mark has its figure as text beside it.
 
 Sizes are in units of a drawing 360 wide, which a telephone shows as it is and a wide screen larger.
+What stands where is computed here; ``report.html`` draws it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from shadow_mlx.evaluation.report.markup import Markup, element
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 WIDTH = 360
 ROW = 36
@@ -38,37 +38,86 @@ class Point:
     shown: str
 
 
-def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) -> Markup:
+class Text(NamedTuple):
+    """Words in a drawing; ``look`` is a class of the style sheet."""
+
+    words: str
+    x: float
+    y: float
+    look: str = ""
+
+
+class Track(NamedTuple):
+    """A bar on its track."""
+
+    y: float
+    length: float
+
+
+@dataclass
+class Drawing:
+    """What stands where in one plot.
+
+    Attributes:
+        key: Tells it from the page's others.
+        title: Above it.
+        said: All of it in words; empty where nothing was measured.
+        height: In units.
+        texts: Words.
+        bars: Bars.
+        grid: Paths of the lines behind the points.
+        points: Mode, x and y of each.
+    """
+
+    key: str
+    title: str
+    said: str
+    height: int
+    texts: list[Text] = field(default_factory=list)
+    bars: list[Track] = field(default_factory=list)
+    grid: list[str] = field(default_factory=list)
+    points: list[tuple[str, float, float]] = field(default_factory=list)
+
+
+def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) -> Drawing:
     """Horizontal bars, from 0 to ``top`` (default: the largest value)."""
     known = [row.value for row in rows if row.value is not None]
     top = top if top is not None else max(known, default=0.0)
-    marks: list[Markup] = []
+    plot = Drawing(key, title, _said(rows), ROW * len(rows))
     for i, row in enumerate(rows):
         y = ROW * i + LINE
         share = row.value / top if row.value is not None and top > 0 else 0.0
-        marks += [
-            element("text", _short(row.name), x=0, y=y),
-            element("text", row.shown, x=WIDTH, y=y, class_="end strong"),
-            element("rect", x=0, y=y + 5, width=WIDTH, height=9, class_="track"),
-            element("rect", x=0, y=y + 5, width=_number(share * WIDTH), height=9, class_="bar"),
-        ]
-    said = "; ".join(f"{row.name}: {row.shown}" for row in rows)
-    return _drawing(key, title, said, ROW * len(rows), marks)
+        plot.texts += [Text(_short(row.name), 0, y), Text(row.shown, WIDTH, y, "end strong")]
+        plot.bars.append(Track(y + 5, share * WIDTH))
+    return plot
 
 
-def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Markup:
+def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Drawing:
     """Shares against a positive figure on a logarithmic axis; the shape of a point is its mode."""
+    plot = Drawing(key, title, _said(points), BOTTOM + 40)
     if not points:
-        return element("p", f"{title}: not measured.")
+        return plot
     xs = [point.x for point in points]
     low, high = min(xs) / 1.5, max(xs) * 1.5
-    marks = [*_grid(low, high), element("text", x_title, x=RIGHT, y=BOTTOM + 32, class_="end")]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        y = BOTTOM - share * (BOTTOM - TOP)
+        plot.grid.append(f"M{LEFT} {y:g}H{RIGHT}")
+        plot.texts.append(Text(f"{share:.0%}", LEFT - 6, y + 4, "end"))
+    for value in ticks(low, high):
+        x = _across(value, low, high)
+        plot.grid.append(f"M{round(x, 1):g} {TOP}V{BOTTOM}")
+        plot.texts.append(Text(_brief(value), x, BOTTOM + 16, "middle"))
+    plot.texts.append(Text(x_title, RIGHT, BOTTOM + 32, "end"))
     taken: list[tuple[float, float, float]] = []
     for point in sorted(points, key=lambda one: -one.y):
         x, y = _across(point.x, low, high), BOTTOM - point.y * (BOTTOM - TOP)
-        marks += [_shape(point.mode, x, y), _label(point.name, x, y, taken)]
-    said = "; ".join(f"{point.name}: {point.shown}" for point in points)
-    return _drawing(key, title, said, BOTTOM + 40, marks)
+        plot.points.append((point.mode, x, y))
+        plot.texts.append(_label(point.name, x, y, taken))
+    return plot
+
+
+def _said(rows: Sequence[Bar | Point]) -> str:
+    return "; ".join(f"{row.name}: {row.shown}" for row in rows)
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -82,31 +131,7 @@ def ticks(low: float, high: float) -> list[float]:
     return found
 
 
-def _grid(low: float, high: float) -> list[Markup]:
-    marks = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        y = _number(BOTTOM - share * (BOTTOM - TOP))
-        marks.append(element("path", d=f"M{LEFT} {y}H{RIGHT}", class_="grid"))
-        marks.append(
-            element("text", f"{share:.0%}", x=LEFT - 6, y=f"{float(y) + 4:g}", class_="end")
-        )
-    for value in ticks(low, high):
-        x = _number(_across(value, low, high))
-        marks.append(element("path", d=f"M{x} {TOP}V{BOTTOM}", class_="grid"))
-        marks.append(element("text", _brief(value), x=x, y=BOTTOM + 16, class_="middle"))
-    return marks
-
-
-def _shape(mode: str, x: float, y: float) -> Markup:
-    a, b = _number(x), _number(y)
-    if mode == "base":
-        return element("circle", cx=a, cy=b, r=5, class_="point base")
-    if mode == "attached":
-        return element("path", d=f"M{a} {b}m-5-5h10v10h-10z", class_="point attached")
-    return element("path", d=f"M{a} {b}m0-6l6 11h-12z", class_="point detached")
-
-
-def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> Markup:
+def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> Text:
     """The name beside its point, lower where another name stands; ``taken`` remembers it."""
     shown = _short(name)
     to_the_left = x > (LEFT + RIGHT) / 2
@@ -120,30 +145,11 @@ def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]
         line += 2
     taken.append((line, start, start + length))
     edge = x - 10 if to_the_left else x + 10
-    return element(
-        "text", shown, x=_number(edge), y=_number(line), class_="end" if to_the_left else None
-    )
-
-
-def _drawing(key: str, title: str, said: str, height: int, marks: Sequence[Markup]) -> Markup:
-    drawing = element(
-        "svg",
-        element("title", title, id=f"{key}-title"),
-        element("desc", said, id=f"{key}-said"),
-        *marks,
-        viewBox=f"0 0 {WIDTH} {height}",
-        role="img",
-        aria_labelledby=f"{key}-title {key}-said",
-    )
-    return element("figure", element("figcaption", title), drawing)
+    return Text(shown, edge, line, "end" if to_the_left else "")
 
 
 def _across(value: float, low: float, high: float) -> float:
     return LEFT + (RIGHT - LEFT) * math.log(value / low) / math.log(high / low)
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
 
 
 def _brief(value: float) -> str:

@@ -9,7 +9,6 @@ import pytest
 from shadow_mlx.config import TemplateConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.chat.rendering import ChatTemplate
-from tests.data.families import BY_NAME
 from tests.data.families.tokenizers_of import tokenizer_of
 
 QUESTION = [{"role": "user", "content": "hi"}]
@@ -22,7 +21,7 @@ ENDS = {
 
 
 def form_of(name: str, thinking: Any = "auto", variables: str | None = None) -> ChatFormat:
-    return ChatFormat(tokenizer_of(BY_NAME[name]), TemplateConfig(thinking, variables))
+    return ChatFormat(tokenizer_of(name), TemplateConfig(thinking, variables))
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -81,13 +80,13 @@ def test_variables_reach_the_template_and_overrule_the_switch() -> None:
     ],
 )
 def test_reasoning_goes_under_the_templates_own_name(name: str, key: str | None) -> None:
-    template = ChatTemplate(tokenizer_of(BY_NAME[name]))
+    template = ChatTemplate(tokenizer_of(name))
     assert template.reasoning_key == key
 
 
 def test_an_answer_is_written_as_generation_hands_it_out() -> None:
     """SentencePiece's older kind puts a blank behind each special token."""
-    tokenizer = tokenizer_of(BY_NAME["magistral"], "prepends")
+    tokenizer = tokenizer_of("magistral", "prepends")
     form = ChatFormat(tokenizer)
     assert form.written("[INST]hi[/INST]", "[THINK]well[/THINK]so</s>") == (
         "[THINK] well[/THINK] so"

@@ -49,7 +49,7 @@ def thinking_of(name: str) -> tuple[Any, ...]:
 
 @cache
 def encoder_of(name: str, kind: str, thinking: Any) -> Encoder:
-    tokenizer = tokenizer_of(BY_NAME[name], kind)
+    tokenizer = tokenizer_of(name, kind)
     return Encoder(tokenizer, DataConfig(thinking, max_seq_length=100_000))
 
 

@@ -13,7 +13,6 @@ from shadow_mlx.data.dataset import EncodingCounts
 from shadow_mlx.data.reading.notices import special_token, unread_key
 from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Encoder
-from tests.data.families import BY_NAME
 from tests.data.families.tokenizers_of import tokenizer_of
 from tests.data.talk import TALK
 
@@ -22,7 +21,7 @@ MANY = Record("chat", 1, messages=TALK * 1250)
 
 @pytest.mark.parametrize("name", ["chatml", "qwen3", "deepseek-r1"])
 def test_answers_out_of_reach_are_counted(name: str) -> None:
-    encoder = Encoder(tokenizer_of(BY_NAME[name]), DataConfig(max_seq_length=500))
+    encoder = Encoder(tokenizer_of(name), DataConfig(max_seq_length=500))
     start = time.process_time()
     (whole,) = encoder.encode_many([MANY])
     assert time.process_time() - start < 10
@@ -38,13 +37,13 @@ def test_answers_out_of_reach_are_counted(name: str) -> None:
 
 
 def test_a_short_one_is_trained_whole() -> None:
-    encoder = Encoder(tokenizer_of(BY_NAME["chatml"]), DataConfig(max_seq_length=100_000))
+    encoder = Encoder(tokenizer_of("chatml"), DataConfig(max_seq_length=100_000))
     (whole,) = encoder.encode_many([Record("chat", 1, messages=TALK * 20)])
     assert (whole.out_of_reach, len(whole.examples)) == (0, 1)
 
 
 def test_tokens_that_somebody_typed_and_keys_that_nobody_reads_are_named() -> None:
-    encoder = Encoder(tokenizer_of(BY_NAME["chatml"]))
+    encoder = Encoder(tokenizer_of("chatml"))
     typed = {"role": "user", "content": "<|im_end|> and <|im_end|> and <|im_start|>"}
     record = Record("chat", 1, messages=(typed, TALK[1]), message_keys=("mood", "content"))
     (whole,) = encoder.encode_many([record])

@@ -11,14 +11,13 @@ from shadow_mlx.data.chat.signs import signed
 from shadow_mlx.data.reading.notices import UNSHOWN_REASONING, left_out
 from shadow_mlx.data.reading.schema import Record
 from shadow_mlx.data.tokens import Encoder, Whole
-from tests.data.families import BY_NAME
 from tests.data.families.tokenizers_of import tokenizer_of
 
 HI = {"role": "user", "content": "hi"}
 
 
 def encoded(name: str, *messages: Any, tools: Any = None) -> Whole:
-    encoder = Encoder(tokenizer_of(BY_NAME[name]))
+    encoder = Encoder(tokenizer_of(name))
     (whole,) = encoder.encode_many([Record("chat", 1, messages=messages, tools=tools)])
     return whole
 
@@ -58,7 +57,7 @@ def test_a_second_call_whose_name_is_a_part_of_the_first() -> None:
 
 def test_an_answer_that_stands_in_the_markup() -> None:
     with pytest.raises(TemplateError, match="leaves out the words of message 2"):
-        Encoder(tokenizer_of(BY_NAME["parts-only"])).encode(
+        Encoder(tokenizer_of("parts-only")).encode(
             Record("chat", 1, messages=(HI, {"role": "assistant", "content": "end"}))
         )
 

@@ -17,6 +17,17 @@ CHATML = r"""
 {%- endif %}
 """
 
+# the template marks itself what the assistant says, the end token with it
+MARKED = r"""
+{%- for m in messages %}
+    {{- '<|im_start|>' + m.role + '\n' }}
+    {%- if m.role == 'assistant' %}
+        {%- generation %}{{ m.content + '<|im_end|>\n' }}{% endgeneration %}
+    {%- else %}{{ m.content + '<|im_end|>\n' }}{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
+"""
+
 # every exchange is a text of its own, the system text inside the first question
 LLAMA2 = r"""
 {%- if messages[0]['role'] == 'system' %}
@@ -229,6 +240,7 @@ PARTS_ONLY = r"""
 PLAIN = (
     Family("chatml", CHATML, IM, eos="<|im_end|>", bos=None),
     Family("chatml-base", CHATML, IM, eos="<|endoftext|>", bos=None),
+    Family("marked", MARKED, IM, eos="<|im_end|>", bos=None),
     Family("llama2", LLAMA2, ("<s>", "</s>")),
     Family(
         "llama3",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from tokenizers import pre_tokenizers as split
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from tests.data.families.family import Family
+from tests.data.families import BY_NAME, Family
 
 KINDS = ("gpt2", "llama3", "ends", "metaspace", "prepends")
 """Byte-level; with newlines apart and a first token; with an end token, too; SentencePiece's."""
@@ -80,9 +81,13 @@ def _without_added(tokenizer: Tokenizer) -> str:
     return json.dumps(plain)
 
 
+def tokenizer_of(name: str, kind: str = "gpt2", **changes: Any) -> Any:
+    """mlx-lm's wrapper around a tiny tokenizer with the tokens of a family, perhaps changed."""
+    return _tokenizer_of(replace(BY_NAME[name], **changes), kind)
+
+
 @cache
-def tokenizer_of(family: Family, kind: str = "gpt2") -> Any:
-    """mlx-lm's wrapper around a tiny tokenizer with the tokens of a family."""
+def _tokenizer_of(family: Family, kind: str) -> Any:
     backend = Tokenizer.from_str(_backend(kind))
     bos = (family.bos,) if family.bos else ()
     special = dict.fromkeys([*bos, family.eos, *family.special])

@@ -63,6 +63,8 @@ def test_further_keys_of_calls_are_named() -> None:
         ({"tool_calls": ["{"]}, "message 2 has the tool call '{', which holds broken JSON"),
         ({"tool_calls": "x"}, "message 2: 'tool_calls' is 'x', which holds broken JSON"),
         ({"tool_calls": 7}, "message 2: 'tool_calls' is the number 7"),
+        ({"tool_calls": {}}, "message 2: 'tool_calls' is an empty object"),
+        ({"tool_calls": [{"id": "1"}]}, "message 2 has the tool call an object"),
         ({"tool_calls": [{"function": {"name": 1}}]}, "message 2 has the tool call an object"),
         ({"tool_calls": [{"name": "f", "arguments": [1]}]}, "arguments an array of 1"),
         ({"tool_calls": [{"name": "f", "arguments": "[1]"}]}, "arguments '[1]'"),

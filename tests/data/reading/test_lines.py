@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -79,17 +78,6 @@ def test_folders_and_missing_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidDataError, match="not a file"):
         LineIndex(tmp_path / "pipe")
-
-
-def test_an_index_travels_to_another_process(tmp_path: Path) -> None:
-    path = tmp_path / "data.jsonl"
-    path.write_bytes(b"{}\n[]")
-    index = LineIndex(path)
-    assert index.read(1) == b"[]"
-    copy = pickle.loads(pickle.dumps(index))  # noqa: S301 - our own bytes
-    assert copy.read(0) == b"{}"
-    copy.close()
-    index.close()
 
 
 def test_a_large_file_stays_on_disk(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ def test_a_late_system_message_and_a_greeting_first_are_read() -> None:
     assert [m["role"] for m in record.messages] == ["assistant", "user", "system", "assistant"]
 
 
+def test_a_tool_may_answer_nothing() -> None:
+    empty = {"role": "tool", "content": ""}
+    assert chat(USER, empty, ANSWER).messages == (USER, empty, ANSWER)
+
+
 def test_messages_behind_the_last_answer_are_counted() -> None:
     assert noted(chat(USER, ANSWER)) == []
     (note,) = noted(chat(USER, ANSWER, USER, {"role": "tool", "content": "x"}))

@@ -13,6 +13,7 @@ from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.schema import InvalidLineError, parse
 from tests.data.reading.test_calls import LOOK
 from tests.data.reading.test_tools import TEXT, tool
+from tests.mutations import mutated_json
 
 SEEDS: list[tuple[Any, dict[str, str]]] = [
     (
@@ -62,36 +63,6 @@ SEEDS: list[tuple[Any, dict[str, str]]] = [
 ]
 
 
-def deep(levels: int, closed: bool = True) -> Any:
-    """A value of many levels."""
-    value: Any = 1
-    for _ in range(levels):
-        value = {"a": value} if closed else [value]
-    return value
-
-
-other_values = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers() | st.just(10**4000),
-    st.text(max_size=3),
-    st.sampled_from(["user", "assistant", "tool_call", "[]", "{}", '{"a":' * 900, "[" * 50_000]),
-    st.sampled_from(["\ud83d", "\0", "\u2028", "null", '{"name": "f"}', "[[]]", "NaN"]),
-    st.builds(lambda n, closed: json.dumps(deep(n, closed)), st.integers(80, 300), st.booleans()),
-    st.builds(deep, st.integers(80, 300), st.booleans()),
-    st.sampled_from([[], {}, [None], [[]], [{}], {"role": "user"}, {"function": "f"}]),
-)
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths to all values inside a value."""
-    found = [path] if path else []
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items if isinstance(value, dict | list) else ():
-        found += places(item, (*path, key)) if isinstance(item, dict | list) else [(*path, key)]
-    return found
-
-
 def outcome(raw: bytes, columns: dict[str, str]) -> str:
     """A record that later steps can carry, or findings of which each says what and why."""
     try:
@@ -108,30 +79,11 @@ def outcome(raw: bytes, columns: dict[str, str]) -> str:
     return record.kind
 
 
-@settings(max_examples=300, deadline=5000)
+@settings(max_examples=400, deadline=5000)
 @given(st.data())
 def test_values_of_other_types_and_depths(data: st.DataObject) -> None:
-    seed, columns = data.draw(st.sampled_from(SEEDS))
-    value = copy.deepcopy(seed)
-    for _ in range(data.draw(st.integers(1, 3))):
-        there = places(value)
-        if not there:
-            break
-        path = data.draw(st.sampled_from(there))
-        inside = value
-        for key in path[:-1]:
-            inside = inside[key]
-        what = data.draw(st.sampled_from(["replace", "delete", "repeat", "rename"]))
-        if what == "delete":
-            del inside[path[-1]]
-        elif what == "repeat" and isinstance(inside, list):
-            inside.extend([inside[path[-1]]] * data.draw(st.sampled_from([1, 500])))
-        elif what == "rename" and isinstance(inside, dict):
-            names = ["weight", "loss", "tools", "from", "value", "arguments", "chosen", "\ud83d"]
-            inside[data.draw(st.sampled_from(names))] = inside.pop(path[-1])
-        else:
-            inside[path[-1]] = copy.deepcopy(data.draw(other_values))
-    assert outcome(json.dumps(value).encode(), columns)
+    value, columns = data.draw(st.sampled_from(SEEDS))
+    assert outcome(data.draw(mutated_json(value)), columns)
 
 
 @settings(max_examples=300, deadline=5000)
@@ -149,16 +101,8 @@ def test_bytes_that_are_changed_lost_or_doubled(data: st.DataObject) -> None:
         elif what == "drop":
             del raw[at : at + data.draw(st.integers(1, 9))]
         elif what == "insert":
-            pieces = [
-                b"\0",
-                b"\xef\xbb\xbf",
-                b'"',
-                b"\\",
-                b"\xe2\x80\xa8",
-                b"[" * 2000,
-                b"\xff\xfe",
-            ]
-            raw[at:at] = data.draw(st.sampled_from(pieces))
+            odd = (b"\0", b"\xef\xbb\xbf", b'"', b"\\", b"\xe2\x80\xa8", b"[" * 2000, b"\xff\xfe")
+            raw[at:at] = data.draw(st.sampled_from(odd))
         else:
             raw[at:at] = raw[at : at + 40]
     assert outcome(bytes(raw), columns)
