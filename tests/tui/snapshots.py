@@ -111,6 +111,14 @@ async def chat(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "BASE" in words(pilot))
 
 
+async def chat_settings(pilot: Pilot[Any]) -> None:
+    write_adapter(Path("mine"))
+    await press(pilot, "5")
+    await until(pilot, lambda: "ATTACHED" in words(pilot))
+    await press(pilot, "ctrl+g", "tab", *"0")
+    await until(pilot, lambda: "! --max-tokens: must be at least 1" in words(pilot))
+
+
 async def compare(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "6")
@@ -120,12 +128,16 @@ async def compare(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: len(columns.answers) == 3 and "type a prompt" in words(pilot))
 
 
-async def compare_file(pilot: Pilot[Any]) -> None:
+async def compare_settings(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "6")
     await until(pilot, lambda: "type a prompt" in words(pilot))
     await press(pilot, "ctrl+r")
-    await until(pilot, lambda: "Test file" in words(pilot))
+    await until(pilot, lambda: "chats or completions to answer" in words(pilot))
+
+
+async def compare_file(pilot: Pilot[Any]) -> None:
+    await compare_settings(pilot)
     await press(pilot, *"orders.jsonl", "enter")
     await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
 
@@ -146,7 +158,9 @@ SCENES: dict[str, Scene] = {
     "train": train,
     "run": one_run,
     "chat": chat,
+    "chat-settings": chat_settings,
     "compare": compare,
+    "compare-settings": compare_settings,
     "compare-file": compare_file,
 }
 
@@ -160,8 +174,9 @@ def drawn(name: str, size: tuple[int, int]) -> str:
         app.animation_level = "none"
         async with shown(app, size) as pilot:
             await SCENES[name](pilot)
-            for field in app.screen.query("Input, TextArea"):
-                field.cursor_blink = False  # type: ignore[attr-defined]
+            for screen in app.screen_stack:
+                for field in screen.query("Input, TextArea"):
+                    field.cursor_blink = False  # type: ignore[attr-defined]
             while len(pictures) < 2 or pictures[-1] != pictures[-2]:  # until nothing moves
                 await pilot.pause(0.05)
                 pictures.append(picture(app, name))
