@@ -11,6 +11,7 @@ from typing import cast
 
 import mlx.core as mx
 import numpy as np
+from jaxtyping import Float, Float32, Int32
 
 from shadow_mlx.data.batches import Batch
 
@@ -28,18 +29,25 @@ class Supervised:
     """One batch as the compiled step takes it: every array an input, every shape from a bucket.
 
     Attributes:
-        inputs: int32[B, T] token ids.
-        positions: int32[N] indices into the flattened ``[B * T]``, padded with 0.
-        targets: int32[N] the tokens to predict there.
-        weights: float32[N], 1 for a supervised position and 0 for padding.
+        inputs: Token ids.
+        positions: Indices into the flattened ``[B * T]``, padded with 0.
+        targets: The tokens to predict there.
+        weights: 1 for a supervised position and 0 for padding.
     """
 
-    inputs: mx.array
-    positions: mx.array
-    targets: mx.array
-    weights: mx.array
+    inputs: Int32[mx.array, "batch length"]
+    positions: Int32[mx.array, " trained"]
+    targets: Int32[mx.array, " trained"]
+    weights: Float32[mx.array, " trained"]
 
-    def arrays(self) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+    def arrays(
+        self,
+    ) -> tuple[
+        Int32[mx.array, "batch length"],
+        Int32[mx.array, " trained"],
+        Int32[mx.array, " trained"],
+        Float32[mx.array, " trained"],
+    ]:
         """The four arrays, in the order of the attributes."""
         return self.inputs, self.positions, self.targets, self.weights
 
@@ -65,12 +73,16 @@ def supervised(batch: Batch) -> Supervised:
     )
 
 
-def gather(hidden: mx.array, positions: mx.array) -> mx.array:
+def gather(
+    hidden: Float[mx.array, "batch length hidden"], positions: Int32[mx.array, " trained"]
+) -> Float[mx.array, "trained hidden"]:
     """``[B, T, D]`` to ``[N, D]``."""
     return hidden.reshape(-1, hidden.shape[-1])[positions]
 
 
-def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: bool) -> mx.array:
+def head_loss(
+    head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised, differentiable: bool
+) -> Float32[mx.array, ""]:
     """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets."""
     if differentiable:
         total, gradient = head_gradient(head, hidden, batch)
@@ -83,7 +95,9 @@ def head_loss(head: Head, hidden: mx.array, batch: Supervised, differentiable: b
     return total
 
 
-def head_gradient(head: Head, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
+def head_gradient(
+    head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised
+) -> tuple[Float32[mx.array, ""], Float[mx.array, "trained hidden"]]:
     """The summed cross entropy, and its gradient by the hidden states ``[N, D]``.
 
     The head is frozen, so each chunk's gradient by its hidden states is taken together with its
@@ -118,7 +132,12 @@ def chunk_rows(vocabulary: int) -> int:
     return max(1, LOGITS_BYTES // (4 * vocabulary))
 
 
-def _chunk_loss(head: Head, hidden: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
+def _chunk_loss(
+    head: Head,
+    hidden: Float[mx.array, "rows hidden"],
+    targets: Int32[mx.array, " rows"],
+    weights: Float32[mx.array, " rows"],
+) -> Float32[mx.array, ""]:
     logits = head(hidden)
     if mx.default_device().type == mx.DeviceType.cpu:
         logits = logits.astype(mx.float32)  # the GPU kernels accumulate in float32 by themselves
@@ -126,7 +145,11 @@ def _chunk_loss(head: Head, hidden: mx.array, targets: mx.array, weights: mx.arr
 
 
 @mx.custom_function
-def _known_gradient(value: mx.array, hidden: mx.array, gradient: mx.array) -> mx.array:
+def _known_gradient(
+    value: Float32[mx.array, ""],
+    hidden: Float[mx.array, "trained hidden"],
+    gradient: Float[mx.array, "trained hidden"],
+) -> Float32[mx.array, ""]:
     """``value``, whose gradient by ``hidden`` is ``gradient``."""
     return value
 
