@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from shadow_mlx import machine
 from tests.runs.fake_run import story, write_story
 from tests.tui.support import (
     FAKE_WORKER,
@@ -39,7 +40,6 @@ from tests.tui.support import (
     words,
     write_adapter,
 )
-from tui import system
 from tui.app import ShadowApp
 from tui.screens import home
 from tui.screens import run as run_screen
@@ -189,7 +189,7 @@ def stage(patch: pytest.MonkeyPatch) -> None:
     """Make everything stand still that depends on time and machine."""
     patch.setattr(home, "time", StoppedClock())
     patch.setattr(run_screen, "time", StoppedClock())
-    patch.setattr(system, "memory_of_machine", lambda: MEMORY)
+    patch.setattr(machine, "memory_of_machine", lambda: MEMORY)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:
