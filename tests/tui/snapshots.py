@@ -117,6 +117,7 @@ async def chat_settings(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "ATTACHED" in words(pilot))
     await press(pilot, "ctrl+g", "tab", *"0")
     await until(pilot, lambda: "! --max-tokens: must be at least 1" in words(pilot))
+    await until(pilot, lambda: pilot.app.screen.query("#row-max_kv_size"))
 
 
 async def compare(pilot: Pilot[Any]) -> None:
@@ -134,6 +135,7 @@ async def compare_settings(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "type a prompt" in words(pilot))
     await press(pilot, "ctrl+r")
     await until(pilot, lambda: "chats or completions to answer" in words(pilot))
+    await until(pilot, lambda: pilot.app.screen.query("#row-chat_template_config"))
 
 
 async def compare_file(pilot: Pilot[Any]) -> None:

@@ -206,7 +206,7 @@ async def test_what_the_form_says_is_kept_but_what_belongs_to_the_file() -> None
     async with shown(app, WIDE) as pilot:
         await _ready(pilot)
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: app.screen.query("#row-limit"))
+        await until(pilot, lambda: app.screen.query("#row-text_feature"))
         rows = {row.field.name: row for row in app.screen.query(OptionRow)}
         assert rows["limit"].value == "200"
         rows["limit"].value, rows["text_feature"].value = "some", "said"

@@ -40,7 +40,7 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
         super().__init__()
         self._group, self._title, self._button = group, title, button
         texts = {name: form.to_text(value) for name, value in values.items()}
-        self._form = OptionForm(group, texts, whole=True, id="form")
+        self._form = OptionForm(group, texts, id="form")
 
     def compose(self) -> ComposeResult:
         """The form, what the option is that has the focus, and what is wrong."""
@@ -52,8 +52,9 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
             yield Button(f"{self._button} (enter)", id="keep", variant="primary")
 
     def on_mount(self) -> None:
-        """Explain the option that has the focus."""
+        """Explain the option that has the focus; the many other rows come after the first paint."""
         self.watch(self, "focused", self._explain)
+        self.call_after_refresh(self._form.show_all)
 
     def _explain(self) -> None:
         self.query_one("#help", Static).update(self._form.explained())

@@ -71,7 +71,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
         texts = {n: from_here(text) if n in PATHS else text for n, text in kept.items()}
-        yield OptionForm(TrainConfig, texts, whole=False, id="form")
+        yield OptionForm(TrainConfig, texts, id="form")
         yield Static(id="help", markup=False)
         yield Verdict(self.ui.processes, id="verdict")
         with Horizontal(id="start-row"):

@@ -16,13 +16,11 @@ from tui.widgets.option_row import OptionRow
 
 
 class OptionForm(VerticalScroll):
-    """Fields for every option of a group.
+    """Fields for every option of a group; those of the others are made when they are asked for.
 
     Args:
         group: The options.
         texts: What stands in the fields at first, by option; empty text is the default.
-        whole: Show all of them at once. Else the many rows of the others are made when they are
-            first asked for.
     """
 
     DEFAULT_CSS = """
@@ -31,23 +29,17 @@ class OptionForm(VerticalScroll):
     OptionForm.-everything .expert { display: block; }
     """
 
-    def __init__(
-        self, group: type[Options], texts: Mapping[str, str], *, whole: bool, id: str
-    ) -> None:
+    def __init__(self, group: type[Options], texts: Mapping[str, str], *, id: str) -> None:
         super().__init__(id=id, can_focus=False)
         self.fields = form.fields(group)
         self.rows: dict[str, OptionRow] = {}
         self._texts = dict(texts)  # of the fields whose rows are not made yet
-        self._whole = whole
 
     def compose(self) -> ComposeResult:
-        """The rows that are shown now."""
+        """The simple rows."""
         for field in self.fields:
             if field.simple:
                 yield self._row(field)
-        if self._whole:
-            self.add_class("-everything")
-            yield from self._others()
 
     def _row(self, field: form.FormField) -> OptionRow:
         row = self.rows[field.name] = OptionRow(field, self._texts.get(field.name, ""))
