@@ -16,12 +16,19 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the cores already
 
 import pytest
+from jaxtyping import install_import_hook
 
 import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
 from tests.tiny import tiny_attached_model, write_tiny_backbone
 
 if TYPE_CHECKING:
     from shadow_mlx.shadow.attached import AttachedModel
+
+# Before anything imports them: what their signatures say of arrays is checked at each call.
+install_import_hook(
+    ["shadow_mlx.shadow", "shadow_mlx.training.losses", "shadow_mlx.generation.decode"],
+    "beartype.beartype",
+)
 
 SLOW = (
     "architectures", "checkpoints/test_keys.py", "checkpoints/test_mutated_adapters.py",

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.worker import messages as m
+from tui.views.chat_view import Weights
 from tui.views.words import ending
 
 LINE_LIMIT = 64 << 20
@@ -188,7 +189,7 @@ class Children:
         """The child for a purpose."""
         return self._by_purpose.setdefault(purpose, Child(self._command))
 
-    async def loaded(self, model: str | None, adapter: str | None) -> m.Loaded:
+    async def loaded(self, weights: Weights) -> m.Loaded:
         """Have the models' child hold these weights: at once, if it does already.
 
         Chat and comparison share that child, so that no two models are in memory.
@@ -197,13 +198,14 @@ class Children:
             ChildError: They cannot be loaded.
         """
         child = self["models"]
+        adapter = weights.adapter
         changed = RunFolder(Path(adapter)).adapter_changed if adapter else 0.0
         async with self._loading:
-            if self._loaded and self._loaded[0] == (child.process_id, model, adapter, changed):
+            if self._loaded and self._loaded[0] == (child.process_id, weights, changed):
                 return self._loaded[1]
             self._loaded = None
-            loaded = await child.result(m.Load(child.number(), model, adapter), m.Loaded)
-            self._loaded = ((child.process_id, model, adapter, changed), loaded)
+            loaded = await child.result(m.Load(child.number(), *weights), m.Loaded)
+            self._loaded = ((child.process_id, weights, changed), loaded)
             return loaded
 
     def forget_loaded(self) -> None:

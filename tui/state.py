@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class UiState:
     """Preferences and recent choices.
 
     ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
-    to keys (rebinding), ``columns`` data to the columns chosen by hand.
+    to keys (rebinding), ``columns`` data to the columns chosen by hand. ``answers`` and ``compare``
+    hold options of ``AnswerConfig`` and ``CompareConfig``.
     """
 
     theme: str = "textual-dark"
@@ -39,11 +41,11 @@ class UiState:
     recent_models: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     form: dict[str, Any] = field(default_factory=dict)
-    sampling: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     system_prompt: str = ""
     chart: dict[str, Any] = field(default_factory=dict)
     panes: dict[str, Any] = field(default_factory=dict)
-    compare_limit: str = "200"
+    compare: dict[str, Any] = field(default_factory=lambda: {"limit": 200})
     keys: dict[str, str] = field(default_factory=dict)
     recent_adapters: tuple[str, ...] = ()
     columns: dict[str, Any] = field(default_factory=dict)
@@ -130,21 +132,22 @@ def _is_look(name: str, value: Any) -> bool:
     return name == "smoothing" and type(value) in (int, float) and 0 <= value < 1
 
 
-def _is_sampling(name: str, value: object) -> bool:
-    if not _is_plain(name, value):
+def _is_option(name: str, value: Any, group: str) -> bool:
+    if not all(_is_plain(name, one) for one in (value if isinstance(value, list) else [value])):
         return False
-    from shadow_mlx.config import SamplingConfig
+    from shadow_mlx import config
     from shadow_mlx.errors import ConfigError
 
     try:
-        SamplingConfig.from_mapping({name: value})
+        getattr(config, group).from_mapping({name: value})
     except ConfigError:
         return False
     return True
 
 
 _ITEMS: dict[str, Callable[[str, Any], bool]] = {
-    "sampling": _is_sampling,
+    "answers": partial(_is_option, group="AnswerConfig"),
+    "compare": partial(_is_option, group="CompareConfig"),
     "chart": _is_look,
     "panes": lambda _, value: type(value) is int and 0 < value < WIDEST,
     "keys": lambda _, value: _is_text(value),

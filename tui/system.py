@@ -1,4 +1,4 @@
-"""What the UI needs of the system: the clipboard, the size of memory, how its children start."""
+"""What the UI needs of the system: the clipboard, and how its children start."""
 
 from __future__ import annotations
 
@@ -32,11 +32,3 @@ async def copy(text: str) -> str:
 def worker_command() -> list[str]:
     """How the child that holds models and data is started."""
     return [sys.executable, "-m", "shadow_mlx.worker"]
-
-
-def memory_of_machine() -> int:
-    """Bytes of physical memory; 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams
+from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams, stdout_is_closed
 from shadow_mlx.cli.surroundings import check_surroundings
 from shadow_mlx.errors import (
     InputError,
@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno in NAME_PROBLEMS and error.filename is not None:
             return _fail(InputError(f"{str(error.filename)[:200]}: {error.strerror}"))
+        if error.errno == errno.EBADF and stdout_is_closed():
+            return _fail(SurroundingsError("stdout is closed: what was to be printed is lost"))
         if error.errno not in DISK_PROBLEMS:
             raise
         return _fail(SurroundingsError(f"{error.filename or 'disk'}: {error.strerror}"))

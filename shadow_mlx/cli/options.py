@@ -36,6 +36,11 @@ class Parser(argparse.ArgumentParser):
         print(f"{self.prog}: {visible(message)} (see {self.prog} --help)", file=sys.stderr)
         sys.exit(2)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As in argparse, which passes over what cannot be written."""
+        if message:
+            (file or sys.stderr).write(message)
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As in argparse; an unknown flag is answered with the nearest known one."""
         parsed, unknown = self.parse_known_args(args, namespace)

@@ -7,6 +7,7 @@ another matter: losing those is an error, which :func:`shadow_mlx.cli.main.main`
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import select
@@ -36,13 +37,14 @@ def protect_streams() -> None:
     """Make stderr a stream that never raises, and give what was closed a place to go.
 
     A closed descriptor would otherwise become that of the next file that is opened, and what is
-    printed would land in it. A stream that somebody put in stderr's place stays.
+    printed would land in it. A closed stdout still refuses what is written to it: its place is
+    taken by something that can be read only. A stream that somebody put in stderr's place stays.
     """
-    for number in range(3):
+    for number, mode in enumerate((os.O_RDWR, os.O_RDONLY, os.O_RDWR)):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number: this one
+            os.set_inheritable(os.open(os.devnull, mode), True)  # the lowest number: this one
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
     if sys.stderr is None or sys.stderr is sys.__stderr__:
@@ -52,6 +54,11 @@ def protect_streams() -> None:
             errors="backslashreplace",
             line_buffering=True,
         )
+
+
+def stdout_is_closed() -> bool:
+    """Whether :func:`protect_streams` found it so."""
+    return fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
 def flush_stdout() -> None:

@@ -3,7 +3,14 @@
 Nothing heavy is imported here: ``--help`` must answer at once.
 """
 
-from shadow_mlx.config.answers import ChatConfig, CompareConfig, GenerateConfig, SamplingConfig
+from shadow_mlx.config.answers import (
+    NO_TEST_FILE,
+    AnswerConfig,
+    ChatConfig,
+    CompareConfig,
+    GenerateConfig,
+    SamplingConfig,
+)
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
     BUNDLED_MODEL,
@@ -23,6 +30,8 @@ __all__ = [
     "DEFAULT_HUB_MODEL",
     "MODEL_VARIABLE",
     "MODES",
+    "NO_TEST_FILE",
+    "AnswerConfig",
     "BackboneConfig",
     "ChatConfig",
     "ColumnConfig",

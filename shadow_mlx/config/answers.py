@@ -8,6 +8,9 @@ from shadow_mlx.config.data import TemplateConfig
 from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig
 from shadow_mlx.config.option import Options, option
 
+NO_TEST_FILE = "--data: name the chats or completions to answer (a .jsonl file)"
+"""What is said where a comparison has no data."""
+
 
 @dataclass(frozen=True)
 class SamplingConfig(Options):
@@ -42,7 +45,12 @@ class SamplingConfig(Options):
 
 
 @dataclass(frozen=True)
-class ChatConfig(SamplingConfig, TemplateConfig, ModelConfig):
+class AnswerConfig(SamplingConfig, TemplateConfig):
+    """How answers are made, whichever weights make them."""
+
+
+@dataclass(frozen=True)
+class ChatConfig(AnswerConfig, ModelConfig):
     """One conversation with a model."""
 
     system_prompt: str | None = option(None, group="prompt", metavar="TEXT", help="system message")

@@ -21,7 +21,7 @@ from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.positions import tightest
 from shadow_mlx.checkpoints.template_record import template_of
-from shadow_mlx.config import CompareConfig
+from shadow_mlx.config import NO_TEST_FILE, CompareConfig
 from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
@@ -66,7 +66,7 @@ def measure(
         Interrupted: ``stop`` asked for it before there was anything to give.
     """
     if options.data is None:
-        raise InputError("--data: name the chats or completions to answer (a .jsonl file)")
+        raise InputError(NO_TEST_FILE)
     taking_part = contenders(options.adapters, options.modes, options.model)
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from shadow_mlx.data.reading.message_flags import REASONINGS
+
 Message = dict[str, str]
 """``role``, ``content``, and the reasoning of an answer as ``reasoning_content``."""
 
-REASONING = "reasoning_content"
+REASONING = REASONINGS[0]
 
 
 @dataclass(frozen=True)

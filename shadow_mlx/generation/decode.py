@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import mlx.core as mx
+from jaxtyping import Float, Integer
 from mlx.utils import tree_flatten
 from mlx_lm.generate import GenerationResponse, stream_generate
 from mlx_lm.models.cache import make_prompt_cache
@@ -25,6 +26,8 @@ from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.reach import positions_of
 
+Sampler = Callable[[Float[mx.array, "batch vocabulary"]], Integer[mx.array, " batch"]]
+"""Takes log probabilities, gives tokens."""
 FinishReason = Literal["stop", "length", "interrupted"]
 OnText = Callable[[str], None]
 
@@ -231,8 +234,8 @@ def seed_sampling(sampling: SamplingConfig) -> None:
         mx.random.seed(sampling.seed)
 
 
-def _sampler(sampling: SamplingConfig, tokenizer: Any) -> Callable[[mx.array], mx.array]:
-    sampler: Callable[[mx.array], mx.array] = make_sampler(
+def _sampler(sampling: SamplingConfig, tokenizer: Any) -> Sampler:
+    sampler: Sampler = make_sampler(
         sampling.temp,
         sampling.top_p,
         sampling.min_p,

@@ -144,16 +144,14 @@ class RecordedStep(TrainingStep):
         loss, value = self._head_loss(h, batch)
         if not self.aux_weight:
             return value, mx.stack([value, loss, mx.array(mx.nan)])
-        shadow_loss, shadow_value = self._head_loss(s0, batch, after=(loss,))
+        shadow_loss, shadow_value = self._head_loss(s0, batch)
         total = value + self.aux_weight * shadow_value
         return total, mx.stack([total, loss, shadow_loss])
 
-    def _head_loss(
-        self, hidden: mx.array, batch: Supervised, after: Sequence[mx.array] = ()
-    ) -> tuple[mx.array, mx.array]:
+    def _head_loss(self, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
         """The loss, and a value with its gradient."""
         gathered = gather(hidden, batch.positions)
-        loss, gradient = head_gradient(self.model.head, gathered, batch, after)
+        loss, gradient = head_gradient(self.model.head, gathered, batch)
         return loss, (gathered * mx.stop_gradient(gradient)).sum()
 
     def _sum(self, arrays: tuple[mx.array, ...]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float, Integer
 from mlx_lm.models.cache import make_prompt_cache
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
@@ -84,12 +85,16 @@ class AttachedModel(nn.Module):
         self.head_view = Reference(HeadView(decoder))
         self.backbone_caches = len(make_prompt_cache(self.backbone))
 
-    def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
+    def __call__(
+        self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
+    ) -> Float[mx.array, "batch length vocabulary"]:
         """Logits ``[B, T, V]`` of token ids ``[B, T]``; ``cache`` is of :meth:`make_cache`."""
         h, _ = self.hidden(inputs, cache)
         return self.head(h)
 
-    def hidden(self, inputs: mx.array, cache: list[Any] | None = None) -> tuple[mx.array, mx.array]:
+    def hidden(
+        self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
+    ) -> tuple[Float[mx.array, "batch length hidden"], Float[mx.array, "batch length hidden"]]:
         """The backbone's final hidden state (after its norm) and ``s⁰``, both ``[B, T, D]``."""
         backbone_cache, shadow_cache = None, None
         if cache is not None:
@@ -99,7 +104,9 @@ class AttachedModel(nn.Module):
         with entering(self.wrapping, s0):
             return self.decoder.final_hidden(inputs, backbone_cache), s0
 
-    def head(self, hidden: mx.array) -> mx.array:
+    def head(
+        self, hidden: Float[mx.array, "*positions hidden"]
+    ) -> Float[mx.array, "*positions vocabulary"]:
         """The backbone's own head: ``[..., D]`` to logits ``[..., V]``."""
         logits: mx.array = self.head_view.module(hidden)
         return logits

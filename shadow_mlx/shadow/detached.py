@@ -9,6 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float, Integer
 
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.head import HeadView
@@ -34,11 +35,15 @@ class DetachedModel(nn.Module):
         self.args = getattr(decoder.model, "args", None)  # a few models keep none
         self.model_type = str(decoder.model.model_type)
 
-    def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
+    def __call__(
+        self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
+    ) -> Float[mx.array, "batch length vocabulary"]:
         """Logits ``[B, T, V]`` of token ids ``[B, T]``."""
         return self.head(self.shadow(inputs, cache))
 
-    def head(self, hidden: mx.array) -> mx.array:
+    def head(
+        self, hidden: Float[mx.array, "*positions hidden"]
+    ) -> Float[mx.array, "*positions vocabulary"]:
         """The backbone's own head: ``[..., D]`` to logits ``[..., V]``."""
         logits: mx.array = self.head_view(hidden)
         return logits

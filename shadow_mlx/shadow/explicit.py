@@ -9,6 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 from mlx_lm.utils import load_model as load_mlx_model
@@ -46,7 +47,9 @@ def build_explicit(model_config: Mapping[str, Any]) -> ShadowNetwork:
 
 
 def _network(
-    decoder: Decoder, model_config: Mapping[str, Any], projection: mx.array | None = None
+    decoder: Decoder,
+    model_config: Mapping[str, Any],
+    projection: Float[mx.array, "hidden shadow"] | None = None,
 ) -> ShadowNetwork:
     caches = len(make_prompt_cache(decoder.model))
     return ShadowNetwork(decoder, dict(model_config), caches, projection)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float, UInt32
 
 from shadow_mlx.backbones.reference import Reference
 
@@ -19,7 +20,9 @@ class UpdateMLP(nn.Module):
         self.first = nn.Linear(hidden_size, update_hidden_size)
         self.second = nn.Linear(update_hidden_size, hidden_size)
 
-    def __call__(self, h: mx.array) -> mx.array:
+    def __call__(
+        self, h: Float[mx.array, "batch length hidden"]
+    ) -> Float[mx.array, "batch length hidden"]:
         """``[..., D]`` to ``[..., D]``."""
         return self.second(nn.gelu(self.first(h)))
 
@@ -65,7 +68,12 @@ class ShadowLayer(nn.Module):
         rule = self.rule.module
         return (self,) if rule is self else (self, rule.transform, rule.gate)
 
-    def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
+    def inject(
+        self,
+        h: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+        key: UInt32[mx.array, " 2"] | None = None,
+    ) -> Float[mx.array, "batch length hidden"]:
         """The block's input ``hˡ`` from ``h_outˡ⁻¹`` and ``sˡ⁻¹``, in the dtype of ``h``.
 
         ``key`` is of :meth:`dropout_key`; without one, a fresh one is drawn.
@@ -74,7 +82,7 @@ class ShadowLayer(nn.Module):
         correction = self.up(self.down(self._drop(delta, key)))  # (3)
         return h + (self.alpha * correction).astype(h.dtype)  # (4)
 
-    def dropout_key(self) -> mx.array | None:
+    def dropout_key(self) -> UInt32[mx.array, " 2"] | None:
         """A fresh key for one call of :meth:`inject`, or ``None`` where nothing is dropped.
 
         A call that is computed a second time for its gradient must drop the same elements again.
@@ -83,14 +91,20 @@ class ShadowLayer(nn.Module):
             return None
         return mx.random.randint(0, 2**31 - 1, (2,)).astype(mx.uint32)
 
-    def _drop(self, delta: mx.array, key: mx.array | None) -> mx.array:
+    def _drop(
+        self, delta: Float[mx.array, "batch length hidden"], key: UInt32[mx.array, " 2"] | None
+    ) -> Float[mx.array, "batch length hidden"]:
         key = self.dropout_key() if key is None else key
         if key is None:
             return delta
         kept = mx.random.bernoulli(1 - self.dropout, delta.shape, key=key)
         return kept * delta / (1 - self.dropout)
 
-    def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
+    def advance(
+        self,
+        h_out: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+    ) -> Float[mx.array, "batch length hidden"]:
         """The next state ``sˡ`` from the block's output, in the dtype of ``s``."""
         h_wide = h_out.astype(self.down.weight.dtype)
         rule = self.rule.module

@@ -13,6 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float, Integer
 from mlx.utils import tree_flatten, tree_map_with_path, tree_unflatten
 from mlx_lm.models.cache import make_prompt_cache
 
@@ -36,7 +37,9 @@ class SharedEmbedding(nn.Module):
         if projection is not None:
             self.projection = projection
 
-    def __call__(self, inputs: mx.array) -> mx.array:
+    def __call__(
+        self, inputs: Integer[mx.array, "batch length"]
+    ) -> Float[mx.array, "batch length shadow"]:
         """``[B, T, D_s]`` for token ids ``[B, T]``."""
         embedded: mx.array = self.table.module(inputs).astype(self.compute_dtype)
         return self.projection(embedded) if "projection" in self else embedded
@@ -56,7 +59,7 @@ class ShadowNetwork:
     decoder: Decoder
     model_config: dict[str, Any]
     caches: int
-    projection: mx.array | None = None
+    projection: Float[mx.array, "hidden shadow"] | None = None
 
 
 class ShadowBackbone(nn.Module):
@@ -109,7 +112,9 @@ class ShadowBackbone(nn.Module):
                 _check_projection(network.projection, self.projection.weight)
                 self.projection.weight = network.projection.astype(mx.float32)
 
-    def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
+    def __call__(
+        self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
+    ) -> Float[mx.array, "batch length hidden"]:
         """The initial state ``s⁰`` ``[B, T, D]`` for token ids ``[B, T]``."""
         caches = None if cache is None else [*cache, *self.unused_caches]
         state = self.decoder.final_hidden(inputs, caches)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import mlx.core as mx
 import mlx.nn as nn
+from jaxtyping import Float, UInt32
 
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.shadow.modules import ShadowLayer
@@ -28,11 +29,15 @@ class OriginalMLP(nn.Module):
         self.first = nn.Linear(hidden_size, update_hidden_size, bias=False)
         self.second = nn.Linear(update_hidden_size, hidden_size, bias=False)
 
-    def narrow(self, h: mx.array) -> mx.array:
+    def narrow(
+        self, h: Float[mx.array, "batch length hidden"]
+    ) -> Float[mx.array, "batch length update"]:
         """``[..., D]`` to ``[..., u]``."""
         return nn.silu(self.first(h))
 
-    def __call__(self, h: mx.array) -> mx.array:
+    def __call__(
+        self, h: Float[mx.array, "batch length hidden"]
+    ) -> Float[mx.array, "batch length hidden"]:
         """``[..., D]`` to ``[..., D]``."""
         return self.second(self.narrow(h))
 
@@ -64,13 +69,22 @@ class OriginalShadowLayer(ShadowLayer):
         self.gate = OriginalMLP(hidden_size, update_hidden_size)
         self.norm = Reference(norm)
 
-    def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
+    def inject(
+        self,
+        h: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+        key: UInt32[mx.array, " 2"] | None = None,
+    ) -> Float[mx.array, "batch length hidden"]:
         """The block's input, in the dtype of ``h``."""
         delta = (h - s).astype(self.down.weight.dtype)
         correction = self.up(self._drop(self.down(delta), key))
         return h + (self.alpha * correction).astype(h.dtype)
 
-    def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
+    def advance(
+        self,
+        h_out: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+    ) -> Float[mx.array, "batch length hidden"]:
         """The next state from the block's output, in the dtype of ``s``."""
         normed = self.norm.module(h_out.astype(self.down.weight.dtype))
         candidate = self.transform.second(self._drop(self.transform.narrow(normed), None))
@@ -88,10 +102,19 @@ class SkippedLayer(ShadowLayer):
         self.rule = Reference[ShadowLayer](self)
         self.alpha, self.dropout = 0.0, 0.0
 
-    def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
+    def inject(
+        self,
+        h: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+        key: UInt32[mx.array, " 2"] | None = None,
+    ) -> Float[mx.array, "batch length hidden"]:
         """``h`` as it is."""
         return h
 
-    def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
+    def advance(
+        self,
+        h_out: Float[mx.array, "batch length hidden"],
+        s: Float[mx.array, "batch length hidden"],
+    ) -> Float[mx.array, "batch length hidden"]:
         """``s`` as it is."""
         return s

@@ -5,12 +5,13 @@ B batch · T tokens · D hidden size · V vocabulary · N supervised positions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import mlx.core as mx
 import numpy as np
+from jaxtyping import Float, Float32, Int32
 
 from shadow_mlx.data.batches import Batch
 
@@ -28,18 +29,25 @@ class Supervised:
     """One batch as the compiled step takes it: every array an input, every shape from a bucket.
 
     Attributes:
-        inputs: int32[B, T] token ids.
-        positions: int32[N] indices into the flattened ``[B * T]``, padded with 0.
-        targets: int32[N] the tokens to predict there.
-        weights: float32[N], 1 for a supervised position and 0 for padding.
+        inputs: Token ids.
+        positions: Indices into the flattened ``[B * T]``, padded with 0.
+        targets: The tokens to predict there.
+        weights: 1 for a supervised position and 0 for padding.
     """
 
-    inputs: mx.array
-    positions: mx.array
-    targets: mx.array
-    weights: mx.array
+    inputs: Int32[mx.array, "batch length"]
+    positions: Int32[mx.array, " trained"]
+    targets: Int32[mx.array, " trained"]
+    weights: Float32[mx.array, " trained"]
 
-    def arrays(self) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+    def arrays(
+        self,
+    ) -> tuple[
+        Int32[mx.array, "batch length"],
+        Int32[mx.array, " trained"],
+        Int32[mx.array, " trained"],
+        Float32[mx.array, " trained"],
+    ]:
         """The four arrays, in the order of the attributes."""
         return self.inputs, self.positions, self.targets, self.weights
 
@@ -65,27 +73,22 @@ def supervised(batch: Batch) -> Supervised:
     )
 
 
-def gather(hidden: mx.array, positions: mx.array) -> mx.array:
+def gather(
+    hidden: Float[mx.array, "batch length hidden"], positions: Int32[mx.array, " trained"]
+) -> Float[mx.array, "trained hidden"]:
     """``[B, T, D]`` to ``[N, D]``."""
     return hidden.reshape(-1, hidden.shape[-1])[positions]
 
 
 def head_loss(
-    head: Head,
-    hidden: mx.array,
-    batch: Supervised,
-    differentiable: bool,
-    after: Sequence[mx.array] = (),
-) -> mx.array:
-    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets.
-
-    ``after`` is computed first: the logits of two calls are not alive together then.
-    """
+    head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised, differentiable: bool
+) -> Float32[mx.array, ""]:
+    """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets."""
     if differentiable:
-        total, gradient = head_gradient(head, hidden, batch, after)
+        total, gradient = head_gradient(head, hidden, batch)
         return cast(mx.array, _known_gradient(total, hidden, gradient))
     total = mx.array(0.0)
-    done = list(after)
+    done: list[mx.array] = []
     for chunk, targets, weights in _chunks(head, hidden, batch, done):
         total = total + _chunk_loss(head, chunk, targets, weights)
         done[:] = [total]
@@ -93,8 +96,8 @@ def head_loss(
 
 
 def head_gradient(
-    head: Head, hidden: mx.array, batch: Supervised, after: Sequence[mx.array] = ()
-) -> tuple[mx.array, mx.array]:
+    head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised
+) -> tuple[Float32[mx.array, ""], Float[mx.array, "trained hidden"]]:
     """The summed cross entropy, and its gradient by the hidden states ``[N, D]``.
 
     The head is frozen, so each chunk's gradient by its hidden states is taken together with its
@@ -103,7 +106,7 @@ def head_gradient(
     """
     total = mx.array(0.0)
     gradients: list[mx.array] = []
-    done = [mx.stop_gradient(one) for one in after]
+    done: list[mx.array] = []
     for chunk, targets, weights in _chunks(head, hidden, batch, done):
         loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(head, chunk, targets, weights)
         gradients.append(gradient)
@@ -129,7 +132,12 @@ def chunk_rows(vocabulary: int) -> int:
     return max(1, LOGITS_BYTES // (4 * vocabulary))
 
 
-def _chunk_loss(head: Head, hidden: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
+def _chunk_loss(
+    head: Head,
+    hidden: Float[mx.array, "rows hidden"],
+    targets: Int32[mx.array, " rows"],
+    weights: Float32[mx.array, " rows"],
+) -> Float32[mx.array, ""]:
     logits = head(hidden)
     if mx.default_device().type == mx.DeviceType.cpu:
         logits = logits.astype(mx.float32)  # the GPU kernels accumulate in float32 by themselves
@@ -137,7 +145,11 @@ def _chunk_loss(head: Head, hidden: mx.array, targets: mx.array, weights: mx.arr
 
 
 @mx.custom_function
-def _known_gradient(value: mx.array, hidden: mx.array, gradient: mx.array) -> mx.array:
+def _known_gradient(
+    value: Float32[mx.array, ""],
+    hidden: Float[mx.array, "trained hidden"],
+    gradient: Float[mx.array, "trained hidden"],
+) -> Float32[mx.array, ""]:
     """``value``, whose gradient by ``hidden`` is ``gradient``."""
     return value
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from shadow_mlx.checkpoints.template_record import template_of
-from shadow_mlx.config import SamplingConfig, TemplateConfig
+from shadow_mlx.config import AnswerConfig, SamplingConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.conversation import Conversation
@@ -65,9 +65,9 @@ class Chat:
     def _answer(self, request: m.Ask, stop: StopToken) -> m.Answered:
         engine = self._pool.engine
         mode = engine.loaded_mode(request.mode)
-        sampling = SamplingConfig.from_mapping(request.sampling, where="sampling")
+        options = AnswerConfig.from_mapping(request.options, where="options")
+        sampling = options.part(SamplingConfig)
         seed_sampling(sampling)
-        wanted = TemplateConfig.from_mapping(request.template, where="template")
 
         def on_piece(part: Part, piece: str) -> None:
             self._send(m.Piece(request.id, piece, part))
@@ -76,7 +76,7 @@ class Chat:
             Conversation.from_messages(request.messages),
             mode,
             sampling,
-            template_of(self._adapter, wanted),
+            template_of(self._adapter, options.template),
             on_piece=on_piece,
             stop=stop,
         )

@@ -34,12 +34,11 @@ class Load(Request):
 
 @dataclass(frozen=True)
 class Ask(Request):
-    """Answer a conversation in one mode. ``sampling`` holds fields of ``SamplingConfig``."""
+    """Answer a conversation in one mode. ``options`` holds fields of ``AnswerConfig``."""
 
     mode: str
     messages: list[dict[str, str]]
-    sampling: dict[str, Any] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.reading.schema import InvalidLineError, Message, Record, parse, read_object
 from shadow_mlx.errors import DataError
+from shadow_mlx.generation.conversation import REASONING
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -178,8 +179,8 @@ def _record_at(source: JsonLines, line: int | None) -> int:
 
 def _parts(message: Message) -> Iterator[m.Pair]:
     role = str(message["role"])
-    if "reasoning_content" in message:
-        yield f"{role} (reasoning)", str(message["reasoning_content"])
+    if REASONING in message:
+        yield f"{role} (reasoning)", str(message[REASONING])
     text = str(message["content"])
     calls = message.get("tool_calls")
     untrained = " (not trained)" if message.get("weight") == 0 else ""

@@ -79,7 +79,12 @@ protect_streams()
 with open(sys.argv[1], "w") as file:
     assert file.fileno() > 2
     print("lost", file=sys.stderr, flush=True)
-    print("lost", flush=True)
+    try:
+        print("lost", flush=True)
+    except OSError:
+        os.dup2(2, 1)
+    else:
+        sys.exit("a closed stdout took it")
     os.write(2, b"lost")
     file.write("done")
 """
@@ -167,3 +172,25 @@ def test_figures_that_cannot_be_printed_are_told_by_the_exit_code(
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
     assert RunFolder(tmp_path / "run").saved_steps() == [1]
+
+
+@pytest.mark.parametrize("arguments", [["info", "--json"], ["--version"], ["chat", "--help"]])
+@pytest.mark.parametrize("output", [">&-", "> /dev/full"])
+def test_what_a_command_cannot_print_is_an_error(arguments: list[str], output: str) -> None:
+    if "full" in output and full not in BROKEN:
+        pytest.skip("there is no /dev/full")
+    ended = subprocess.run(
+        ["sh", "-c", f'"$0" -m shadow_mlx "$@" {output}', sys.executable, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    (said,) = ended.stderr.splitlines()
+    assert ended.returncode == 3
+    assert (
+        said
+        == {
+            ">&-": "shadow-mlx: stdout is closed: what was to be printed is lost",
+            "> /dev/full": "shadow-mlx: disk: No space left on device",
+        }[output]
+    )

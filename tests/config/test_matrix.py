@@ -16,6 +16,8 @@ from shadow_mlx.cli.options import Parser, build_options
 from shadow_mlx.config.option import Options, flag_name, option_info
 from shadow_mlx.config.values import choices_of, element_of, hints_of, plain_type
 from shadow_mlx.config.yaml_file import to_yaml
+from shadow_mlx.errors import ConfigError, InputError
+from shadow_mlx.evaluation.measuring import measure
 from tui.views import form
 
 COMMANDS = {
@@ -27,6 +29,8 @@ COMMANDS = {
     "data": config.EncodingConfig,
 }
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
+FORMS = {"train", "chat", "compare"}
+"""Commands whose options are a form of the UI, too."""
 BY_COMMAND = {"adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"}
 """Options whose help says what they are to one command."""
 
@@ -94,8 +98,59 @@ def test_an_option_means_the_same_whichever_way_it_comes(
         assert read("-c", str(file)) == wanted
     carried = json.loads(json.dumps(wanted.to_mapping()))  # to a worker and back
     assert group.from_mapping(carried) == wanted
-    if element_of(hints_of(group)[name]) is None:
-        assert form.sound_values({name: form.to_text(value)}, group) == {name: value}
+    text = {name: form.to_text(value)}
+    assert form.sound_values(text, group) == {name: value}
+    if command in FORMS:
+        data = {} if command == "chat" else {"data": "x"}
+        filled, problems = form.filled_in(group, data | text)
+        assert (filled, problems) == (dataclasses.replace(wanted, **(data | {name: value})), {})
+        assert form.chosen(wanted) == {name: value}
+
+
+BELOW = [
+    (c, f.name)
+    for c in sorted(FORMS)
+    for f in dataclasses.fields(COMMANDS[c])
+    if option_info(f).minimum is not None
+    or option_info(f).kind == "path"
+    or choices_of(hints_of(COMMANDS[c])[f.name])
+]
+
+
+@pytest.mark.parametrize(("command", "name"), BELOW)
+def test_a_form_refuses_what_its_command_does_in_the_same_words(
+    command: str,
+    name: str,
+    parsers: dict[str, argparse.ArgumentParser],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group = COMMANDS[command]
+    declared = next(f for f in dataclasses.fields(group) if f.name == name)
+    info = option_info(declared)
+    wrong = "nonsense" if info.minimum is None else f"{info.minimum - 1:g}"
+    if info.kind == "path":
+        wrong = "x" * 300
+    _, problems = form.filled_in(group, {name: wrong})
+    flag = flag_name(declared)
+    if info.switches:  # no flag takes a value
+        assert (
+            problems[name] == f"{flag}: expected one of {', '.join(config.MODES)}, found 'nonsense'"
+        )
+        return
+    try:
+        with pytest.raises(ConfigError) as refused:
+            build_options(group, parsers[command].parse_args([f"{flag}={wrong}"]))
+        said = str(refused.value)
+    except SystemExit:
+        said = capsys.readouterr().err
+    assert problems[name].removeprefix(flag) in said
+    assert problems[name].startswith(flag)
+
+
+def test_what_a_form_needs_is_said_as_the_command_does() -> None:
+    with pytest.raises(InputError) as refused:
+        measure(config.CompareConfig())
+    assert form.filled_in(config.CompareConfig, {})[1]["data"] == str(refused.value)
 
 
 def test_an_option_of_one_name_is_one_option() -> None:

@@ -47,3 +47,10 @@ def adapter(own_place: Path) -> Path:
 def fake_train(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs only pretend."""
     monkeypatch.setattr(launching, "TRAIN_COMMAND", FAKE_TRAIN)
+
+
+@pytest.fixture
+def long_name(own_place: Path) -> str:
+    """A folder to be completed."""
+    (own_place / "a-folder-with-a-long-name").mkdir()
+    return "a-folder-with-a-long-name"

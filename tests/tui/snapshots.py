@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from shadow_mlx import machine
 from tests.runs.fake_run import story, write_story
 from tests.tui.support import (
     FAKE_WORKER,
@@ -39,7 +40,6 @@ from tests.tui.support import (
     words,
     write_adapter,
 )
-from tui import system
 from tui.app import ShadowApp
 from tui.screens import home
 from tui.screens import run as run_screen
@@ -111,6 +111,15 @@ async def chat(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "BASE" in words(pilot))
 
 
+async def chat_settings(pilot: Pilot[Any]) -> None:
+    write_adapter(Path("mine"))
+    await press(pilot, "5")
+    await until(pilot, lambda: "ATTACHED" in words(pilot))
+    await press(pilot, "ctrl+g", "tab", *"0")
+    await until(pilot, lambda: "! --max-tokens: must be at least 1" in words(pilot))
+    await until(pilot, lambda: pilot.app.screen.query("#row-max_kv_size"))
+
+
 async def compare(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "6")
@@ -120,12 +129,17 @@ async def compare(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: len(columns.answers) == 3 and "type a prompt" in words(pilot))
 
 
-async def compare_file(pilot: Pilot[Any]) -> None:
+async def compare_settings(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "6")
     await until(pilot, lambda: "type a prompt" in words(pilot))
     await press(pilot, "ctrl+r")
-    await until(pilot, lambda: "Test file" in words(pilot))
+    await until(pilot, lambda: "chats or completions to answer" in words(pilot))
+    await until(pilot, lambda: pilot.app.screen.query("#row-chat_template_config"))
+
+
+async def compare_file(pilot: Pilot[Any]) -> None:
+    await compare_settings(pilot)
     await press(pilot, *"orders.jsonl", "enter")
     await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
 
@@ -146,7 +160,9 @@ SCENES: dict[str, Scene] = {
     "train": train,
     "run": one_run,
     "chat": chat,
+    "chat-settings": chat_settings,
     "compare": compare,
+    "compare-settings": compare_settings,
     "compare-file": compare_file,
 }
 
@@ -160,8 +176,9 @@ def drawn(name: str, size: tuple[int, int]) -> str:
         app.animation_level = "none"
         async with shown(app, size) as pilot:
             await SCENES[name](pilot)
-            for field in app.screen.query("Input, TextArea"):
-                field.cursor_blink = False  # type: ignore[attr-defined]
+            for screen in app.screen_stack:
+                for field in screen.query("Input, TextArea"):
+                    field.cursor_blink = False  # type: ignore[attr-defined]
             while len(pictures) < 2 or pictures[-1] != pictures[-2]:  # until nothing moves
                 await pilot.pause(0.05)
                 pictures.append(picture(app, name))
@@ -174,7 +191,7 @@ def stage(patch: pytest.MonkeyPatch) -> None:
     """Make everything stand still that depends on time and machine."""
     patch.setattr(home, "time", StoppedClock())
     patch.setattr(run_screen, "time", StoppedClock())
-    patch.setattr(system, "memory_of_machine", lambda: MEMORY)
+    patch.setattr(machine, "memory_of_machine", lambda: MEMORY)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:

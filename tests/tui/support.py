@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tui.app import ShadowApp
 
@@ -75,6 +76,16 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 async def say(pilot: Pilot[Any], message: str) -> None:
     """Type a message, and send it."""
     await press(pilot, *("space" if letter == " " else letter for letter in message), "enter")
+
+
+async def completes(pilot: Pilot[Any], field: Input, name: str, before: str = "") -> None:
+    field.focus()
+    field.value = before
+    field.cursor_position = len(before)
+    await press(pilot, *("minus" if letter == "-" else letter for letter in name[:5]))
+    await until(pilot, lambda: field._suggestion)
+    await press(pilot, "right")
+    assert field.value == f"{before}{name}/"
 
 
 def write_adapter(folder: Path) -> Path:

@@ -16,8 +16,10 @@ from tests.evaluation.made import made_comparison
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, told, until, words
 from tui.app import ShadowApp
 from tui.screens.comparing import AdapterPicker
+from tui.state import load_state
 from tui.views import comparison
 from tui.views.comparison import differing
+from tui.widgets.option_row import OptionRow
 from tui.widgets.side_by_side import Column, SideBySide
 
 
@@ -39,7 +41,7 @@ async def _measured(pilot: Pilot[Any]) -> None:
     """The fake's two questions."""
     await _ready(pilot)
     await press(pilot, "ctrl+r")
-    await until(pilot, lambda: "Test file" in words(pilot))
+    await until(pilot, lambda: "Measure a test file" in words(pilot))
     await press(pilot, *"x.jsonl", "enter")
     await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
 
@@ -147,7 +149,7 @@ async def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Pa
         assert columns.order[0] == "base"
         assert {"attached adapters", "detached two", "attached .away"} <= set(columns.order)
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "Test file" in words(pilot))
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
         await press(pilot, *"x.jsonl", "enter")
         await until(pilot, lambda: "against attached two" in words(pilot))
 
@@ -199,26 +201,46 @@ async def test_the_line_between_list_and_example_moves() -> None:
         await until(pilot, lambda: detail.outer_size.height == before)
 
 
-async def test_how_many_examples_is_the_persons_choice_and_is_kept() -> None:
+async def test_what_the_form_says_is_kept_but_what_belongs_to_the_file() -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await _ready(pilot)
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "How many" in words(pilot))
-        app.screen.query_one("#limit", Input).value = "some"
-        await press(pilot, *"x.jsonl", "enter")
-        await until(pilot, lambda: "a number from 1, or all" in words(pilot))
-        app.screen.query_one("#limit", Input).value = "1"
+        await until(pilot, lambda: app.screen.query("#row-text_feature"))
+        rows = {row.field.name: row for row in app.screen.query(OptionRow)}
+        assert rows["limit"].value == "200"
+        rows["limit"].value, rows["text_feature"].value = "some", "said"
         await press(pilot, "enter")
+        await until(pilot, lambda: "--data: name the chats" in words(pilot))
+        await press(pilot, *"x.jsonl", "enter")
+        await until(pilot, lambda: "--limit: expected a whole number, found 'some'" in words(pilot))
+        assert rows["limit"].has_focus_within
+        await press(pilot, "backspace", *"1", "enter")
         await until(pilot, lambda: "1 question of x.jsonl" in words(pilot))
-        assert app.state.compare_limit == "1"
+        assert app.state.compare == {"limit": 1}
+    assert load_state().compare == {"limit": 1}
+
+
+async def test_the_adapters_of_the_form_are_compared_from_then_on(
+    own_place: Path, adapter: Path
+) -> None:
+    shutil.copytree(adapter, own_place / "t w o")
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: pilot.app.screen.query("#row-limit"))
+        pilot.app.screen.query_one("#row-adapter_path", OptionRow).value = "adapters 't w o'"
+        await press(pilot, *"x.jsonl", "enter")
+        await until(pilot, lambda: "against attached two" in words(pilot))
+        await press(pilot, "w")
+        await until(pilot, lambda: "attached t w o" in words(pilot))
 
 
 async def test_stopped_the_test_file_shows_what_was_measured() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await _ready(pilot)
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "Test file" in words(pilot))
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
         await press(pilot, *"long.jsonl", "enter")
         await until(pilot, lambda: "detached: answers" in words(pilot))
         await press(pilot, "escape")
@@ -325,10 +347,10 @@ async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over() -> None:
 
 async def test_the_chats_settings_are_named_where_they_count() -> None:
     app = ShadowApp(FAKE_WORKER)
-    app.remember(sampling={"temp": 1.2})
+    app.remember(answers={"temp": 1.2, "thinking": "off"})
     async with shown(app, WIDE) as pilot:
         await _ready(pilot)
-        assert "as in the chat: temp 1.2" in words(pilot)
+        assert "as in the chat: temp 1.2, thinking off" in words(pilot)
 
 
 async def test_a_search_is_cleared_by_an_empty_one() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shadow_mlx.config import AnswerConfig, CompareConfig
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.events import Noted, from_json, to_json
 from shadow_mlx.runs.folder import RunFolder
@@ -154,6 +155,7 @@ def odd_states() -> Iterator[dict[str, Any]]:
         for value in odd:
             yield {name: value}
             yield {name: {"log": value, "smoothing": value, "max_tokens": value, "run": value}}
+            yield {name: {"modes": value, "adapter_path": value, "thinking": value}}
             yield {name: [value]}
 
 
@@ -166,11 +168,12 @@ def test_a_damaged_state_gives_what_it_can(own_place: Path) -> None:
         Look(**state.chart)
         assert isinstance(state.chart.get("log", False), bool)
         assert 0 <= state.chart.get("smoothing", 0.0) < 1
-        assert int(state.sampling.get("max_tokens", 1)) > 0
+        AnswerConfig.from_mapping(state.answers)
+        CompareConfig.from_mapping(state.compare)
         assert all(type(size) is int for size in state.panes.values())
         assert all(isinstance(key, str) for key in state.keys.values())
         assert isinstance(state.columns_of("run"), dict)
-        assert isinstance(state.theme + state.system_prompt + state.compare_limit, str)
+        assert isinstance(state.theme + state.system_prompt, str)
 
 
 def test_a_state_that_is_no_file_is_not_waited_for(own_place: Path) -> None:

@@ -82,7 +82,7 @@ async def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Pat
         await until(pilot, lambda: "100% 4/4" in words(pilot))
         await press(pilot, "c")
         await until(pilot, lambda: "ATTACHED" in words(pilot))
-        app.remember(sampling={"max_tokens": 4})
+        app.remember(answers={"max_tokens": 4})
         await press(pilot, *"hi", "enter")
         screen = app.screen
         assert isinstance(screen, ChatScreen)
@@ -100,7 +100,7 @@ async def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: 
     other = shutil.copytree(tiny_adapter, own_place / "other")
 
     app = ShadowApp()
-    app.remember(sampling={"max_tokens": 3}, compare_limit="all")
+    app.remember(answers={"max_tokens": 3}, compare={"max_tokens": 3})
     async with shown(app, WIDE) as pilot:
         await app.compare_with(tiny_adapter)
         screen = app.screen
@@ -114,7 +114,7 @@ async def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: 
         said = {name: answer.text for name, answer in columns.answers.items()}
         assert said[f"attached {tiny_adapter.name}"] == said["attached other"]
         await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "How many" in words(pilot))
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
         await press(pilot, *"test.jsonl", "enter")
         await until(pilot, lambda: "2 questions of test.jsonl" in words(pilot))
         await press(pilot, "e")

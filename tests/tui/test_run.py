@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
-from shadow_mlx.runs.events import Event, Noted, RunEnded, Saved
+from shadow_mlx.runs.events import Event, Noted, RunEnded
 from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
@@ -21,14 +20,12 @@ from tests.tui.support import (
     WIDE,
     press,
     shown,
-    text,
     until,
     words,
     write_adapter,
 )
 from tui.app import ShadowApp
 from tui.screens import overlays
-from tui.screens.run import RunScreen
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -63,27 +60,6 @@ async def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
         await press(pilot, "0")
         assert "zoomed" not in words(pilot)
         assert app.state.chart == {"log": True, "smoothing": 0.6}
-
-
-async def test_a_run_is_started_paused_resumed_and_stopped(
-    own_place: Path, fake_train: None
-) -> None:
-    app = ShadowApp()
-    async with shown(app) as pilot:
-        await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path="mine"))
-        await until(pilot, lambda: "▶ training" in words(pilot) and "tokens/s" in words(pilot))
-        await press(pilot, "p")
-        await until(pilot, lambda: "paused" in text(pilot).splitlines()[1])
-        await press(pilot, "p")
-        await until(pilot, lambda: "▶ training" in words(pilot))
-        await press(pilot, "s")
-        await until(pilot, lambda: "■ stopped" in words(pilot))
-        assert "r goes on" in words(pilot)
-        await press(pilot, "r")
-        await until(pilot, lambda: "▶ training" in words(pilot))
-        await press(pilot, "x", "y")
-        await until(pilot, lambda: not isinstance(app.screen, RunScreen))
-        assert not (own_place / "mine").exists()
 
 
 async def test_a_run_outlives_the_ui_and_is_there_again(own_place: Path, fake_train: None) -> None:
@@ -186,64 +162,6 @@ async def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
     async with shown(ShadowApp()) as pilot:
         await until(pilot, lambda: "elsewhere/deep" in words(pilot))
         assert "✔ done" in words(pilot)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
-    own_place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-) -> None:
-    code = (
-        "import os, signal, sys, yaml\n"
-        "from pathlib import Path\n"
-        "from shadow_mlx.runs.folder import EventLog, RunFolder\n"
-        "from tests.runs.fake_run import started, trained\n"
-        "run = RunFolder(Path('mine'))\n"
-        "run.config.write_text('adapter_path: mine')\n"
-        "log = EventLog(run.events)\n"
-        "log(started(100)); log(trained(1, 100)); print('backbone sprout: 2.3M', flush=True)\n"
-        f"os.kill(os.getpid(), {int(number)})\n"
-    )
-    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
-
-    app = ShadowApp()
-    async with shown(app, WIDE) as pilot:
-        await app.launch(TrainConfig(data="x.jsonl", adapter_path="mine"))
-        await until(pilot, lambda: "✘ interrupted" in words(pilot))
-        said = "killed (signal 9), most likely because memory ran out"
-        other = f"ended by signal {int(number)}"
-        await until(pilot, lambda: (said if number == 9 else other) in words(pilot))
-        screen = words(pilot)
-        assert "backbone sprout" not in screen
-        assert "t train again" in screen
-        assert "goes on from" not in screen
-        assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
-
-
-async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> None:
-    folder = write_adapter(own_place / "mine")
-    write_story(folder, [started(300), trained(60), Saved(0.0, 50, "step-000050", True)])
-
-    app = ShadowApp()
-    async with shown(app, WIDE) as pilot:
-        app.show_run(folder)
-        said = "r goes on from step 50, c chats with what is saved"
-        await until(pilot, lambda: said in words(pilot))
-        footer = {"Resume", "Chat"}
-        await until(pilot, lambda: footer <= set(text(pilot).splitlines()[-1].split()))
-
-
-async def test_enter_does_not_remove_a_run(own_place: Path) -> None:
-    folder = write_story(own_place / "mine", story())
-
-    app = ShadowApp()
-    async with shown(app) as pilot:
-        app.show_run(folder)
-        await until(pilot, lambda: "✔ done" in words(pilot))
-        await press(pilot, "x")
-        await until(pilot, lambda: "Remove the run" in words(pilot))
-        await press(pilot, "enter")
-        await until(pilot, lambda: "Remove the run" not in words(pilot))
-        assert (folder / "run" / "events.jsonl").exists()
 
 
 async def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:

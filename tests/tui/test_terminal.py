@@ -45,7 +45,7 @@ def test_without_colour_nothing_is_lost() -> None:
 
 def test_from_start_to_a_tuned_chat(own_place: Path) -> None:
     """Everything is real: sprout, its data, the run, the answers. They are only short."""
-    state_file().write_text(json.dumps({"sampling": {"max_tokens": 20}}))
+    state_file().write_text(json.dumps({"answers": {"max_tokens": 20}}))
     terminal = Terminal()
     terminal.wait_for("a first run, all filled in")
     terminal.press("g")

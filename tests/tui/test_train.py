@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.config import SamplingConfig, TrainConfig
+from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.launching import free_folder
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, until, words
 from tui.app import ShadowApp
@@ -21,32 +21,29 @@ from tui.views.extent import extent
 
 def test_every_option_has_a_field() -> None:
     assert {f.name for f in form.fields()} == {f.name for f in dataclasses.fields(TrainConfig)}
-    assert {f.name for f in form.fields(SamplingConfig)} == {
-        f.name for f in dataclasses.fields(SamplingConfig)
-    }
 
 
 def test_an_empty_form_is_the_declared_defaults() -> None:
-    config, problems = form.problems_of({"data": "x.jsonl"})
+    config, problems = form.filled_in(TrainConfig, {"data": "x.jsonl"})
     assert config == TrainConfig(data="x.jsonl")
     assert problems == {}
 
 
 def test_problems_stand_at_their_fields() -> None:
     texts = {"data": "x", "rank": "0", "epochs": "many", "iters": "3", "learning_rate": "1e-3"}
-    config, problems = form.problems_of(texts)
+    config, problems = form.filled_in(TrainConfig, texts)
     assert config is None
     assert set(problems) == {"epochs", "rank"}
-    _, problems = form.problems_of({**texts, "epochs": "2"})
+    _, problems = form.filled_in(TrainConfig, {**texts, "epochs": "2"})
     assert problems["rank"] == "--rank: must be at least 1, found 0"
     assert "--iters and --epochs" in problems["iters"]
-    assert "data" in form.problems_of({})[1]
+    assert "data" in form.filled_in(TrainConfig, {})[1]
 
 
 def test_values_go_into_the_form_and_come_back() -> None:
     config = TrainConfig(data="d", rank=8, mask_prompt=False, learning_rate=1e-4, epochs=2.0)
     texts = {name: form.to_text(value) for name, value in config.to_mapping().items()}
-    assert form.problems_of(texts) == (config, {})
+    assert form.filled_in(TrainConfig, texts) == (config, {})
 
 
 def test_the_length_of_a_run_in_words() -> None:

@@ -25,7 +25,7 @@ def test_pieces_and_then_the_answer(tiny_adapter: Path) -> None:
     assert loaded.memory_bytes > 0
     for mode in MODES:
         sent.clear()
-        request = m.Ask(2, mode, HELLO, {"max_tokens": 4}, {"thinking": "auto"})
+        request = m.Ask(2, mode, HELLO, {"max_tokens": 4, "thinking": "off"})
         (answered,) = chat.serve(request, StopToken())
         assert isinstance(answered, m.Answered)
         assert "".join(piece.text for piece in sent if isinstance(piece, m.Piece)) == answered.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from shadow_mlx.config import MODES
+from shadow_mlx.config import MODES, AnswerConfig, ChatConfig
+from shadow_mlx.config.paths import from_here
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
@@ -22,14 +24,17 @@ from shadow_mlx.worker import messages as m
 from tui import system
 from tui.child import ChildError
 from tui.screens.dialogs import Ask
-from tui.screens.settings import ChatSettings, SettingsDialog
+from tui.screens.settings import FormDialog
 from tui.screens.talking import TalkingPage
 from tui.screens.weights import WeightsDialog, known_weights
-from tui.views import finder
+from tui.views import finder, form
 from tui.views.chat_view import Weights, adapter_name, invitation, loading_line, weights_line
 from tui.widgets.composer import Composer
 from tui.widgets.transcript import Transcript
 from tui.widgets.waiting import Waiting
+
+OF_WEIGHTS = ("model", "trust_remote_code", "adapter_path", "mode")
+"""Options that say which weights answer: they are the page's, and are not kept for the next one."""
 
 
 class ChatScreen(TalkingPage):
@@ -46,7 +51,8 @@ attached, detached, base. The conversation stays.
 - What is sent meanwhile waits for its turn; `Escape` takes it back into the field
 - `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew, `Escape` keeps it
 - `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
-- `Ctrl+S` saves, `Ctrl+L` loads a conversation · `Ctrl+G` system message and sampling
+- `Ctrl+S` saves, `Ctrl+L` loads a conversation
+- `Ctrl+G` every option of `shadow-mlx chat`: system message, sampling, reasoning …
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
@@ -92,7 +98,7 @@ attached, detached, base. The conversation stays.
     @property
     def answered_by(self) -> str:
         """The adapter, or the model alone."""
-        adapter = self._weights[1]
+        adapter = self._weights.adapter
         if adapter is not None and self.mode != "base":
             return adapter_name(adapter)
         return Path(self._loaded.backbone).name if self._loaded else ""
@@ -112,21 +118,27 @@ attached, detached, base. The conversation stays.
 
     def load(self, model: str | None, adapter: str | None) -> None:
         """Load other weights; the conversation stays."""
-        self._loading, self._problem = (model, adapter), ""
+        self._begin(Weights(model, adapter))
+
+    def _begin(self, weights: Weights, mode: str = "") -> None:
+        self._loading, self._problem = weights, ""
         self.draw()
-        self._load(model, adapter)
+        self._load(weights, mode)
 
     @work(exclusive=True, group="loading")
-    async def _load(self, model: str | None, adapter: str | None) -> None:
+    async def _load(self, weights: Weights, mode: str) -> None:
+        model, adapter, _ = weights
         try:
-            loaded = await self.ui.processes.loaded(model, adapter)
+            loaded = await self.ui.processes.loaded(weights)
         except ChildError as error:
             self._loading, self._loaded, self._problem = None, None, str(error)
             self.draw()
             return
-        first_adapter = bool(adapter) and not self._weights[1]  # it is opened to be used
-        self._loading, self._loaded, self._weights = None, loaded, (model, adapter)
-        if self.mode not in loaded.modes or first_adapter:
+        first_adapter = bool(adapter) and not self._weights.adapter  # it is opened to be used
+        self._loading, self._loaded, self._weights = None, loaded, weights
+        if mode in loaded.modes:
+            self.mode = mode
+        elif self.mode not in loaded.modes or first_adapter:
             self.mode = loaded.modes[0]
         if adapter:
             self.ui.remember_first("recent_adapters", str(Path(adapter).resolve()))
@@ -187,15 +199,39 @@ attached, detached, base. The conversation stays.
         self.ui.tell(f"The answer is copied ({how}).")
 
     def action_settings(self) -> None:
-        """System message and sampling."""
-        now = ChatSettings(self.conversation.system, self.ui.state.sampling)
+        """Every option of a chat."""
+        weights = self._loading or self._weights
+        shown = {
+            **self.ui.state.answers,
+            "system_prompt": self.conversation.system,
+            "model": weights.model,
+            "trust_remote_code": weights.trust_remote_code,
+            "adapter_path": from_here(weights.adapter or ""),
+            "mode": self.mode,
+        }
+        dialog = FormDialog(ChatConfig, shown, title="Settings of the chat", button="Use these")
 
-        def keep(settings: ChatSettings | None) -> None:
-            if settings is not None:
-                self.conversation = dataclasses.replace(self.conversation, system=settings.system)
-                self.ui.remember(sampling=settings.sampling, system_prompt=settings.system)
+        def keep(options: ChatConfig | None) -> None:
+            if options is not None:
+                self._use(options, shown)
 
-        self.app.push_screen(SettingsDialog(now), keep)
+        self.app.push_screen(dialog, keep)
+
+    def _use(self, options: ChatConfig, shown: Mapping[str, Any]) -> None:
+        """Ask by these options from now on; load what they name, if that is something else."""
+        system = options.system_prompt or ""
+        self.conversation = dataclasses.replace(self.conversation, system=system)
+        answers = form.chosen(options.part(AnswerConfig))
+        self.ui.remember(answers=answers, system_prompt=system)
+        if all(getattr(options, n) == (shown[n] or getattr(ChatConfig, n)) for n in OF_WEIGHTS):
+            return
+        if not self._busy():
+            adapter = options.adapter_path
+            beside = options.model is None and holds_adapter(
+                adapter
+            )  # base, as on the command line
+            used = adapter if beside or options.mode != "base" else None
+            self._begin(Weights(options.model, used, options.trust_remote_code), options.mode)
 
     def _busy(self) -> bool:
         """Whether an answer is on its way; then a word about it is said."""
@@ -212,7 +248,7 @@ attached, detached, base. The conversation stays.
         if len(ring) < 2:
             self.ui.tell("No other adapter is known; ctrl+o opens one by its folder.")
             return
-        now = str(Path(self._weights[1]).resolve()) if self._weights[1] else ""
+        now = str(Path(self._weights.adapter).resolve()) if self._weights.adapter else ""
         at = ring.index(now) if now in ring else -1  # it may have been removed meanwhile
         self.load(None, ring[(at + 1) % len(ring)])
 
@@ -228,7 +264,7 @@ attached, detached, base. The conversation stays.
 
         def decide(weights: Weights | None) -> None:
             if weights is not None:
-                self.load(*weights)
+                self._begin(weights)
 
         self.app.push_screen(WeightsDialog(known), decide)
 

@@ -12,21 +12,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from shadow_mlx.config import CompareConfig
-from shadow_mlx.config.paths import absolute, home_expanded, local
+from shadow_mlx.config import ColumnConfig, CompareConfig
+from shadow_mlx.config.paths import absolute, from_here, home_expanded, local
 from shadow_mlx.data.trained_on import columns_of, held_out_file
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.evaluation.contenders import contenders
 from shadow_mlx.evaluation.report import free_report_name, write_report
 from shadow_mlx.files.writing import check_writable
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.batch_view import BatchView
-from tui.screens.comparing import AdapterPicker, BatchDialog, BatchRequest
+from tui.screens.comparing import AdapterPicker
 from tui.screens.dialogs import Ask, Choice
+from tui.screens.settings import FormDialog
+from tui.views import form
+from tui.views.chat_view import Weights
 from tui.views.words import bar
 from tui.widgets.field import Field
 from tui.widgets.side_by_side import LETTERS, Column, SideBySide, letter_of
@@ -35,6 +39,8 @@ from tui.widgets.waiting import Waiting
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender
 
+OF_DATA = ("data", "adapter_path", "model", "trust_remote_code", *ColumnConfig().to_mapping())
+"""Options that are not kept for the next test file."""
 NO_ADAPTER = "There is no adapter to compare: train one, or ctrl+o opens one."
 
 
@@ -52,8 +58,7 @@ differs from **attached** is underlined.
 - `Ctrl+B` blind: the answers stand in random order without names; `a`, `b`, `c` … or a click
   votes, and the names are shown
 - `Ctrl+R` measures a whole **test file**: exact matches, loss, speed, memory, and what each model
-  FIXED and REGRESSED against each other; answers are cut at 256 tokens, or where the chat's
-  settings (`Ctrl+G` there) say
+  FIXED and REGRESSED against each other; asked by a form of all that `shadow-mlx compare` takes
 - there: `f` filters the examples, `p` changes the pair, `/` searches, `Enter` on a cell of the
   matrix shows what changed, `Enter` on an example shows it whole; `e` writes it all as an HTML
   report; `w` goes back to the prompt
@@ -122,14 +127,17 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="seat")
     async def _seat(self) -> None:
-        self._contenders = await asyncio.to_thread(contenders, self.adapters)
-        reference = next(one.name for one in self._contenders if one.mode == "attached")
-        names = [one.name for one in self._contenders]
-        await self._columns.seat(names, reference)
+        await self._make_columns()
         self.remove_class("-batch")
         self._draw()
         self.refresh_bindings()
         self._go_on()
+
+    async def _make_columns(self) -> None:
+        self._contenders = await asyncio.to_thread(contenders, self.adapters)
+        reference = next(one.name for one in self._contenders if one.mode == "attached")
+        names = [one.name for one in self._contenders]
+        await self._columns.seat(names, reference)
 
     def resting(self) -> str:
         """The answers, or the examples of a file."""
@@ -142,9 +150,9 @@ differs from **attached** is underlined.
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
         hint = "type a prompt, or ctrl+r for a test file" if self._contenders else "…"
-        if sampling := self.ui.state.sampling:
+        if options := self.ui.state.answers:
             named = ", ".join(
-                f"{name.replace('_', ' ')} {value}" for name, value in sampling.items()
+                f"{name.replace('_', ' ')} {value}" for name, value in options.items()
             )
             hint = f"{hint} · as in the chat: {named}"
         if self.blind:
@@ -185,7 +193,7 @@ differs from **attached** is underlined.
         try:
             for contender in self._contenders:
                 self._say("loading")
-                await self.ui.processes.loaded(None, contender.adapter)
+                await self.ui.processes.loaded(Weights(adapter=contender.adapter))
                 if self._stopping:
                     break
                 self._say("answering" if columns.hidden else f"{contender.name} answers")
@@ -213,7 +221,7 @@ differs from **attached** is underlined.
         child = self.ui.processes["models"]
         number = self._asked = child.number()
         pieces: list[str] = []
-        request = m.Ask(number, contender.mode, messages, self.ui.state.sampling)
+        request = m.Ask(number, contender.mode, messages, self.ui.state.answers)
         async for reply in child.ask(request):
             if isinstance(reply, m.Piece) and reply.part == "reasoning":
                 self._columns.hear(contender.name, "(thinking …)")
@@ -285,36 +293,41 @@ differs from **attached** is underlined.
 
     @work(exclusive=True, group="dialog")
     async def action_batch(self) -> None:
-        """Measure all modes on a test file."""
-        if not self.adapters:
-            self.ui.tell(NO_ADAPTER)
-            return
+        """Measure a test file, by every option that the command has."""
         if self._asked is not None:
             self.ui.tell("Still at work; Escape stops it.", "warning")
             return
-        guess = held_out_file(Path(self.adapters[0])) or ""
-        dialog = BatchDialog(guess, self.ui.state.compare_limit)
-        request = await self.app.push_screen_wait(dialog)
-        if request is not None and self._asked is None:
-            limit = "all" if request.limit is None else str(request.limit)
-            self.ui.remember(compare_limit=limit)
-            self._measure(request)
+        guess = held_out_file(Path(self.adapters[0])) if self.adapters else None
+        shown = {
+            **self.ui.state.compare,
+            "data": from_here(guess or ""),
+            "adapter_path": [from_here(one) for one in self.adapters],
+        }
+        dialog = FormDialog(CompareConfig, shown, title="Measure a test file", button="Measure")
+        options = await self.app.push_screen_wait(dialog)
+        if options is not None and self._asked is None:
+            self.ui.remember(compare=form.chosen(options, leaving=OF_DATA))
+            self._measure(options)
+
+    async def _follow(self, adapters: tuple[str, ...]) -> None:
+        """What a form has named is compared from now on, one prompt at a time too."""
+        others = [*map(absolute, adapters)] != [*map(absolute, self.adapters)]
+        if others and adapters and all(map(holds_adapter, adapters)):
+            self.adapters = adapters
+            await self._make_columns()
 
     @work(exclusive=True, group="ask")
-    async def _measure(self, asked: BatchRequest) -> None:
+    async def _measure(self, asked: CompareConfig) -> None:
         child = self.ui.processes["models"]
         number = self._asked = child.number()
-        longest = self.ui.state.sampling.get("max_tokens", CompareConfig.max_tokens)
-        named = (columns_of(adapter, asked.data) for adapter in self.adapters)
-        options = {
-            **(next(filter(None, named), {}) or self.ui.state.columns_of(absolute(asked.data))),
-            "data": asked.data,
-            "adapter_path": list(self.adapters),
-            "limit": asked.limit,
-            "max_tokens": longest,
-        }
+        options = asked.to_mapping()
+        if not asked.named():
+            data, adapters = str(asked.data), asked.adapters
+            known = next(filter(None, (columns_of(one, data) for one in adapters)), {})
+            options |= known or self.ui.state.columns_of(absolute(data))
         request = m.CompareFile(number, options)
         self.ui.processes.forget_loaded()
+        await self._follow(asked.adapters)
         self.add_class("-batch")
         self._say("loading")
         try:

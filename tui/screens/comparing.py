@@ -1,9 +1,8 @@
-"""What is asked before a comparison: which adapters, which test file."""
+"""Which adapters are compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -111,46 +110,3 @@ class AdapterPicker(Dialog[tuple[str, ...]]):
     def on_button_pressed(self) -> None:
         """As the key."""
         self.action_take()
-
-
-@dataclass(frozen=True)
-class BatchRequest:
-    """A test file, and how many of its examples (``None``: all)."""
-
-    data: str
-    limit: int | None
-
-
-class BatchDialog(Dialog[BatchRequest]):
-    """Asks for the test file and how much of it; Enter in either field begins."""
-
-    def __init__(self, data: str, limit: str) -> None:
-        super().__init__()
-        self._data, self._limit = data, limit
-
-    def compose(self) -> ComposeResult:
-        """Two fields."""
-        with Vertical(classes="dialog"):
-            yield Static("Test file (chats or completions):")
-            yield Field(self._data, path=True, select_on_focus=False, id="data")
-            yield Static("How many of its examples (a number, or all):")
-            yield Field(self._limit, id="limit")
-            yield Static(id="wrong", markup=False, classes="problem")
-            yield Button("Measure (enter)", id="measure", variant="primary")
-
-    def on_input_submitted(self) -> None:
-        """Begin, when both make sense."""
-        data = self.query_one("#data", Field).value.strip()
-        limit = self.query_one("#limit", Field).value.strip().lower()
-        if not data:
-            self.query_one("#wrong", Static).update("Which file?")
-        elif limit == "all":
-            self.dismiss(BatchRequest(data, None))
-        elif limit.isdecimal() and int(limit) > 0:
-            self.dismiss(BatchRequest(data, int(limit)))
-        else:
-            self.query_one("#wrong", Static).update("How many: a number from 1, or all.")
-
-    def on_button_pressed(self) -> None:
-        """As Enter."""
-        self.on_input_submitted()

@@ -10,10 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
-from shadow_mlx import words
+from shadow_mlx import machine, words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import system
 from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
@@ -189,19 +188,19 @@ def fetched(name: str, done: int, total: int) -> str:
 
 def _verdict(model: m.ModelView) -> str:
     """Whether the weights fit, in two words; the training estimate is another matter."""
-    machine = system.memory_of_machine()
-    if not machine or not model.size_bytes:
+    size = machine.memory_of_machine()
+    if not size or not model.size_bytes:
         return ""
-    share = model.size_bytes / machine
+    share = model.size_bytes / size
     return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
 
 
 def _memory(model: m.ModelView) -> str:
-    machine = system.memory_of_machine()
-    if not machine:
+    size = machine.memory_of_machine()
+    if not size:
         return ""
     return (
-        f"The weights take {words.size(model.size_bytes)} of this machine's {words.size(machine)}; "
+        f"The weights take {words.size(model.size_bytes)} of this machine's {words.size(size)}; "
         "training needs room beside them."
     )
 

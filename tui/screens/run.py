@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import shutil
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -17,21 +16,16 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from shadow_mlx.config.paths import from_here
-from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.runs.belongings import discard
+from shadow_mlx import machine
 from shadow_mlx.runs.curves import RunView
-from shadow_mlx.runs.folder import RunFolder, holds_adapter
-from shadow_mlx.runs.launching import free_folder, launch, log_tail
-from shadow_mlx.runs.listing import find_runs, status_of
-from shadow_mlx.runs.live import is_live, send
+from shadow_mlx.runs.folder import holds_adapter
+from shadow_mlx.runs.launching import log_tail
+from shadow_mlx.runs.listing import find_runs
+from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.record import follow
-from shadow_mlx.runs.settings import settings_of
 from shadow_mlx.terminal import visible
-from tui import system
 from tui.screens import overlays
-from tui.screens.base import Page
-from tui.screens.dialogs import Choice
+from tui.screens.steering import SteeringPage
 from tui.views.alerts import Alert, alerts, died
 from tui.views.plot import Look
 from tui.views.run_facts import Difference, figures, notes
@@ -45,7 +39,7 @@ LEAST_HEIGHT = 20
 """Rows of a screen that has room for the answers beside the chart."""
 
 
-class RunScreen(Page):
+class RunScreen(SteeringPage):
     """The live view of one run folder at a time."""
 
     NAME = "run"
@@ -79,14 +73,7 @@ The run works in a process of its own: leaving this page, or the program, does n
     RunScreen.-narrow.-low #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "stop", "Stop+save", id="run-stop"),
-        Binding("p", "pause", "Pause", id="run-pause"),
-        Binding("r", "resume", "Resume", id="run-resume"),
-        Binding("c", "chat", "Chat", id="run-chat"),
-        Binding("v", "compare", "Compare", id="run-compare"),
-        Binding("t", "again", "Again", tooltip="Train again with these settings", id="run-again"),
         Binding("o", "overlay", "Overlay", id="run-overlay"),
-        Binding("x", "discard", "Discard", id="run-discard"),
         Binding(
             "left_square_bracket", "samples(-1)", "Earlier answers", show=False, id="run-earlier"
         ),
@@ -118,9 +105,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._forget(Path())
 
     def _forget(self, folder: Path) -> None:
-        self.folder = folder
-        self.view = RunView()
-        self.live = False
+        self.steer(folder)
         self.exit_code: int | None = None
         self._overlays: tuple[Overlay, ...] = ()
         self._others: list[Path] = []
@@ -203,25 +188,12 @@ The run works in a process of its own: leaving this page, or the program, does n
         """The chart."""
         return "#chart"
 
-    @property
-    def status(self) -> str:
-        """The run's state in a word."""
-        if self.view.ended is None and not self.live and self._starting:
-            return "starting"
-        return status_of(self.view, self.live)
-
-    @property
-    def _starting(self) -> bool:
-        """Launched from here, and its process has not taken the folder yet."""
-        launched = self.ui.launched.get(self.folder)
-        return launched is not None and launched.process.returncode is None
-
     def _draw(self, fresh: bool) -> None:
         self._alerts = alerts(
             self.view,
             live=self.live,
             now=time.time(),
-            memory_bytes=system.memory_of_machine(),
+            memory_bytes=machine.memory_of_machine(),
             free_disk_bytes=_free_disk(self.folder),
         )
         if self.status in ("interrupted", "empty") and self.exit_code not in (None, 0):
@@ -264,90 +236,6 @@ The run works in a process of its own: leaving this page, or the program, does n
         over = self.status not in ("running", "starting", "empty")
         actions = [name for name in ("resume", "chat", "compare") if self.check_action(name, ())]
         return visible(summary(self.view, self.status, actions)) if over else ""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what makes sense now is in the footer."""
-        running = self.live and self.view.ended is None
-        if action in ("stop", "pause"):
-            return running
-        if action == "resume":
-            resumable = self.status in ("interrupted", "stopped") and not self._starting
-            return resumable and self.view.saved_step is not None
-        if action == "discard":
-            return not self._starting or running
-        if action in ("chat", "compare"):
-            return holds_adapter(self.folder)
-        return True
-
-    def action_stop(self) -> None:
-        """Stop at the end of the step, and save."""
-        if send(self.folder, "stop"):
-            self.ui.tell("The run ends with this step and saves. r goes on later.")
-
-    def action_pause(self) -> None:
-        """Pause before the next step, or go on."""
-        paused = self.view.phase == "paused"
-        send(self.folder, "resume" if paused else "pause")
-        if not paused:
-            self.ui.tell("The run pauses after this step; p goes on.")
-
-    async def action_resume(self) -> None:
-        """Go on where a stopped or killed run was saved."""
-        config = settings_of(self.folder)
-        if config is None:
-            self.ui.tell("The run's settings cannot be read; it cannot be resumed here.", "error")
-            return
-        config = dataclasses.replace(config, adapter_path=str(self.folder))
-        try:
-            self.ui.launched[self.folder] = await launch(config, resume=True)
-        except ShadowMLXError as error:
-            self.ui.tell(str(error), "error")
-
-    def action_discard(self) -> None:
-        """Stop the run and remove what it wrote, after a question."""
-        question = f"Remove the run in {self.folder}, with its adapter and checkpoints?"
-
-        def decide(choice: str | None) -> None:
-            if choice == "remove":
-                self._discard()
-
-        self.app.push_screen(Choice(question, [("remove", "y", "Remove it")]), decide)
-
-    @work(exclusive=True, group="discard")
-    async def _discard(self) -> None:
-        send(self.folder, "stop")
-        while await asyncio.to_thread(is_live, self.folder):
-            await asyncio.sleep(0.1)
-        try:
-            await asyncio.to_thread(discard, RunFolder(self.folder))
-        except ShadowMLXError as error:
-            self.ui.tell(str(error), "error")
-            return
-        self.ui.tell(f"{self.folder} is removed.")
-        self.ui.close_run()
-
-    async def action_chat(self) -> None:
-        """Chat with the adapter."""
-        if self._has_adapter():
-            await self.ui.chat_with(self.folder)
-
-    async def action_compare(self) -> None:
-        """Compare the adapter with the untuned model."""
-        if self._has_adapter():
-            await self.ui.compare_with(self.folder)
-
-    def _has_adapter(self) -> bool:
-        if holds_adapter(self.folder):
-            return True
-        self.ui.tell("There is no adapter yet: it appears with the first checkpoint.", "warning")
-        return False
-
-    async def action_again(self) -> None:
-        """Fill the form with this run's settings, for a folder of its own."""
-        config = settings_of(self.folder)
-        values: dict[str, Any] = config.to_mapping() if config else {}
-        values["adapter_path"] = free_folder(from_here(values.get("adapter_path") or "adapters"))
-        await self.ui.train_with(values)
 
     def action_samples(self, by: int) -> None:
         """The answers of an earlier or later validation."""

@@ -1,75 +1,87 @@
-"""Settings of a chat: the system message and how answers are sampled."""
+"""Every option of a command, asked for in front of a page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.widgets import Button, Static
 
-from shadow_mlx.config import SamplingConfig
+from shadow_mlx.config.option import Options
+from shadow_mlx.terminal import visible
 from tui.screens.dialogs import Dialog
 from tui.views import form
-from tui.widgets.field import Field
-from tui.widgets.option_row import OptionRow
+from tui.widgets.option_form import OptionForm
+
+SomeOptions = TypeVar("SomeOptions", bound=Options)
+
+SHOWN = 2
+"""Problems that are told at once."""
 
 
-@dataclass(frozen=True)
-class ChatSettings:
-    """What the dialog gives back. ``sampling`` holds only what is not the default."""
+class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
+    """A form of a group's options; gives them back when nothing is wrong with them.
 
-    system: str
-    sampling: dict[str, Any]
+    Args:
+        group: The options.
+        values: Those that are not the default.
+        title: What it is for.
+        button: What taking them means.
+    """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "keep", "Use these")]
 
-class SettingsDialog(Dialog[ChatSettings]):
-    """The fields come from ``SamplingConfig``'s declarations."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "keep", "Use these"),
-    ]
-
-    def __init__(self, settings: ChatSettings) -> None:
+    def __init__(
+        self, group: type[SomeOptions], values: Mapping[str, Any], *, title: str, button: str
+    ) -> None:
         super().__init__()
-        self._settings = settings
+        self._group, self._title, self._button = group, title, button
+        texts = {name: form.to_text(value) for name, value in values.items()}
+        self._form = OptionForm(group, texts, id="form")
 
     def compose(self) -> ComposeResult:
-        """System message, then one row for each option of sampling."""
-        with Vertical(classes="dialog"):
-            yield Static("System message")
-            yield Field(self._settings.system, placeholder="none", compact=True, id="system")
-            with VerticalScroll(id="sampling", can_focus=False):
-                for field in form.fields(SamplingConfig):
-                    value = form.to_text(self._settings.sampling.get(field.name))
-                    yield OptionRow(field, value)
-            yield Static("", id="wrong", markup=False, classes="problem")
-            yield Button("Use these (ctrl+r)", id="keep", variant="primary")
+        """The form, what the option is that has the focus, and what is wrong."""
+        with Vertical(classes="dialog form"):
+            yield Static(self._title)
+            yield self._form
+            yield Static(id="help", markup=False)
+            yield Static(id="wrong", markup=False, classes="problem")
+            yield Button(f"{self._button} (enter)", id="keep", variant="primary")
 
     def on_mount(self) -> None:
-        """Make room for the rows."""
-        self.query_one("#sampling").styles.height = min(12, max(4, self.app.size.height - 12))
+        """Explain the option that has the focus; the many other rows come after the first paint."""
+        self.watch(self, "focused", self._explain)
+        self.call_after_refresh(self._form.show_all)
 
-    def _texts(self) -> Mapping[str, str]:
-        return {row.field.name: row.value for row in self.query(OptionRow)}
+    def _explain(self) -> None:
+        self.query_one("#help", Static).update(self._form.explained())
 
     def on_option_row_changed(self) -> None:
         """Say at once what is wrong."""
-        _, problems = form.sampling_of(self._texts())
-        for row in self.query(OptionRow):
-            row.complain(problems.get(row.field.name, ""))
+        self._filled_in()
 
-    def action_keep(self) -> None:
-        """Give the settings back, when nothing is wrong with them."""
-        sampling, problems = form.sampling_of(self._texts())
-        if sampling is None:
-            self.query_one("#wrong", Static).update("\n".join(problems.values()))
-            return
-        self.dismiss(ChatSettings(self.query_one("#system", Field).value.strip(), sampling))
+    def _filled_in(self) -> tuple[SomeOptions | None, dict[str, str]]:
+        options, problems = form.filled_in(self._group, self._form.texts)
+        self._form.complain(problems)
+        told = "\n".join(f"! {text}" for text in list(problems.values())[:SHOWN])
+        self.query_one("#wrong", Static).update(visible(told))
+        return options, problems
 
-    def on_button_pressed(self) -> None:
-        """As the key."""
-        self.action_keep()
+    async def action_keep(self) -> None:
+        """Give the options back, or go to what is wrong."""
+        options, problems = self._filled_in()
+        if options is not None:
+            self.dismiss(options)
+        elif names := [name for name in problems if name]:
+            await self._form.go_to(names[0])
+
+    async def on_input_submitted(self) -> None:
+        """Enter in any field."""
+        await self.action_keep()
+
+    async def on_button_pressed(self) -> None:
+        """As Enter."""
+        await self.action_keep()

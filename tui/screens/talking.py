@@ -38,7 +38,7 @@ class TalkingPage(ConversationPage):
     def __init__(self) -> None:
         super().__init__()
         self.mode: str = "attached"
-        self._weights: Weights = (None, None)
+        self._weights = Weights()
         self._asked: int | None = None  # the request that is being answered
         self._stopping = False
         self._last: m.Answered | None = None
@@ -138,10 +138,8 @@ class TalkingPage(ConversationPage):
         """The answer as it comes; what there is of it where it was stopped."""
         child, blank, thoughts = self.ui.processes["models"], bubble.turn, ""
         pieces: list[str] = []
-        request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.sampling)
-        await self.ui.processes.loaded(
-            *self._weights
-        )  # another page may have loaded something else
+        request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.answers)
+        await self.ui.processes.loaded(self._weights)  # another page may have loaded others
         if self._stopping:
             return None
         async for reply in child.ask(request):

@@ -11,21 +11,18 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.widget import Widget
-from textual.widgets import Button, Label, Static
+from textual.containers import Horizontal
+from textual.widgets import Button, Static
 
 from shadow_mlx.config import TrainConfig
-from shadow_mlx.config.option import GROUP_TITLES
 from shadow_mlx.config.paths import absolute, from_here
 from shadow_mlx.data.reading.sources import refusal_of
 from shadow_mlx.runs.launching import check_target, free_folder
-from shadow_mlx.terminal import visible
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.screens.verdict import Verdict
 from tui.views import form
-from tui.widgets.option_row import OptionRow
+from tui.widgets.option_form import OptionForm
 
 JUDGED_SECONDS = 20.0
 """How long a start waits for the judgement."""
@@ -49,13 +46,10 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 """
     DEFAULT_CSS = """
     TrainScreen #form { height: 1fr; }
-    TrainScreen .group { padding: 1 1 0 1; text-style: bold; color: $text-accent; }
     TrainScreen #help { height: 3; padding: 0 1; background: $panel; }
     TrainScreen #verdict { height: auto; max-height: 6; padding: 0 1; }
     TrainScreen #start-row { height: auto; padding: 0 1; }
     TrainScreen #start { min-width: 20; height: 1; border: none; }
-    TrainScreen .expert { display: none; }
-    TrainScreen.-everything .expert { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", id="train-start"),
@@ -66,9 +60,6 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     def __init__(self) -> None:
         super().__init__()
-        self._fields = form.fields()
-        self._rows: dict[str, OptionRow] = {}
-        self._values: dict[str, str] = {}  # texts of the fields whose rows are not made yet
         self._config: TrainConfig | None = None
         self._problems: dict[str, str] = {}
         self._due = False
@@ -79,11 +70,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
-        self._values = {n: from_here(text) if n in PATHS else text for n, text in kept.items()}
-        with VerticalScroll(id="form", can_focus=False):
-            for field in self._fields:
-                if field.simple:
-                    yield self._row(field)
+        texts = {n: from_here(text) if n in PATHS else text for n, text in kept.items()}
+        yield OptionForm(TrainConfig, texts, id="form")
         yield Static(id="help", markup=False)
         yield Verdict(self.ui.processes, id="verdict")
         with Horizontal(id="start-row"):
@@ -95,11 +83,15 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     def on_screen_resume(self) -> None:
         """Folders and files may have come and gone; a run that was started here has its own."""
-        rows = self._rows
+        rows = self._form.rows
         if self._started and rows["adapter_path"].value in (self._started, ""):
             rows["adapter_path"].value = self._free(self._started)
         self._verdict.forget()
         self._check()
+
+    @property
+    def _form(self) -> OptionForm:
+        return self.query_one(OptionForm)
 
     @property
     def _verdict(self) -> Verdict:
@@ -109,72 +101,32 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """The button, so that Enter starts."""
         return "#start"
 
-    def _row(self, field: form.FormField) -> OptionRow:
-        row = self._rows[field.name] = OptionRow(field, self._values.get(field.name, ""))
-        return row
-
-    async def _mount_experts(self) -> None:
-        """The many other rows are made when they are first asked for."""
-        if len(self._rows) == len(self._fields):
-            return
-        parts: list[Widget] = []
-        group = ""
-        for field in self._fields:
-            if field.simple:
-                continue
-            if field.group != group:
-                group = field.group
-                title = GROUP_TITLES.get(group, group)
-                parts.append(Label(title, classes="group expert", markup=False))
-            parts.append(self._row(field))
-            parts[-1].add_class("expert")
-        await self.query_one("#form").mount_all(parts)
-
     async def fill(self, values: Mapping[str, Any]) -> None:
         """Put other settings in; everything not named goes back to its default."""
-        self._former, self._values = self._texts(), {}
-        for field in self._fields:
-            text = form.to_text(values.get(field.name))
-            if field.name in PATHS:
-                text = from_here(text)
-            self._values[field.name] = "" if text == field.default else text
-            if field.name in self._rows:
-                self._rows[field.name].value = self._values[field.name]
-        if any(self._values[field.name] for field in self._fields if not field.simple):
-            await self._mount_experts()
-            self.add_class("-everything")
+        texts = {name: form.to_text(value) for name, value in values.items()}
+        self._former = self._form.texts
+        await self._form.fill({n: from_here(t) if n in PATHS else t for n, t in texts.items()})
         self._check()
         self.query_one("#start", Button).focus()
 
-    def on_option_row_changed(self, message: OptionRow.Changed) -> None:
+    def on_option_row_changed(self) -> None:
         """Check again, once for all the changes of a moment."""
         if not self._due:
             self._due = True
             self.call_later(self._check)
 
-    def _texts(self) -> dict[str, str]:
-        """What stands in the fields; of rows that are not made yet, what would stand there."""
-        return {
-            field.name: self._rows[field.name].value
-            if field.name in self._rows
-            else self._values.get(field.name, "")
-            for field in self._fields
-        }
-
     def _check(self) -> None:
         self._due = False
-        texts = self._texts()
-        self._config, problems = form.problems_of(texts)
+        texts = self._form.texts
+        self._config, problems = form.filled_in(TrainConfig, texts)
         if self._config is not None and (problems := self._refused(self._config)):
             self._config = None
-        for row in self._rows.values():
-            row.complain(problems.get(row.field.name, ""))
+        self._form.complain(problems)
         self._problems = problems
         if self._config is not None:
             self._verdict.consider(self._config, self.ui.state.runs)
         else:  # those whose fields are not shown come first
-            simple = {field.name for field in self._fields if field.simple}
-            order = sorted(problems, key=lambda name: name in simple)
+            order = sorted(problems, key=lambda name: name in form.SIMPLE[TrainConfig])
             self._verdict.complain({name: problems[name] for name in order})
         kept = {n: absolute(text) if n in PATHS else text for n, text in texts.items()}
         self.ui.remember(form={name: text for name, text in kept.items() if text})
@@ -190,24 +142,17 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         return {name: text for name, text in found.items() if text}
 
     def _explain(self) -> None:
-        for row in self._rows.values():
-            if row.has_focus_within:
-                field = row.field
-                default = f" Default: {field.default}." if field.default else ""
-                text = f"{field.flag}: {field.help}.{default} Takes {field.kind}."
-                self.query_one("#help", Static).update(visible(text))
-                return
         text = "Enter starts the run · Tab goes to the fields · Ctrl+A shows every option"
-        self.query_one("#help", Static).update(text)
+        self.query_one("#help", Static).update(self._form.explained() or text)
 
     async def action_everything(self) -> None:
         """All options, or the simple ones."""
-        await self._mount_experts()
-        self.toggle_class("-everything")
+        await self._form.make_all()
+        self._form.toggle_class("-everything")
 
     async def action_defaults(self) -> None:
         """Everything as declared, but keep model and data."""
-        texts = self._texts()
+        texts = self._form.texts
         await self.fill({"model": texts["model"], "data": texts["data"]})
         self.ui.tell("These are the defaults; ctrl+z brings back what stood here.")
 
@@ -226,14 +171,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         if self._config is not None:
             self._start(self._config)
             return
-        names = [name for name in self._problems if name]
-        if names:
-            if names[0] not in self._rows:
-                await self._mount_experts()
-            row = self._rows[names[0]]
-            if not row.field.simple:
-                self.add_class("-everything")
-            row.query("Input, Select").first().focus()
+        if names := [name for name in self._problems if name]:
+            await self._form.go_to(names[0])
         self.app.bell()
 
     @work(group="start")

@@ -32,17 +32,19 @@ def known_weights(
 ) -> list[Known]:
     """Recent adapters, then those of the other runs, then models without one; each once."""
     found = [
-        Known((None, folder), adapter_name(folder), "adapter")
+        Known(Weights(adapter=folder), adapter_name(folder), "adapter")
         for folder in finder.unique(adapters, runs)
         if holds_adapter(folder)
     ]
     untuned = finder.unique(models, ["sprout"])
-    return found + [Known((model, None), model, "untuned model") for model in untuned]
+    return found + [Known(Weights(model), model, "untuned model") for model in untuned]
 
 
 def weights_named(name: str) -> Weights:
     """The model or the adapter that a name stands for."""
-    return (None, str(home_expanded(name))) if holds_adapter(name) else (name, None)
+    if holds_adapter(name):
+        return Weights(adapter=str(home_expanded(name)))
+    return Weights(name)
 
 
 class WeightsDialog(Dialog[Weights]):

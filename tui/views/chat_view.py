@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -18,8 +19,13 @@ MEANING = {
 WIDE = 110
 """Columns from which on a line has room for explanations."""
 
-Weights = tuple[str | None, str | None]
-"""A model and an adapter, as they were asked for."""
+
+class Weights(NamedTuple):
+    """A model and an adapter, as they were asked for; the fields are those of a ``Load``."""
+
+    model: str | None = None
+    adapter: str | None = None
+    trust_remote_code: bool = False
 
 
 def adapter_name(adapter: str) -> str:
@@ -33,8 +39,8 @@ def adapter_name(adapter: str) -> str:
 
 def loading_line(weights: Weights) -> Text:
     """While weights are loaded."""
-    model, adapter = weights
-    name = adapter_name(adapter) if adapter else model or "the model"
+    adapter = weights.adapter
+    name = adapter_name(adapter) if adapter else weights.model or "the model"
     return Text(f"… loading {visible(name)}", no_wrap=True, overflow="ellipsis")
 
 

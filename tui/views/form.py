@@ -1,4 +1,4 @@
-"""The training form's rules: fields from the one declaration of the options, and back.
+"""The forms' rules: fields from the one declaration of the options, and back.
 
 Nothing of the screen is here. A field's value is text, as in a file; empty text is the default.
 """
@@ -7,26 +7,43 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from shadow_mlx.config import SamplingConfig, TrainConfig
+from shadow_mlx.config import NO_TEST_FILE, ChatConfig, CompareConfig, TrainConfig
 from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
-from shadow_mlx.config.values import choices_of, describe_type, plain_type
+from shadow_mlx.config.values import choices_of, describe_type, element_of, plain_type
 from shadow_mlx.errors import ConfigError
 
-SIMPLE = (
-    "model", "data", "adapter_path", "iters", "epochs", "batch_size", "learning_rate",
-    "max_seq_length",
-)  # fmt: skip
-"""What a newcomer sees; everything else is one key away."""
+SIMPLE: dict[type[Options], tuple[str, ...]] = {
+    TrainConfig: (
+        "model", "data", "adapter_path", "iters", "epochs", "batch_size", "learning_rate",
+        "max_seq_length",
+    ),
+    ChatConfig: ("system_prompt", "max_tokens", "temp", "thinking"),
+    CompareConfig: ("data", "adapter_path", "modes", "limit", "max_tokens"),
+}  # fmt: skip
+"""What stands first, and is all that a newcomer sees of a run."""
+
+NEEDED: dict[type[Options], str] = {
+    TrainConfig: "--data: choose a file or folder (page 3 helps), or a hub id",
+    CompareConfig: NO_TEST_FILE,
+}
+"""What is said where a form that needs data names none."""
+
+SomeOptions = TypeVar("SomeOptions", bound=Options)
 
 
 @dataclass(frozen=True)
 class FormField:
-    """One option as a form shows it. ``default`` is text; ``choices`` is empty for free text."""
+    """One option as a form shows it. ``default`` is text; ``choices`` is empty for free text.
+
+    Of an option that takes ``several`` values, the text is as on the command line: with spaces
+    between them, and quotes around what has a space in it.
+    """
 
     name: str
     title: str
@@ -40,21 +57,26 @@ class FormField:
     optional: bool
     simple: bool
     path: bool
+    several: bool
 
 
 def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
     """All fields: the simple ones first, then group by group."""
     hints = typing.get_type_hints(declared)
-    found = [_field(one, hints[one.name]) for one in dataclasses.fields(declared)]
-    simple = [f for name in SIMPLE for f in found if f.name == name]
+    simple = SIMPLE.get(declared, ())
+    found = {
+        one.name: _field(one, hints[one.name], simple=one.name in simple)
+        for one in dataclasses.fields(declared)
+    }
     groups = list(GROUP_TITLES)
-    rest = sorted((f for f in found if not f.simple), key=lambda f: groups.index(f.group))
-    return [*simple, *rest]
+    rest = sorted((f for f in found.values() if not f.simple), key=lambda f: groups.index(f.group))
+    return [*(found[name] for name in simple), *rest]
 
 
-def _field(one: dataclasses.Field[Any], hint: Any) -> FormField:
+def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool) -> FormField:
     info = option_info(one)
     kind = plain_type(hint)
+    several = element_of(hint) is not None
     choices = choices_of(hint) or (("yes", "no") if kind is bool else ())
     return FormField(
         name=one.name,
@@ -64,11 +86,12 @@ def _field(one: dataclasses.Field[Any], hint: Any) -> FormField:
         group=info.group,
         unit=info.unit or (info.metavar or "").replace("|", " or "),
         default=to_text(one.default),
-        choices=choices,
-        kind=describe_type(hint),
+        choices=() if several else choices,
+        kind=describe_type(hint) + (", or several with spaces between" if several else ""),
         optional=one.default is None,
-        simple=one.name in SIMPLE,
+        simple=simple,
         path=info.kind == "path",
+        several=several,
     )
 
 
@@ -78,24 +101,39 @@ def to_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return shlex.join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def problems_of(texts: Mapping[str, str]) -> tuple[TrainConfig | None, dict[str, str]]:
-    """The configuration that the fields describe, or what is wrong with each field.
+def filled_in(
+    group: type[SomeOptions], texts: Mapping[str, str]
+) -> tuple[SomeOptions | None, dict[str, str]]:
+    """The options that the fields describe, or what is wrong with each field.
 
     Problems come from the declarations alone; those of no single field stand under ``""``.
     """
-    known = {field.name: field for field in fields()}
+    known = {field.name: field for field in fields(group)}
     values = _values(texts, known)
     problems: dict[str, str] = {}
-    if not values.get("data"):
-        problems["data"] = "--data: choose a file or folder (page 3 helps), or a hub id"
+    if group in NEEDED and not values.get("data"):
+        problems["data"] = NEEDED[group]
     try:
-        config = TrainConfig.from_mapping(values, where="form")
+        config = group.from_mapping(values, where="form")
     except ConfigError as error:
-        return None, {**_by_field(error, known), **problems}
+        problems = _by_field(error, known) | problems
+        return None, {name: problems[name] for name in [*known, ""] if name in problems}
     return (None if problems else config), problems
+
+
+def chosen(options: Options, leaving: Collection[str] = ()) -> dict[str, Any]:
+    """The options that are not the default, without some that are not wanted."""
+    default = {one.name: one.default for one in dataclasses.fields(options)}
+    return {
+        name: value
+        for name, value in options.to_mapping().items()
+        if name not in leaving and value != default[name]
+    }
 
 
 def sound_values(texts: Mapping[str, str], group: type[Options]) -> dict[str, Any]:
@@ -109,38 +147,31 @@ def sound_values(texts: Mapping[str, str], group: type[Options]) -> dict[str, An
     return sound
 
 
-def sampling_of(texts: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, str]]:
-    """The settings of sampling that the fields name, or what is wrong with them."""
-    known = {field.name: field for field in fields(SamplingConfig)}
-    try:
-        config = SamplingConfig.from_mapping(_values(texts, known), where="form")
-    except ConfigError as error:
-        return None, _by_field(error, known)
-    defaults = SamplingConfig().to_mapping()
-    return {k: v for k, v in config.to_mapping().items() if v != defaults[k]}, {}
-
-
 def _values(texts: Mapping[str, str], known: Mapping[str, FormField]) -> dict[str, Any]:
     """What is filled in, ready to be converted by the declarations."""
-    filled = {name: text.strip() for name, text in texts.items() if text.strip()}
-    yes_or_no = ("yes", "no")
-    return {
-        name: text == "yes" if known[name].choices == yes_or_no else text
-        for name, text in filled.items()
-    }
+    return {name: _value(text.strip(), known[name]) for name, text in texts.items() if text.strip()}
+
+
+def _value(text: str, field: FormField) -> Any:
+    if field.choices == ("yes", "no"):
+        return text == "yes"
+    if field.several:
+        with contextlib.suppress(ValueError):  # a quote without its other half is a letter
+            return shlex.split(text)
+    return text
 
 
 def _by_field(error: ConfigError, known: Mapping[str, FormField]) -> dict[str, str]:
+    """Each line at the field that it speaks of first, in the words of the command line."""
     problems: dict[str, str] = {}
     for line in str(error).splitlines():
-        problems.setdefault(_name_in(line, known), line.removeprefix("form: "))
+        said = line.removeprefix("form: ")
+        for name, field in known.items():
+            if said.startswith((f"{field.flag}:", f"{field.flag} ", f"{name}:")):
+                problems.setdefault(
+                    name, field.flag + said.removeprefix(field.flag).removeprefix(name)
+                )
+                break
+        else:
+            problems.setdefault("", said)
     return problems
-
-
-def _name_in(line: str, known: Mapping[str, FormField]) -> str:
-    """The field that a message speaks of first."""
-    start = line.removeprefix("form: ")
-    for name, field in known.items():
-        if start.startswith((f"{field.flag}:", f"{field.flag} ", f"{name}:")):
-            return name
-    return ""

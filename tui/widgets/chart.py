@@ -1,4 +1,12 @@
-"""The chart of losses: training and validation, attached and detached, on one pair of axes."""
+"""The chart of losses: training and validation, attached and detached, on one pair of axes.
+
+A chart of our own, because Textual's one widget of the kind (``Sparkline``) draws a single series
+without axes. Beside it there are ``textual-plotext`` and ``textual-plot``, which draw several in
+braille too. A run needs more than that: colours that are declared in CSS and follow whatever theme
+is chosen, a say in whose colour a cell has where curves meet, the extremes of a hundred thousand
+steps kept in the few columns that there are, and a cursor that reads values off. Only the drawing
+would be theirs: some 230 lines (:mod:`tui.views.plot`), for a dependency or two.
+"""
 
 from __future__ import annotations
 

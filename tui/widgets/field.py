@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import Any
 
 from textual import events
@@ -13,15 +14,23 @@ from tui.views.finder import completions
 
 
 class PathSuggester(Suggester):
-    """What a path may become: the first folder, else the first file, that begins so."""
+    """What a path may become: the first folder, else the first file, that begins so.
 
-    def __init__(self) -> None:
+    Args:
+        several: Paths stand there with spaces between them; the last one is completed, with what
+            needs no quotes.
+    """
+
+    def __init__(self, *, several: bool = False) -> None:
         super().__init__(use_cache=False, case_sensitive=True)  # files come and go
+        self._several = several
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The whole path, shown behind what is typed; Right takes it."""
-        found = await asyncio.to_thread(completions, value) if value else []
-        return next(iter(found), None)
+        """All of it, shown behind what is typed; Right takes it."""
+        others, space, path = value.rpartition(" ") if self._several else ("", "", value)
+        found = await asyncio.to_thread(completions, path) if path else []
+        fitting = (one for one in found if not self._several or shlex.quote(one) == one)
+        return next((others + space + one for one in fitting), None)
 
 
 class Field(Input):
@@ -31,16 +40,19 @@ class Field(Input):
         value: The text to begin with.
         path: It takes a path, and completes it. A form's field does so where its option is of the
             kind ``path`` (:class:`~shadow_mlx.config.option.OptionInfo`).
+        several: It takes several of them.
         options: As Textual's.
     """
 
-    def __init__(self, value: str = "", *, path: bool = False, **options: Any) -> None:
+    def __init__(
+        self, value: str = "", *, path: bool = False, several: bool = False, **options: Any
+    ) -> None:
         super().__init__(value, **options)
-        self.path = path
+        self.path, self._several = path, several
 
     def on_focus(self) -> None:
         """What a program puts in needs no completion: only one who writes does."""
-        self.suggester = PathSuggester() if self.path else None
+        self.suggester = PathSuggester(several=self._several) if self.path else None
 
     def on_blur(self) -> None:
         """Nobody writes."""

@@ -25,7 +25,8 @@ class OptionRow(Horizontal):
     OptionRow { height: 1; padding: 0 1; }
     OptionRow .name { width: 24; }
     OptionRow Input, OptionRow Select { width: 1fr; max-width: 50; height: 1; }
-    OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; text-overflow: ellipsis; }
+    OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; }
+    OptionRow .note { text-wrap: nowrap; text-overflow: ellipsis; }
     OptionRow.-wrong .note { color: $text-error; }
     OptionRow.-wrong .name { text-style: bold; }
     OptionRow .name.-here { text-style: bold reverse; }
@@ -41,34 +42,32 @@ class OptionRow(Horizontal):
     def __init__(self, field: FormField, value: str) -> None:
         super().__init__(id=f"row-{field.name}")
         self.field = field
-        self._value = value
         self._problem = ""
-
-    def compose(self) -> ComposeResult:
-        """Name, field, note."""
-        field = self.field
         self._title = Label(field.title, classes="name", markup=False)
-        yield self._title
-        control: Widget
+        self._note = Label(visible(field.unit), classes="note", markup=False)
         if field.choices:
-            chosen = self._value or field.default
-            control = Select(
+            chosen = value or field.default
+            self._control: Widget = Select(
                 [(choice, choice) for choice in field.choices],
                 value=chosen if chosen in field.choices else Select.NULL,
                 allow_blank=field.optional,
                 compact=True,
             )
         else:
-            control = Field(
-                self._value,
+            placeholder = field.default or "default"
+            self._control = Field(
+                value,
                 path=field.path,
-                placeholder=field.default or "default",
+                several=field.several,
+                placeholder=placeholder,
                 compact=True,
             )
-        control.HELP = self._help()  # type: ignore[misc]  # of this control alone
-        self._control = control
-        yield control
-        self._note = Label(visible(field.unit), classes="note", markup=False)
+        self._control.HELP = self._help()  # type: ignore[misc]  # of this control alone
+
+    def compose(self) -> ComposeResult:
+        """Name, field, note."""
+        yield self._title
+        yield self._control
         yield self._note
 
     def _help(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from shadow_mlx.cli.commands.runs import figures
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import path_text
 from shadow_mlx.errors import InputError
+from shadow_mlx.machine import memory_of_machine
 from shadow_mlx.terminal import visible
 
 PACKAGES = ("mlx", "mlx-lm", "transformers", "numpy", "huggingface-hub")
@@ -74,7 +74,7 @@ def gather(adapter: str | None) -> dict[str, Any]:
         },
         "platform": platform.platform(),
         "device": {"default": str(mx.default_device()), **_plain(mx.device_info())},
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "memory_bytes": memory_of_machine(),
         "blas": {"library": blas.state().library, "reason": blas.state().reason},
         "default_model": {"name": choice.name, "reason": choice.reason},
         "bundled_models": {name: str(bundled_model(name)) for name in bundled_models()},

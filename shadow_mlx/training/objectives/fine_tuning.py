@@ -33,7 +33,6 @@ class FineTuning:
         loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
         if differentiable and not self.aux_weight:
             return loss, {WATCHED: loss, SHADOW: mx.array(mx.nan)}
-        chosen = gather(s0, batch.positions)
-        shadow_loss = head_loss(model.head, chosen, batch, differentiable, after=(loss,))
+        shadow_loss = head_loss(model.head, gather(s0, batch.positions), batch, differentiable)
         value = loss + self.aux_weight * shadow_loss  # (8) + λ (9)
         return value, {WATCHED: loss, SHADOW: shadow_loss}

@@ -22,6 +22,7 @@ from tests.tui.support import (
 )
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
+from tui.widgets.option_row import OptionRow
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -147,12 +148,42 @@ async def test_settings_are_checked_by_their_declarations(adapter: Path) -> None
         await press(pilot, "5")
         await until(pilot, lambda: "ATTACHED" in words(pilot))
         await press(pilot, "ctrl+g")
-        await until(pilot, lambda: "System message" in words(pilot))
+        await until(pilot, lambda: "system prompt" in words(pilot))
         await press(pilot, *"briefly", "tab", *"0", "ctrl+r")
         await until(pilot, lambda: "--max-tokens: must be at least 1" in words(pilot))
         await press(pilot, "backspace", *"64", "ctrl+r")
-        await until(pilot, lambda: app.state.sampling == {"max_tokens": 64})
+        await until(pilot, lambda: app.state.answers == {"max_tokens": 64})
         assert app.state.system_prompt == "briefly"
+
+
+async def test_settings_name_the_weights_too_and_load_what_is_changed(adapter: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in headline(pilot))
+        rows = await settings(pilot)
+        assert rows["adapter_path"].value == "adapters"
+        rows["mode"].value = "detached"
+        rows["thinking"].value = "off"
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "DETACHED adapters on sprout" in headline(pilot))
+        assert app.state.answers == {"thinking": "off"}
+        rows = await settings(pilot)
+        rows["mode"].value, rows["model"].value = "base", "other"
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "BASE other" in headline(pilot))
+        assert "not used" not in headline(pilot)
+        rows = await settings(pilot)
+        assert [rows[name].value for name in ("model", "adapter_path")] == ["other", ""]
+        rows["adapter_path"].value = "nowhere\0"
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "--adapter-path: 'nowhere" in words(pilot))
+
+
+async def settings(pilot: Any) -> dict[str, OptionRow]:
+    await press(pilot, "ctrl+g")
+    await until(pilot, lambda: pilot.app.screen.query("#row-mode"))
+    return {row.field.name: row for row in pilot.app.screen.query(OptionRow)}
 
 
 async def test_searching_marks_the_message(adapter: Path) -> None:

@@ -1,0 +1,109 @@
+"""The options of a group as rows, the simple ones first, each of the others under its heading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Label
+
+from shadow_mlx.config.option import GROUP_TITLES, Options
+from shadow_mlx.terminal import visible
+from tui.views import form
+from tui.widgets.option_row import OptionRow
+
+
+class OptionForm(VerticalScroll):
+    """Fields for every option of a group; those of the others are made when they are asked for.
+
+    Args:
+        group: The options.
+        texts: What stands in the fields at first, by option; empty text is the default.
+    """
+
+    DEFAULT_CSS = """
+    OptionForm .group { padding: 1 1 0 1; text-style: bold; color: $text-accent; }
+    OptionForm .expert { display: none; }
+    OptionForm.-everything .expert { display: block; }
+    """
+
+    def __init__(self, group: type[Options], texts: Mapping[str, str], *, id: str) -> None:
+        super().__init__(id=id, can_focus=False)
+        self.fields = form.fields(group)
+        self.rows: dict[str, OptionRow] = {}
+        self._texts = dict(texts)  # of the fields whose rows are not made yet
+
+    def compose(self) -> ComposeResult:
+        """The simple rows."""
+        for field in self.fields:
+            if field.simple:
+                yield self._row(field)
+
+    def _row(self, field: form.FormField) -> OptionRow:
+        row = self.rows[field.name] = OptionRow(field, self._texts.get(field.name, ""))
+        return row
+
+    def _others(self) -> Iterator[Widget]:
+        group = ""
+        for field in self.fields:
+            if field.simple:
+                continue
+            if field.group != group:
+                group = field.group
+                yield Label(GROUP_TITLES.get(group, group), classes="group expert", markup=False)
+            row = self._row(field)
+            row.add_class("expert")
+            yield row
+
+    async def make_all(self) -> None:
+        """Make the rows that are not there yet."""
+        if len(self.rows) < len(self.fields):
+            await self.mount_all(list(self._others()))
+
+    async def show_all(self) -> None:
+        """Show every option."""
+        await self.make_all()
+        self.add_class("-everything")
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What stands in the fields; of rows that are not made yet, what would stand there."""
+        return {
+            field.name: self.rows[field.name].value
+            if field.name in self.rows
+            else self._texts.get(field.name, "")
+            for field in self.fields
+        }
+
+    async def fill(self, texts: Mapping[str, str]) -> None:
+        """Put other texts in; what is not named goes back to its default."""
+        self._texts = {
+            field.name: "" if (text := texts.get(field.name, "")) == field.default else text
+            for field in self.fields
+        }
+        for name, row in self.rows.items():
+            row.value = self._texts[name]
+        if any(self._texts[field.name] for field in self.fields if not field.simple):
+            await self.show_all()
+
+    def complain(self, problems: Mapping[str, str]) -> None:
+        """Show at its field what is wrong with it."""
+        for name, row in self.rows.items():
+            row.complain(problems.get(name, ""))
+
+    async def go_to(self, name: str) -> None:
+        """Give a field the focus."""
+        if not next(field.simple for field in self.fields if field.name == name):
+            await self.show_all()
+        self.rows[name].query("Input, Select").first().focus()
+
+    def explained(self) -> str:
+        """What the option is whose field has the focus; empty if none has it."""
+        for row in self.rows.values():
+            if row.has_focus_within:
+                field = row.field
+                default = f" Default: {field.default}." if field.default else ""
+                return visible(f"{field.flag}: {field.help}.{default} Takes {field.kind}.")
+        return ""
