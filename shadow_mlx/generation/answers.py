@@ -10,8 +10,9 @@ from typing import Literal
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.chat.ending import PROBE
 from shadow_mlx.data.chat.reasoning import TAGS, Opening, Tags, Thoughts, opening_of
-from shadow_mlx.data.chat.rendering import REASONING, TemplateError
+from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.chat.turns import Talk, prompt_of, turn_of
+from shadow_mlx.data.reading.message_flags import REASONING
 
 Part = Literal["reasoning", "words"]
 Pieces = Iterator[tuple[Part, str]]

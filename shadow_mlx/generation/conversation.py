@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shadow_mlx.data.reading.message_flags import REASONINGS
+from shadow_mlx.data.reading.message_flags import REASONING
 
 Message = dict[str, str]
 """``role``, ``content``, and the reasoning of an answer as ``reasoning_content``."""
-
-REASONING = REASONINGS[0]
 
 
 @dataclass(frozen=True)

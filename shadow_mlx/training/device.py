@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import mlx.core as mx
 from mlx_lm.utils import maybe_set_recommended_wired_limit
+
+from shadow_mlx.machine import memory_of_machine
 
 CACHE_SHARE = 0.15
 LEAST_CACHE = 128 * 2**20
@@ -28,7 +28,7 @@ def bound_cache() -> None:
 def memory_size() -> int:
     """Memory of the device that trains, in bytes."""
     size = mx.device_info().get("memory_size")
-    return int(size) if size else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(size) if size else memory_of_machine()
 
 
 def working_memory() -> int:

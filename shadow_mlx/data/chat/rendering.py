@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from shadow_mlx.config import TemplateConfig
 from shadow_mlx.data.chat import sandbox
+from shadow_mlx.data.reading.message_flags import REASONING, REASONINGS
 from shadow_mlx.data.reading.schema import Message
 
 AS_IT_IS = TemplateConfig()
@@ -23,10 +24,6 @@ PATIENCE = 3
 LONGEST_REASON = 300
 """Characters of a template's reason to refuse that are shown."""
 
-REASONING = "reasoning_content"
-"""The key of a message's reasoning in our records; templates have three names for it."""
-
-_REASONING_KEYS = (REASONING, "reasoning", "thinking")
 _SWITCHES: Mapping[str, tuple[Any, Any]] = {  # variable of the template: its values for on and off
     "enable_thinking": (True, False),
     "thinking": (True, False),
@@ -69,7 +66,7 @@ class ChatTemplate:
         self.config = config
         self.switch = self._find_switch()
         self._variables = {**self._thinking(), **config.variables}
-        self.reasoning_key = next((key for key in _REASONING_KEYS if self.names(key)), None)
+        self.reasoning_key = next((key for key in REASONINGS if self.names(key)), None)
 
     @property
     def exists(self) -> bool:

@@ -9,8 +9,9 @@ from itertools import zip_longest
 from typing import Any
 
 from shadow_mlx.data.chat import reasoning
-from shadow_mlx.data.chat.rendering import REASONING, TemplateError
+from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.chat.signs import Signed
+from shadow_mlx.data.reading.message_flags import REASONING
 from shadow_mlx.data.reading.schema import Message
 
 SHORT = 16

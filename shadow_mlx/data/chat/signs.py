@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from shadow_mlx.data.chat import reasoning
-from shadow_mlx.data.chat.rendering import REASONING
+from shadow_mlx.data.reading.message_flags import REASONING
 from shadow_mlx.data.reading.schema import Message
 
 

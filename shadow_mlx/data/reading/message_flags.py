@@ -24,8 +24,11 @@ SPANS = ("train_detail", "training_detail")
 
 _FLAGS = frozenset((*TRAINED, *MASKED, *SPANS))
 
-REASONINGS = ("reasoning_content", "reasoning", "thinking")
-"""Names of what was thought before an answer; the first is the one that records have."""
+REASONING = "reasoning_content"
+"""The key of what was thought before an answer, in our records."""
+
+REASONINGS = (REASONING, "reasoning", "thinking")
+"""Its names in templates and in others' records."""
 
 
 def take_weight(message: dict[str, Any], where: str, findings: Findings) -> int | None:
