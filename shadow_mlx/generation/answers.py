@@ -12,7 +12,7 @@ from shadow_mlx.data.chat.ending import PROBE
 from shadow_mlx.data.chat.reasoning import TAGS, Opening, Tags, Thoughts, opening_of
 from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.chat.turns import Talk, prompt_of, turn_of
-from shadow_mlx.data.reading.message_flags import REASONING
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 
 Part = Literal["reasoning", "words"]
 Pieces = Iterator[tuple[Part, str]]
@@ -80,7 +80,7 @@ class AnswerReader:
         """The texts in front of an answer, in front of a reasoning, and between the two."""
         words = {"role": "assistant", "content": PROBE}
         first = self._answer_to(words) or ""
-        both = self._answer_to({**words, REASONING: _THOUGHT}) or ""
+        both = self._answer_to({**words, REASONING_KEY: _THOUGHT}) or ""
         before, found, rest = both.partition(_THOUGHT)
         between = rest.partition(PROBE)[0] if found else ""
         return first.partition(PROBE)[0], before if found else "", between

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shadow_mlx.data.reading.message_flags import REASONING
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 
 Message = dict[str, str]
 """``role``, ``content``, and the reasoning of an answer as ``reasoning_content``."""
@@ -34,7 +34,7 @@ class Turn:
     @property
     def message(self) -> Message:
         """As a chat template takes it, which decides whether a reasoning is shown again."""
-        thought = {REASONING: self.reasoning} if self.reasoning else {}
+        thought = {REASONING_KEY: self.reasoning} if self.reasoning else {}
         return {"role": self.role, "content": self.text, **thought}
 
     @property
@@ -68,7 +68,7 @@ class Conversation:
                 one["role"],
                 one["content"],
                 mode=mode if one["role"] == "assistant" else "",
-                reasoning=one.get(REASONING, ""),
+                reasoning=one.get(REASONING_KEY, ""),
             )
             for one in rest
         )

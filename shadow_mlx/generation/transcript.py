@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.strict_json import InvalidLineError, read_json
 from shadow_mlx.errors import InputError
 from shadow_mlx.files.writing import write_text
-from shadow_mlx.generation.conversation import REASONING, Conversation, Message
+from shadow_mlx.generation.conversation import Conversation, Message
 
 ROLES = ("system", "user", "assistant")
 
@@ -84,8 +85,8 @@ def _message(path: Path, number: int, value: Any) -> Message:
         raise InputError(f"{where}: expected one of the roles {', '.join(ROLES)}")
     if value.get("tool_calls"):
         raise InputError(f"{where}: expected text; a chat cannot go on with tool calls")
-    reasoning = value.get(REASONING)
+    reasoning = value.get(REASONING_KEY)
     if reasoning is not None and not isinstance(reasoning, str):
-        raise InputError(f"{where}: expected a {REASONING} that is text")
-    thought = {REASONING: reasoning} if reasoning else {}
+        raise InputError(f"{where}: expected a {REASONING_KEY} that is text")
+    thought = {REASONING_KEY: reasoning} if reasoning else {}
     return {"role": value["role"], "content": value["content"], **thought}

@@ -17,11 +17,11 @@ from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.checking import CheckReport, check_lines
 from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
 from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex, bare
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.reading.schema import InvalidLineError, Message, Record, parse, read_object
 from shadow_mlx.errors import DataError
-from shadow_mlx.generation.conversation import REASONING
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -179,8 +179,8 @@ def _record_at(source: JsonLines, line: int | None) -> int:
 
 def _parts(message: Message) -> Iterator[m.Pair]:
     role = str(message["role"])
-    if REASONING in message:
-        yield f"{role} (reasoning)", str(message[REASONING])
+    if REASONING_KEY in message:
+        yield f"{role} (reasoning)", str(message[REASONING_KEY])
     text = str(message["content"])
     calls = message.get("tool_calls")
     untrained = " (not trained)" if message.get("weight") == 0 else ""

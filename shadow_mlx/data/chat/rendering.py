@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from shadow_mlx.config import TemplateConfig
 from shadow_mlx.data.chat import sandbox
-from shadow_mlx.data.reading.message_flags import REASONING, REASONINGS
+from shadow_mlx.data.reading.message_flags import REASONING_KEY, REASONINGS
 from shadow_mlx.data.reading.schema import Message
 
 AS_IT_IS = TemplateConfig()
@@ -163,10 +163,10 @@ class ChatTemplate:
 
     def _with_own_key(self, message: Message) -> Message:
         """The reasoning under the names by which templates ask for it, as transformers has it."""
-        if not message.get(REASONING):
+        if not message.get(REASONING_KEY):
             return message
-        thoughts = message[REASONING]
-        key = self.reasoning_key or REASONING
+        thoughts = message[REASONING_KEY]
+        key = self.reasoning_key or REASONING_KEY
         return {"thinking": thoughts, **message, key: thoughts}
 
     def _thinking(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from shadow_mlx.data.chat import reasoning
 from shadow_mlx.data.chat.rendering import TemplateError
 from shadow_mlx.data.chat.signs import Signed
-from shadow_mlx.data.reading.message_flags import REASONING
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.schema import Message
 
 SHORT = 16
@@ -64,7 +64,7 @@ def shows_reasoning(message: Message, text: str) -> bool:
 
 def _thoughts(message: Message) -> str:
     inside = reasoning.split(str(message["content"]))
-    return str(message.get(REASONING) or "") or ("" if inside.unfinished else inside.reasoning)
+    return str(message.get(REASONING_KEY) or "") or ("" if inside.unfinished else inside.reasoning)
 
 
 def _lost_words(number: int) -> TemplateError:

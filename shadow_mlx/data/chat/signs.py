@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from shadow_mlx.data.chat import reasoning
-from shadow_mlx.data.reading.message_flags import REASONING
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.schema import Message
 
 
@@ -48,9 +48,9 @@ def signed(message: Message, signs: Iterator[str] | None = None) -> Signed:
         start = next(t.start for t in reasoning.TAGS if before.lstrip().startswith(t.start))
         head, tag, rest = before.partition(start)
         made["content"] = head + tag + rest.replace(inside, thoughts[-1], 1) + made["content"]
-    if message.get(REASONING):
+    if message.get(REASONING_KEY):
         thoughts.append(next(signs))
-        made[REASONING] = thoughts[-1]
+        made[REASONING_KEY] = thoughts[-1]
     calls = []
     if message.get("tool_calls"):
         pairs = [_signed_call(call, signs) for call in message["tool_calls"]]

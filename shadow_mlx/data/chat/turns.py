@@ -16,7 +16,7 @@ from typing import Any
 
 from shadow_mlx.data.chat import reasoning
 from shadow_mlx.data.chat.ending import PROBE, Ending
-from shadow_mlx.data.chat.rendering import REASONING, ChatTemplate, TemplateError
+from shadow_mlx.data.chat.rendering import ChatTemplate, TemplateError
 from shadow_mlx.data.chat.shown import (
     check_answer,
     check_signs,
@@ -25,6 +25,7 @@ from shadow_mlx.data.chat.shown import (
     shows_reasoning,
 )
 from shadow_mlx.data.chat.signs import signed, signed_all
+from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.schema import Message
 
 
@@ -147,7 +148,7 @@ def _behind_opening(
     thoughts = thoughts_of(talk.messages[k])
     if thoughts.reasoning:  # it may stand in the words in a form that is not the template's
         said = {**talk.messages[k], "content": thoughts.words}
-        said.pop(REASONING, None)
+        said.pop(REASONING_KEY, None)
         alone = talk.with_answer(k, said)
         bare = alone.text(template, k + 1, prompt=False).removeprefix(head).lstrip()
     return f"{thoughts.reasoning}\n{tags.end}\n\n{bare}"
@@ -156,7 +157,7 @@ def _behind_opening(
 def thoughts_of(message: Message) -> reasoning.Thoughts:
     """The reasoning of an answer, from its own key or from its content, and its words."""
     content = str(message["content"])
-    apart = str(message.get(REASONING) or "")
+    apart = str(message.get(REASONING_KEY) or "")
     inside = reasoning.split(content)
     if inside.unfinished:  # a tag in the words, and no reasoning
         return reasoning.Thoughts(apart, content)

@@ -24,10 +24,10 @@ SPANS = ("train_detail", "training_detail")
 
 _FLAGS = frozenset((*TRAINED, *MASKED, *SPANS))
 
-REASONING = "reasoning_content"
+REASONING_KEY = "reasoning_content"
 """The key of what was thought before an answer, in our records."""
 
-REASONINGS = (REASONING, "reasoning", "thinking")
+REASONINGS = (REASONING_KEY, "reasoning", "thinking")
 """Its names in templates and in others' records."""
 
 
