@@ -42,7 +42,10 @@ class Companion(Protocol):
 
     @property
     def parts(self) -> Sequence[nn.Module]:
-        """The modules whose weights it computes with: one that is shared is in many companions."""
+        """The modules whose weights it computes with: one that is shared is in many companions.
+
+        None where nothing of it may be computed a second time for its gradient.
+        """
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class ShadowBlock(nn.Module):
     ) -> tuple[mx.array, mx.array]:
         layer = self.shadow_layer.module
         inject, advance = layer.inject, layer.advance
-        if layer.training and not self.recompute:
+        if layer.training and layer.parts and not self.recompute:
             # Between two blocks only (h, s) is kept: the layer's own insides are several arrays as
             # large, and cost next to nothing to compute again.
             key = layer.dropout_key()

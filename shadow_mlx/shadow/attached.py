@@ -177,6 +177,8 @@ def attach(
         ConfigError: The options do not fit the backbone.
         UnsupportedArchitectureError: The architecture cannot carry a shadow; says why.
     """
+    if config.shadow == "mirror":
+        config = dataclasses.replace(config, shadow_layers=config.layers)
     decoder = find_decoder(backbone)
     embedded: mx.array = decoder.embedding(mx.zeros((1, 1), dtype=mx.int32))  # never evaluated
     width = int(embedded.shape[-1])

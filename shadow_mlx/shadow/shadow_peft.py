@@ -69,6 +69,11 @@ class OriginalShadowLayer(ShadowLayer):
         self.gate = OriginalMLP(hidden_size, update_hidden_size)
         self.norm = Reference(norm)
 
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """None: the update drops elements at random, others when it is computed again."""
+        return ()
+
     def inject(
         self,
         h: Float[mx.array, "batch length hidden"],

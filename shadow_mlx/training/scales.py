@@ -42,12 +42,14 @@ class _Watched:
     Attributes:
         read: float32[D], mean squares of ``h − s⁰`` over the tokens.
         given: float32[D], mean squares of the block's output.
+        training: Nothing is differentiated here.
     """
 
     layer: ShadowLayer
     mask: mx.array
     read: list[mx.array] = field(default_factory=list)
     given: list[mx.array] = field(default_factory=list)
+    training: bool = False
 
     def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
         """``h`` as it is."""

@@ -90,6 +90,7 @@ def test_a_depth_shared_adapter_has_exactly_pefts_tensors(
     }
     options = ShadowConfig(
         rank=4,
+        sharing="depth",
         update_hidden_size=6,
         alpha=0.7,
         aux_weight=0.3,

@@ -139,7 +139,7 @@ def test_every_problem_is_told_at_once() -> None:
         "--batch-size: must be at least 1, found 0",
         "--epochs: expected a number, found inf",
         "--rank: expected a whole number, found True",
-        "--sharing: expected one of depth, layer, found 1",
+        "--sharing: expected one of update, depth, layer, found 1",
     ]
     with pytest.raises(ConfigError) as caught:
         TrainConfig.from_mapping({**wrong, "optimiser": "adamw"}, where="f")

@@ -13,7 +13,8 @@ from shadow_mlx.shadow.attached import AttachedModel
 from tests.shadow.tiny_models import attached, backbone, difference, tokens
 
 RANK, WIDTH, LAYERS = 4, 64, 3
-ONE_LAYER = 2 * RANK * WIDTH + 2 * (2 * RANK * WIDTH + RANK + WIDTH)  # down, up; T and G
+INJECTION = 2 * RANK * WIDTH  # down, up
+UPDATE = 2 * (2 * RANK * WIDTH + RANK + WIDTH)  # T and G
 
 
 def trained(model: nn.Module) -> dict[str, mx.array]:
@@ -38,12 +39,35 @@ def test_only_the_shadow_is_trained() -> None:
     assert trained(model.backbone) == {}
 
 
-@pytest.mark.parametrize(("sharing", "copies"), [("depth", 1), ("layer", LAYERS)])
-def test_a_layer_counts_once_however_often_it_is_used(sharing: str, copies: int) -> None:
+@pytest.mark.parametrize(
+    ("sharing", "injections", "updates"),
+    [("update", LAYERS, 1), ("depth", 1, 1), ("layer", LAYERS, LAYERS)],
+)
+def test_a_layer_counts_once_however_often_it_is_used(
+    sharing: str, injections: int, updates: int
+) -> None:
     model = attached(sharing=sharing)
     of_layers = [v.size for name, v in trained(model).items() if ".layers." in name[:15]]
-    assert sum(of_layers) == copies * ONE_LAYER
+    assert sum(of_layers) == injections * INJECTION + updates * UPDATE
     assert not [name for name, _ in tree_flatten(model.parameters()) if "shadow_layer" in name]
+
+
+def test_a_shared_update_is_the_same_function_and_its_gradient_the_sum_over_the_layers() -> None:
+    shared, apart = attached(sharing="update"), attached(sharing="layer")
+    apart.shadow.backbone.update(shared.shadow.backbone.parameters())
+    rule = shared.shadow.layers[0]
+    for mine, theirs in zip(shared.shadow.layers, apart.shadow.layers, strict=True):
+        theirs.down.update(mine.down.parameters())
+        theirs.up.update(mine.up.parameters())
+        theirs.transform.update(rule.transform.parameters())
+        theirs.gate.update(rule.gate.parameters())
+    assert mx.array_equal(apart(tokens(6)), shared(tokens(6)))
+    expected, found = gradients(apart), gradients(shared)
+    for part in ("transform.first.weight", "gate.second.bias"):
+        total = sum(expected[f"shadow.layers.{i}.{part}"] for i in range(LAYERS))
+        assert difference(found[f"shadow.layers.0.{part}"], total) < 1e-5
+    own = "shadow.layers.2.down.weight"
+    assert difference(found[own], expected[own]) < 1e-5
 
 
 def test_the_depth_shared_gradient_is_the_sum_over_the_layers() -> None:

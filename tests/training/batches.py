@@ -9,9 +9,11 @@ import numpy as np
 from shadow_mlx.data.batches import Batch
 
 
-def make_batch(rows: int = 4, width: int = 16, trained: int = 20, seed: int = 0) -> Batch:
+def make_batch(
+    rows: int = 4, width: int = 16, trained: int = 20, seed: int = 0, vocabulary: int = 200
+) -> Batch:
     generator = np.random.default_rng(seed)
-    tokens = generator.integers(0, 200, (rows, width + 1)).astype(np.int32)
+    tokens = generator.integers(0, vocabulary, (rows, width + 1)).astype(np.int32)
     weights = np.zeros(rows * width, np.float32)
     weights[generator.permutation(rows * width)[:trained]] = 1
     return Batch(

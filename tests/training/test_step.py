@@ -146,7 +146,7 @@ def test_a_loss_that_is_not_computed_is_no_failure(make_model):
     assert math.isnan(result.losses["shadow_loss"])
 
 
-@pytest.mark.parametrize("sharing", ["depth", "layer"])
+@pytest.mark.parametrize("sharing", ["update", "depth", "layer"])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_checkpointing_of_gradients_changes_no_update(make_model, sharing, dropout):
     """With dropout too: the recomputed forward pass must drop the same elements."""
