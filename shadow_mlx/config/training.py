@@ -40,8 +40,12 @@ class TrainConfig(EncodingConfig, ShadowConfig):
     batch_size: int = option(
         8, minimum=1, maximum=LARGEST_COUNT, unit="examples", help="examples in one step"
     )
-    learning_rate: float = option(
-        2e-3, minimum=0.0, exclusive_minimum=True, help="peak learning rate"
+    learning_rate: float | None = option(
+        None,
+        minimum=0.0,
+        exclusive_minimum=True,
+        help="peak learning rate (default: 2e-3 for up to 250 steps, then falling with the root "
+        "of their number, 1e-3 for 1,000)",
     )
     seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")
 

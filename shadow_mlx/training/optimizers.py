@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import mlx.core as mx
@@ -13,6 +14,8 @@ Schedule = Callable[[mx.array], mx.array]
 
 BETAS = (0.9, 0.98)
 WARMUP_SHARE = 0.1
+HIGHEST_RATE = 2e-3
+STEPS_AT_HIGHEST = 250
 FINAL_SHARE = 0.0
 """Of the peak learning rate, at the end of a cosine or linear schedule."""
 
@@ -23,13 +26,24 @@ def warmup_steps(config: TrainConfig, total_steps: int) -> int:
     return min(asked, total_steps - 1)
 
 
+def peak_rate(config: TrainConfig, total_steps: int) -> float:
+    """The peak learning rate: as asked, else what suits a run of that many steps.
+
+    A short run has no time for small steps; in a long one large steps are noise that the end of the
+    schedule cannot take back, of which the detached model suffers most (docs/defaults.md).
+    """
+    if config.learning_rate is not None:
+        return config.learning_rate
+    return HIGHEST_RATE * min(1.0, math.sqrt(STEPS_AT_HIGHEST / total_steps))
+
+
 def build_schedule(config: TrainConfig, total_steps: int) -> Schedule:
     """Learning rate by optimizer step (from 0), as an array operation.
 
     The warm-up rises in equal steps to the peak and never starts at 0: the first step trains.
     """
-    peak, warmup = config.learning_rate, warmup_steps(config, total_steps)
-    rest = _after_warmup(config, total_steps - warmup)
+    peak, warmup = peak_rate(config, total_steps), warmup_steps(config, total_steps)
+    rest = _after_warmup(config, peak, total_steps - warmup)
     if not warmup:
         return rest
     rising = optim.linear_schedule(peak / (warmup + 1), peak, warmup)
@@ -37,8 +51,8 @@ def build_schedule(config: TrainConfig, total_steps: int) -> Schedule:
     return joined
 
 
-def _after_warmup(config: TrainConfig, steps: int) -> Schedule:
-    peak, end = config.learning_rate, FINAL_SHARE * config.learning_rate
+def _after_warmup(config: TrainConfig, peak: float, steps: int) -> Schedule:
+    end = FINAL_SHARE * peak
     schedule: Schedule
     if config.schedule == "cosine":
         schedule = optim.cosine_decay(peak, steps, end)
