@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,13 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="shadow-mlx-hub-")
 os.environ.pop("SHADOW_MLX_MODEL", None)
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the cores already
+# Where bytecode must not be written, each of the many programs that tests start would compile all
+# that it imports, which takes longer than the rest of most of them: they share a passing folder.
+COMPILED = tempfile.mkdtemp(prefix="shadow-mlx-compiled-") if sys.dont_write_bytecode else None
+if COMPILED:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # python -B leaves it unset
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = COMPILED
+    sys.dont_write_bytecode = False
 
 import pytest
 
@@ -38,13 +48,23 @@ SLOW = (
 go through every family."""
 
 
+@cache
+def _is_slow(path: Path) -> bool:
+    place = path.relative_to(Path(__file__).parent)
+    return any(place.is_relative_to(slow) for slow in SLOW)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow by where it stands."""
-    root = Path(__file__).parent
     for item in items:
-        place = item.path.relative_to(root)
-        if any(place.is_relative_to(slow) for slow in SLOW):
+        if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_unconfigure() -> None:
+    """What was compiled for these tests goes with them."""
+    if COMPILED:
+        shutil.rmtree(COMPILED, ignore_errors=True)
 
 
 # A job in the background is started with Ctrl-C ignored, and hands that on: the programs that are
