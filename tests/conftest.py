@@ -17,13 +17,6 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="shadow-mlx-hub-")
 os.environ.pop("SHADOW_MLX_MODEL", None)
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the cores already
-# Where bytecode must not be written, each of the many programs that tests start would compile all
-# that it imports, which takes longer than the rest of most of them: they share a passing folder.
-COMPILED = tempfile.mkdtemp(prefix="shadow-mlx-compiled-") if sys.dont_write_bytecode else None
-if COMPILED:
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # python -B leaves it unset
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = COMPILED
-    sys.dont_write_bytecode = False
 
 import pytest
 
@@ -48,6 +41,19 @@ SLOW = (
 go through every family."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let programs that tests start share what they compile, where bytecode must not be written.
+
+    Otherwise each of them compiles all that it imports, which takes longer than the rest of most.
+    """
+    if sys.dont_write_bytecode:
+        folder = tempfile.mkdtemp(prefix="shadow-mlx-compiled-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        sys.dont_write_bytecode = False
+
+
 @cache
 def _is_slow(path: Path) -> bool:
     place = path.relative_to(Path(__file__).parent)
@@ -59,12 +65,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_unconfigure() -> None:
-    """What was compiled for these tests goes with them."""
-    if COMPILED:
-        shutil.rmtree(COMPILED, ignore_errors=True)
 
 
 # A job in the background is started with Ctrl-C ignored, and hands that on: the programs that are
