@@ -117,6 +117,10 @@ class Child:
         self._process = None
 
     async def _ensure(self) -> None:
+        # Who asks may lose interest meanwhile; a process that is half started would be nobody's.
+        await asyncio.shield(self._start())
+
+    async def _start(self) -> None:
         async with self._starting:
             if self._closed:
                 raise ChildError("The program ends.")
