@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.worker import messages as m
@@ -18,6 +18,7 @@ from tui.views.words import ending
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40
 
+Purpose = Literal["models", "data", "download"]
 SomeReply = TypeVar("SomeReply", bound=m.Reply)
 
 
@@ -188,7 +189,7 @@ class Children:
         self._loaded: tuple[object, m.Loaded] | None = None
         self._loading = asyncio.Lock()
 
-    def __getitem__(self, purpose: Literal["models", "data", "download"]) -> Child:
+    def __getitem__(self, purpose: Purpose) -> Child:
         """The child for a purpose."""
         return self._by_purpose.setdefault(purpose, Child(self._command))
 
@@ -224,6 +225,6 @@ class Children:
         return (await child.result(m.ListModels(child.number()), m.Models)).models
 
     async def close(self) -> None:
-        """End all of them."""
-        for child in self._by_purpose.values():
-            await child.close()
+        """End all of them; whoever asks from now on is told that the program ends."""
+        for purpose in get_args(Purpose):
+            await self[purpose].close()
