@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +48,30 @@ SLOW = (
 go through every family."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let programs that tests start share what they compile, where bytecode must not be written.
+
+    Otherwise each of them compiles all that it imports, which takes longer than the rest of most.
+    """
+    if sys.dont_write_bytecode:
+        folder = tempfile.mkdtemp(prefix="shadow-mlx-compiled-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        sys.dont_write_bytecode = False
+
+
+@cache
+def _is_slow(path: Path) -> bool:
+    place = path.relative_to(Path(__file__).parent)
+    return any(place.is_relative_to(slow) for slow in SLOW)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow by where it stands."""
-    root = Path(__file__).parent
+    """Mark what is slow by where it stands, and begin with it: no worker waits at the end."""
+    items.sort(key=lambda item: not _is_slow(item.path))
     for item in items:
-        place = item.path.relative_to(root)
-        if any(place.is_relative_to(slow) for slow in SLOW):
+        if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
 
 

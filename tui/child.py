@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.worker import messages as m
@@ -19,6 +19,7 @@ from tui.views.words import ending
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40
 
+Purpose = Literal["models", "data", "download"]
 SomeReply = TypeVar("SomeReply", bound=m.Reply)
 
 
@@ -118,6 +119,10 @@ class Child:
         self._process = None
 
     async def _ensure(self) -> None:
+        # Who asks may lose interest meanwhile; a process that is half started would be nobody's.
+        await asyncio.shield(self._start())
+
+    async def _start(self) -> None:
         async with self._starting:
             if self._closed:
                 raise ChildError("The program ends.")
@@ -185,7 +190,7 @@ class Children:
         self._loaded: tuple[object, m.Loaded] | None = None
         self._loading = asyncio.Lock()
 
-    def __getitem__(self, purpose: Literal["models", "data", "download"]) -> Child:
+    def __getitem__(self, purpose: Purpose) -> Child:
         """The child for a purpose."""
         return self._by_purpose.setdefault(purpose, Child(self._command))
 
@@ -222,6 +227,6 @@ class Children:
         return (await child.result(m.ListModels(child.number()), m.Models)).models
 
     async def close(self) -> None:
-        """End all of them."""
-        for child in self._by_purpose.values():
-            await child.close()
+        """End all of them; whoever asks from now on is told that the program ends."""
+        for purpose in get_args(Purpose):
+            await self[purpose].close()

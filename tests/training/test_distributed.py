@@ -74,6 +74,7 @@ def flags_for(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
         "--steps-per-report": 1,
         "--steps-per-eval": 3,
         "--val-batches": -1,
+        "--samples": 1,
     }
     return [str(part) for pair in options.items() for part in pair]
 
@@ -104,7 +105,7 @@ def endless(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
     """A run that neither ends nor saves by itself."""
     flags = flags_for(tiny_backbone, chats, adapter)
     flags[flags.index("--epochs") + 1] = "2000"
-    flags[flags.index("--val-batches") + 1] = "0"
+    flags[flags.index("--val-batches") + 1] = flags[flags.index("--samples") + 1] = "0"
     steady = ["--schedule", "constant", "--warmup", "0"]  # whatever the number of steps
     return [*flags, "--save-every", "100000", *steady]
 

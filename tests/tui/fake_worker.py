@@ -1,7 +1,8 @@
 """A worker that answers at once without any model: ``python -m tests.tui.fake_worker``.
 
 What a message says decides what it does: ``long`` streams until it is stopped, ``die`` ends the
-process as the system would for want of memory, ``fail`` fails.
+process as the system would for want of memory, ``fail`` fails. It imports what is heavy when asked
+for it: each test starts one or two of these, and few want a comparison.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ import queue
 import signal
 import sys
 import threading
+import types
 
-from shadow_mlx.config import CompareConfig
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
-from shadow_mlx.worker import reading
-from tests.evaluation.made import made_comparison
 
 MODELS = [
     m.ModelView("sprout", "bundled", "models/sprout", "qwen3", "", 9_300_000, True),
@@ -55,6 +54,8 @@ def main() -> None:
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):
+            from shadow_mlx.worker import reading
+
             for reply in reading.serve(request, send, StopToken()):
                 send(reply)
         else:
@@ -114,6 +115,13 @@ def estimate(request: m.Estimate) -> None:
 
 def compare(request: m.CompareFile, stopped: threading.Event) -> None:
     """Two questions (or as many as the limit says); ``long`` measures until it is stopped."""
+    from shadow_mlx.config import CompareConfig
+
+    # Of no use here, and the slowest import of all.
+    sys.modules["transformers"] = types.ModuleType("transformers")
+    sys.modules["transformers"].PreTrainedTokenizerBase = object  # type: ignore[attr-defined]
+    from tests.evaluation.made import made_comparison
+
     options = CompareConfig.from_mapping(request.options)
     assert options.data is not None
     for done in range(3):

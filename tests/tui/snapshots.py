@@ -91,7 +91,7 @@ async def train(pilot: Pilot[Any]) -> None:
     _write_data()
     _app(pilot).remember(form={"data": "orders.jsonl", "model": "sprout", "epochs": "2"})
     await press(pilot, "4")
-    await until(pilot, lambda: "54 examples to learn from" in words(pilot))
+    await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
     await until(pilot, lambda: "Memory:" in words(pilot))
 
 
@@ -173,7 +173,6 @@ def drawn(name: str, size: tuple[int, int]) -> str:
 
     async def draw() -> None:
         app = ShadowApp(FAKE_WORKER)
-        app.animation_level = "none"
         async with shown(app, size) as pilot:
             await SCENES[name](pilot)
             for screen in app.screen_stack:

@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tui.app import ShadowApp
+from tui.input.typeahead import settled
 
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
@@ -29,6 +31,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def shown(app: ShadowApp, size: tuple[int, int] = NARROW) -> Any:
+    app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
         yield pilot
         # children end while their loop is still there
@@ -69,7 +72,13 @@ def told(pilot: Pilot[Any]) -> str:
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
-    await pilot.press(*keys)
+    """Keys as the terminal's driver hands them on, each once the last one has had its effect.
+
+    The pilot alone waits after each until the processor has been idle for a while, twice.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textual.app.wait_for_idle", lambda _: settled(pilot.app))
+        await pilot.press(*keys)
     await pilot.pause()
 
 

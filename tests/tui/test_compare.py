@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -334,10 +335,21 @@ async def test_prompts_that_are_typed_ahead_are_asked_in_turn_and_not_glued() ->
         assert field.value == "more"
 
 
-async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over() -> None:
-    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, typed = ShadowApp(FAKE_WORKER), asyncio.Event()
+    load = app.processes.loaded
+
+    async def loaded(model: str | None, adapter: str | None) -> m.Loaded:
+        await typed.wait()
+        return await load(model, adapter)
+
+    monkeypatch.setattr(app.processes, "loaded", loaded)
+    async with shown(app, WIDE) as pilot:
         await _ready(pilot)
         await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
+        typed.set()
         await until(pilot, lambda: "Which answer is the best?" in words(pilot))
         assert "waits: a" in words(pilot)
         assert pilot.app.screen.query_one("#prompt", Input).value == "b"

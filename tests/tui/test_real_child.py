@@ -11,9 +11,9 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.worker import messages as m
-from tests.tui.support import WIDE, press, shown, until, words
+from tests.tui.support import FAKE_WORKER, WIDE, press, shown, until, words
 from tui.app import ShadowApp
-from tui.child import Child, ChildError
+from tui.child import Child, ChildError, Children
 from tui.screens.chat import ChatScreen
 from tui.screens.compare import CompareScreen
 from tui.system import worker_command
@@ -47,6 +47,27 @@ def test_sprout_answers_stops_and_says_what_is_wrong() -> None:
             await child.close()
 
     asyncio.run(test())
+
+
+async def test_who_stops_asking_while_it_starts_leaves_a_child_that_can_be_ended() -> None:
+    child = Child(FAKE_WORKER)
+    asking = asyncio.create_task(child.result(m.ListModels(child.number()), m.Models))
+    for _ in range(2):  # as the program does that ends
+        await asyncio.sleep(0)
+        asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with child._starting:
+        assert child.process_id is not None
+    await child.close()
+    assert child.process_id is None
+
+
+async def test_who_asks_while_all_end_starts_no_other() -> None:
+    children = Children(FAKE_WORKER)
+    await children.close()
+    with pytest.raises(ChildError, match="The program ends"):
+        await children.installed_models()
 
 
 async def _stopped(child: Child, question: list[dict[str, str]]) -> None:

@@ -143,7 +143,7 @@ async def test_what_does_not_fit_is_asked_about_and_enter_does_not_start_it(
         assert "Ready" not in words(pilot)
         await press(pilot, "enter")  # at once: the start waits for the advice
         await until(pilot, lambda: isinstance(app.screen, Choice))
-        assert "Try --batch-size 8 (8.0 GB)." in words(pilot)
+        await until(pilot, lambda: "Try --batch-size 8 (8.0 GB)." in words(pilot))
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
         assert not (own_place / "adapters").exists()

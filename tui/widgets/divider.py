@@ -51,6 +51,7 @@ class Divider(Widget):
         self.wanted: object = None
         self._rows = rows
         self._held: tuple[int, int] | None = None  # the mouse and the pane's size when it began
+        self._due: int | None = None  # the size that the last key asked for, until it is laid out
         self.tooltip = "drag it, or F8 and F9"
 
     def render(self) -> Text:
@@ -72,7 +73,7 @@ class Divider(Widget):
 
     def move(self, by: int) -> None:
         """Move the line by so many cells, to the right or down."""
-        self._resize(self._current - by)
+        self._due = self._resize((self._current if self._due is None else self._due) - by)
         self._remember()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -111,7 +112,7 @@ class Divider(Widget):
     def _place(self, event: events.MouseEvent) -> int:
         return event.screen_y if self._rows else event.screen_x
 
-    def _resize(self, size: int) -> None:
+    def _resize(self, size: int) -> int:
         whole = cast(Widget, self.parent).size
         most = (whole.height if self._rows else whole.width) - LEAST - 1
         size = max(LEAST, min(size, most))
@@ -120,10 +121,11 @@ class Divider(Widget):
             styles.height, styles.max_height = size, LARGEST
         else:
             styles.width, styles.max_width = size, LARGEST
+        return size
 
     def _remember(self) -> None:
         def tell() -> None:
-            self.wanted = self._current
+            self.wanted, self._due = self._current, None
             self.post_message(self.Moved(self.pane, self._current))
 
         self.call_after_refresh(tell)  # what the pane really got

@@ -19,6 +19,7 @@ from tests.tui.support import (
     told,
     until,
     words,
+    write_adapter,
 )
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
@@ -197,19 +198,10 @@ async def test_searching_marks_the_message(adapter: Path) -> None:
         await until(pilot, lambda: len(app.screen.query(".-found")) == 1)
 
 
-def adapter_like(place: Path, name: str) -> Path:
-    folder = place / name
-    (folder / "run").mkdir(parents=True)
-    (folder / "run" / "events.jsonl").write_text("")
-    (folder / "adapter_config.json").write_text("{}")
-    (folder / "adapter_model.safetensors").write_bytes(b"")
-    return folder
-
-
 async def test_adapters_are_switched_on_the_running_conversation(
     adapter: Path, own_place: Path
 ) -> None:
-    adapter_like(own_place, "beside")
+    write_adapter(own_place / "beside")
 
     app = ShadowApp(FAKE_WORKER)
     async with shown(app) as pilot:

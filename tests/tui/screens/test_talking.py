@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import events
 
-from tests.tui.screens.test_chat import adapter_like, headline
-from tests.tui.support import (
-    FAKE_WORKER,
-    press,
-    run,
-    say,
-    shown,
-    until,
-    words,
-)
+from tests.tui.screens.test_chat import headline
+from tests.tui.support import FAKE_WORKER, press, run, say, shown, until, words, write_adapter
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 
@@ -142,7 +134,7 @@ async def test_a_former_answer_stays_until_there_is_another(
 
 
 async def test_each_answer_says_whose_it_is(adapter: Path, own_place: Path) -> None:
-    adapter_like(own_place, "beside")
+    write_adapter(own_place / "beside")
 
     async with shown(ShadowApp(FAKE_WORKER)) as pilot:
         chat = await opened(pilot)
