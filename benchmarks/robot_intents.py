@@ -2,10 +2,9 @@
 
     python -m benchmarks.robot_intents [--folder FOLDER] [--steps N] [--seed N]
 
-Trains with the default options (sharing over the depth), with a module for each layer, and with
-mlx-lm's LoRA (rank 8, every linear layer of every block) at three learning rates; then asks all of
-them, and the untuned backbone, the questions of the test file. What is trained already is not
-trained again.
+Trains with each ``--sharing`` (``update`` is the default), and with mlx-lm's LoRA (rank 8, every
+linear layer of every block) at three learning rates; then asks all of them, and the untuned
+backbone, the questions of the test file. What is trained already is not trained again.
 """
 
 from __future__ import annotations
@@ -67,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     rows: list[Row] = []
-    for sharing in ("depth", "layer"):
+    for sharing in ("update", "depth", "layer"):
         adapter = args.folder / sharing
         cost = train_shadow(adapter, sharing, args.steps, args.seed)
         rows += shadow_rows(adapter, sharing, cost, with_base=not rows)
-    steps = args.steps or steps_of(args.folder / "depth")
+    steps = args.steps or steps_of(args.folder / "update")
     for rate in LORA_RATES:
         adapter = args.folder / f"lora-{rate:g}"
         cost = train_lora(adapter, rate, steps, args.seed)
@@ -132,7 +131,7 @@ def shadow_rows(adapter: Path, sharing: str, cost: Cost, *, with_base: bool) -> 
         rows.append(Row("base (untuned)", score(contenders["base"], tokenizer), None, None))
     for mode in ("attached", "detached"):
         found = score(contenders[mode], tokenizer)
-        rows.append(Row(f"{mode}, sharing {sharing}", found, trained, cost))
+        rows.append(Row(f"{mode}, `--sharing {sharing}`", found, trained, cost))
     return rows
 
 

@@ -67,7 +67,7 @@ def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
     from shadow_mlx.shadow.attached import attach
 
     backbone, tokenizer = load(str(folder))
-    config = ShadowConfig(rank=4, shadow_layers=1)
+    config = ShadowConfig(sharing="depth", rank=4, alpha=4.0, shadow_layers=1)
     model = attach(backbone, load_config(folder), config, seed=3)
     named = tree_flatten(model.shadow.trainable_parameters())
     keys = mx.random.split(mx.random.key(7), len(named))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.config import ShadowConfig, TrainConfig
@@ -42,6 +43,8 @@ class MemoryEstimate:
         usable: The part of it that can be used without slowing the machine down.
         batch: The largest batch.
         assumed: Whether the batch is the largest that the options allow, for want of data.
+        trained: Numbers that are trained.
+        share: The same, as a share of the backbone's.
     """
 
     weights: int
@@ -56,6 +59,8 @@ class MemoryEstimate:
     usable: int
     batch: BatchShape
     assumed: bool
+    trained: int
+    share: float
 
 
 def largest_batch(config: TrainConfig) -> BatchShape:
@@ -109,6 +114,8 @@ def estimate(
         usable=working_memory() if memory is None else int(WORKING_SHARE * memory),
         batch=shape,
         assumed=batch is None,
+        trained=(trained := sum(array.size for _, array in step.state.adapter)),
+        share=trained / get_total_parameters(model.backbone),
     )
 
 

@@ -56,12 +56,14 @@ def judge(found: MemoryEstimate) -> Verdict:
     """The verdict on an estimate, for the machine that it names."""
     fit = fit_of(found)
     needs, given = words.size(found.peak, 1), words.size(found.usable, 1)
+    shadow = f"It trains {words.number(found.trained)} parameters ({found.share:.2%})."
     if fit == "too large":
-        return Verdict(fit, f"Does not fit: needs about {needs}; this machine can give {given}.")
-    what = f"about {needs} of the {given} that this machine can give"
+        problem = f"Does not fit: needs about {needs}; this machine can give {given}."
+        return Verdict(fit, f"{problem} {shadow}")
+    what = f"about {needs} of the {given} that this machine can give. {shadow}"
     if fit == "fits":
-        return Verdict(fit, f"Fits: {what}.")
-    return Verdict(fit, f"Tight: {what}. Close other programs first.")
+        return Verdict(fit, f"Fits: {what}")
+    return Verdict(fit, f"Tight: {what} Close other programs first.")
 
 
 def fit_of(found: MemoryEstimate) -> Fit:

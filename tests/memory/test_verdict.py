@@ -14,14 +14,24 @@ BATCH = BatchShape(8, 96, 300)
 
 
 def found(peak: int, usable: int = 10 * GB) -> MemoryEstimate:
-    return MemoryEstimate(peak, 0, 0, 0, 0, 0, 0, peak, 12 * GB, usable, BATCH, False)
+    return MemoryEstimate(
+        peak, 0, 0, 0, 0, 0, 0, peak, 12 * GB, usable, BATCH, False, 7_000_000, 0.0123
+    )
 
 
 @pytest.mark.parametrize(
     ("peak", "fit", "sentence"),
     [
-        (4 * GB, "fits", "Fits: about 4.0 GB of the 10.0 GB that this machine can give."),
-        (9 * GB, "tight", "Tight: about 9.0 GB of the 10.0 GB that this machine can give. Close"),
+        (
+            4 * GB,
+            "fits",
+            "Fits: about 4.0 GB of the 10.0 GB that this machine can give. It trains 7M ",
+        ),
+        (
+            9 * GB,
+            "tight",
+            "Tight: about 9.0 GB of the 10.0 GB that this machine can give. It trains 7M ",
+        ),
         (11 * GB, "too large", "Does not fit: needs about 11.0 GB; this machine can give 10.0 GB."),
     ],
 )
