@@ -29,7 +29,7 @@ from mlx_lm.tuner.trainer import TrainingArgs, train
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
-from shadow_mlx import finetune, load
+from shadow_mlx import load
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines
@@ -39,6 +39,7 @@ from shadow_mlx.evaluation.metrics import count_fields, exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.runs.events import Event, Trained, Validated
+from shadow_mlx.training.finetune import finetune
 
 ROW, RESULT = "row.json", "result.json"
 SHARINGS = ("update", "depth", "layer")

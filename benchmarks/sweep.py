@@ -22,7 +22,12 @@ from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.loading import load
 from shadow_mlx.runs.events import Validated, from_json
 
-CENTRE: Mapping[str, Any] = {"learning_rate": 3e-3, "shadow_layers": 1}
+CENTRE: Mapping[str, Any] = {
+    "learning_rate": 3e-3,
+    "alpha": 4.0,
+    "sharing": "depth",
+    "shadow_layers": 1,
+}
 """What every row starts from, where that is not the program's default: the defaults as they were
 when the sweep began, so that the rows mean the same whatever they taught."""
 

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
 from shadow_mlx.evaluation.measuring import measure
+from shadow_mlx.memory.fitting import fitted
 from shadow_mlx.memory.report import report as estimate
-from shadow_mlx.training.finetune import finetune as train
+from shadow_mlx.runs.events import Noted
+from shadow_mlx.training.finetune import finetune
 
 if TYPE_CHECKING:
+    from shadow_mlx.config import TrainConfig
     from shadow_mlx.evaluation.results import Comparison
-    from shadow_mlx.runs.events import StopToken
+    from shadow_mlx.runs.events import Listener, StopToken
+    from shadow_mlx.training.reporting import RunSummary
 
 __all__ = ["compare", "estimate", "train"]
+
+
+def train(
+    config: TrainConfig,
+    listener: Listener | None = None,
+    stop: StopToken | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> RunSummary:
+    """Train a shadow; with ``config.auto``, in settings that fit this machine.
+
+    The arguments and errors are those of :func:`shadow_mlx.training.finetune.finetune`.
+    """
+    if config.auto and not resume:  # a run that goes on has its settings
+        found = fitted(config)
+        if listener is not None:
+            listener(Noted(time.time(), "info", found.sentence))
+        config = found.config
+    return finetune(config, listener, stop, resume=resume, overwrite=overwrite)
 
 
 def compare(

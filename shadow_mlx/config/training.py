@@ -96,6 +96,13 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         False, group="memory", help="recompute activations: less memory, more time"
     )
 
+    auto: bool = option(
+        False,
+        group="memory",
+        help="choose a smaller batch (accumulated), --grad-checkpoint and, last, shorter examples, "
+        "as far as the run needs them to fit this machine",
+    )
+
     steps_per_report: int = option(10, group="report", minimum=1, help="steps between reports")
     steps_per_eval: int = option(100, group="report", minimum=1, help="steps between validations")
     val_batches: int = option(

@@ -37,13 +37,17 @@ class MemoryReport:
 
 
 def report(
-    config: TrainConfig, largest: Callable[[TrainConfig], DataBatch] = batch_of_data
+    config: TrainConfig,
+    largest: Callable[[TrainConfig], DataBatch] = batch_of_data,
+    *,
+    memory: int | None = None,
 ) -> MemoryReport:
     """Estimate a run's memory.
 
     Args:
         config: The run's options; without a model, the default one is taken.
         largest: Finds the largest batch of the data, once the model is known.
+        memory: Bytes of the machine; found out if it is not named.
 
     Raises:
         InputError: Model, data and options do not fit together.
@@ -56,5 +60,5 @@ def report(
         config = dataclasses.replace(config, model=choice.name)
     batch = largest(config)
     notes += [batch.note] if batch.note else []
-    found = estimate(config, batch.shape)
+    found = estimate(config, batch.shape, memory=memory)
     return MemoryReport(config, found, judge(found), notes)

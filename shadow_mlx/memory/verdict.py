@@ -93,12 +93,35 @@ def suggestions(
             found.append(suggestion)
     if found:
         return found
-    last = None
-    for change in _together(config, batch):
-        last = _tried(config, change, memory) or last
+    for quantized in (False, True):
+        last = least_of_all(config, batch, quantized=quantized, memory=memory)
         if last is not None and last.fit == "fits":
             break
     return [last] if last is not None else []
+
+
+def least_of_all(
+    config: TrainConfig,
+    batch: BatchShape | None = None,
+    *,
+    quantized: bool = False,
+    memory: int | None = None,
+) -> Suggestion | None:
+    """The first rung of a ladder with which a run fits; the last one where none is enough.
+
+    Args:
+        config: The run's options.
+        batch: As for :func:`suggestions`.
+        quantized: Whether the backbone is taken to have 4 bits.
+        memory: As for :func:`suggestions`.
+    """
+    last = None
+    for change in _rungs(config, batch):
+        change = dataclasses.replace(change, quantized=quantized)
+        last = _tried(config, change, memory) or last
+        if last is not None and last.fit == "fits":
+            break
+    return last
 
 
 def _least(config: TrainConfig, changes: list[_Change], memory: int | None) -> Suggestion | None:
@@ -179,13 +202,18 @@ def _shorter(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]
         length //= 2
 
 
-def _together(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
-    """Recomputed activations and the smallest batch; then a quantized backbone too."""
-    least = [*_fewer_rows(config, batch), _Change({}, batch)]
-    smallest = least[-2] if len(least) > 1 else least[-1]
-    both = dataclasses.replace(smallest, options={**smallest.options, "grad_checkpoint": True})
-    yield both
-    yield dataclasses.replace(both, quantized=True)
+def _rungs(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
+    """Every change on top of those before it: rows, recomputed activations, rows again, length."""
+    rows = list(_fewer_rows(config, batch))
+    yield from rows[:2]
+    recomputed = {} if config.grad_checkpoint else {"grad_checkpoint": True}
+    last = _Change({}, batch)
+    for change in [*rows[1:2], *rows[2:]] or [last]:
+        last = dataclasses.replace(change, options={**change.options, **recomputed})
+        yield last
+    shorter = dataclasses.replace(config, **last.options)
+    for change in _shorter(shorter, last.batch):
+        yield dataclasses.replace(change, options={**last.options, **change.options})
 
 
 def _scaled(batch: BatchShape | None, share: float) -> BatchShape | None:

@@ -20,6 +20,7 @@ MAY_CHANGE = frozenset(
         "epochs",
         "patience",
         "grad_checkpoint",
+        "auto",
         "steps_per_report",
         "steps_per_eval",
         "val_batches",
