@@ -30,7 +30,7 @@ async def test_a_run_is_started_paused_resumed_and_stopped(
         await until(pilot, lambda: "▶ training" in words(pilot))
         await press(pilot, "s")
         await until(pilot, lambda: "■ stopped" in words(pilot))
-        assert "r goes on" in words(pilot)
+        await until(pilot, lambda: "r goes on" in words(pilot))
         await press(pilot, "r")
         await until(pilot, lambda: "▶ training" in words(pilot))
         await press(pilot, "x", "y")
