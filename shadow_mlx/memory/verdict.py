@@ -208,7 +208,7 @@ def _rungs(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
     yield from rows[:2]
     recomputed = {} if config.grad_checkpoint else {"grad_checkpoint": True}
     last = _Change({}, batch)
-    for change in [*rows[1:2], *rows[2:]] or [last]:
+    for change in rows[1:] or rows or [last]:
         last = dataclasses.replace(change, options={**change.options, **recomputed})
         yield last
     shorter = dataclasses.replace(config, **last.options)
