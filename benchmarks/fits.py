@@ -3,7 +3,7 @@
     python -m benchmarks.fits
 
 prints the peak that ``shadow-mlx estimate`` gives for 4-bit Qwen3 models with every example as long
-as allowed, by the settings that matter most.
+as allowed, and what ``train --auto`` chooses on machines with 8, 16 and 32 GB.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product 
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.memory.estimate import estimate
+from shadow_mlx.memory.fitting import fitted
+from shadow_mlx.training.device import WORKING_SHARE
 
 # The published shapes: hidden size, layers, heads, MLP width, and whether the tables are one.
 BACKBONES = {
@@ -31,8 +33,16 @@ LENGTHS = {
     "4B": (128, 512, 1024, 2048),
     "8B": (512, 1024),
 }
-SMALL = {"grad_checkpoint": True, "batch_size": 1, "grad_accumulation_steps": 8}
-SETTINGS: tuple[dict[str, object], ...] = ({}, SMALL, {**SMALL, "shadow_layers": 1})
+SMALL: dict[str, object] = {
+    "grad_checkpoint": True,
+    "batch_size": 1,
+    "grad_accumulation_steps": 8,
+}
+MACHINES = {"8 GB": 8e9, "16 GB": 16e9, "32 GB": 32e9}
+FOR_PROGRAMS = 0.72
+"""Share of a Mac's memory that MLX may use for its arrays, about."""
+
+AUTO_LENGTH = 512
 
 
 def write_config(folder: Path, name: str) -> Path:
@@ -60,19 +70,32 @@ def write_config(folder: Path, name: str) -> Path:
     return place
 
 
-def rows(folder: Path) -> list[str]:
-    """One line of the table for each backbone and length."""
+def peaks(folder: Path) -> list[str]:
+    """One line for each backbone and length: the peak by default, and with the least settings."""
     found = []
     for name, lengths in LENGTHS.items():
         place = str(write_config(folder, name))
         for length in lengths:
             run = TrainConfig(model=place, max_seq_length=length)
-            peaks = [estimate(dataclasses.replace(run, **one)).peak for one in SETTINGS]
-            figures = " | ".join(words.size(peak, 1) for peak in peaks)
-            found.append(f"| {name} | {length:,} | {figures} |")
+            both = [estimate(run).peak, estimate(dataclasses.replace(run, **SMALL)).peak]
+            found.append(f"| {name} | {length:,} | {' | '.join(words.size(b, 1) for b in both)} |")
+    return found
+
+
+def chosen(folder: Path) -> list[str]:
+    """One line for each backbone: what ``--auto`` chooses on machines of some sizes."""
+    found = []
+    for name in BACKBONES:
+        run = TrainConfig(model=str(folder / name), max_seq_length=AUTO_LENGTH)
+        cells = []
+        for memory in MACHINES.values():
+            machine = int(memory * FOR_PROGRAMS / WORKING_SHARE)
+            cells.append(fitted(run, memory=machine).sentence.removeprefix("--auto: "))
+        found.append(f"| {name} | {' | '.join(cells)} |")
     return found
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        print("\n".join(rows(Path(temporary))))
+        print("\n".join(peaks(Path(temporary))), flush=True)
+        print("\n".join(chosen(Path(temporary))))

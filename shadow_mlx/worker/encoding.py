@@ -10,6 +10,7 @@ from shadow_mlx.config import BackboneConfig, EncodingConfig
 from shadow_mlx.data.dataset import EncodingCounts, Example, histogram
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
+from shadow_mlx.data.stretches import stretches
 from shadow_mlx.data.tokens import Encoder
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
@@ -67,15 +68,10 @@ def _show(encoder: Encoder, source: JsonLines, i: int) -> list[m.TokenView]:
 
 
 def _pieces(tokenizer: Any, line: int, example: Example) -> m.TokenView:
-    """Runs of tokens that are trained alike, decoded together so that no character is cut."""
-    pieces: list[tuple[str, bool]] = []
-    tokens, trained = example.tokens.tolist(), example.supervised.tolist()
-    start = 0
-    for end in range(1, len(tokens) + 1):
-        if end == len(tokens) or trained[end] != trained[start]:
-            pieces.append((str(tokenizer.decode(tokens[start:end])), bool(trained[start])))
-            start = end
-    return m.TokenView(line, pieces, len(tokens), sum(trained), example.truncated)
+    found = stretches(tokenizer, example, stop=())
+    pieces = [(stretch.text, stretch.part != "prompt") for stretch in found]
+    trained = int(example.supervised.sum())
+    return m.TokenView(line, pieces, len(example.tokens), trained, example.truncated)
 
 
 def _measure(request: m.Measure) -> Iterator[m.Reply]:

@@ -105,11 +105,12 @@ def _check(data: str, config: EncodingConfig, as_json: bool) -> int:
 
 
 def _show(data: str, config: EncodingConfig, args: argparse.Namespace) -> int:
-    from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text, stretches
+    from shadow_mlx.cli.token_marks import LEGEND, as_ids, as_text
     from shadow_mlx.data.dataset import EncodingCounts
     from shadow_mlx.data.reading.problems import InvalidDataError
     from shadow_mlx.data.reading.records import JsonLines
     from shadow_mlx.data.reading.sources import locate
+    from shadow_mlx.data.stretches import stretches
     from shadow_mlx.data.tokens import Encoder, refused
 
     if args.n < 1 or args.line < 1:
