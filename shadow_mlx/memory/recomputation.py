@@ -36,7 +36,8 @@ class Segments:
         def noted(*arguments: Any) -> Any:
             results = function(*arguments)
             given = [one for one in arguments if isinstance(one, mx.array)]
-            self.calls.append((given, list(results)))
+            made = [results] if isinstance(results, mx.array) else list(results)
+            self.calls.append((given, made))
             return results
 
         return noted
