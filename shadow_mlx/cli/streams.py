@@ -38,13 +38,15 @@ def protect_streams() -> None:
 
     A closed descriptor would otherwise become that of the next file that is opened, and what is
     printed would land in it. A closed stdout still refuses what is written to it: its place is
-    taken by something that can be read only. A stream that somebody put in stderr's place stays.
+    taken by something that can be read only; but not where stderr is closed too, as that of a
+    service is: there nobody waits for what is printed. A stream that somebody put in stderr's place
+    stays.
     """
-    for number, mode in enumerate((os.O_RDWR, os.O_RDONLY, os.O_RDWR)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, mode), True)  # the lowest number: this one
+    closed = [number for number in range(3) if _is_closed(number)]
+    for number in closed:
+        lost = number == 1 and 2 not in closed
+        mode = os.O_RDONLY if lost else os.O_RDWR
+        os.set_inheritable(os.open(os.devnull, mode), True)  # the lowest number: this one
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
     if sys.stderr is None or sys.stderr is sys.__stderr__:
@@ -56,8 +58,16 @@ def protect_streams() -> None:
         )
 
 
+def _is_closed(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+    return False
+
+
 def stdout_is_closed() -> bool:
-    """Whether :func:`protect_streams` found it so."""
+    """Whether :func:`protect_streams` found it so, while somebody listens on stderr."""
     return fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -40,8 +41,8 @@ class _Watched:
     """A layer of the shadow that notes what its block reads and gives, and changes nothing.
 
     Attributes:
-        read: float32[D], mean squares of ``h − s⁰`` over the tokens.
-        given: float32[D], mean squares of the block's output.
+        read: float32[D], squares of ``h − s⁰``, summed over the tokens.
+        given: float32[D], squares of the block's output.
         training: Nothing is differentiated here.
     """
 
@@ -53,17 +54,16 @@ class _Watched:
 
     def inject(self, h: mx.array, s: mx.array, key: mx.array | None = None) -> mx.array:
         """``h`` as it is."""
-        self.read.append(self._mean_square(h - s))
+        self.read.append(self._squares(h - s))
         return h
 
     def advance(self, h_out: mx.array, s: mx.array) -> mx.array:
         """``s⁰`` as it is."""
-        self.given.append(self._mean_square(h_out))
+        self.given.append(self._squares(h_out))
         return s
 
-    def _mean_square(self, states: mx.array) -> mx.array:
-        squares = mx.square(states.astype(mx.float32)) * self.mask[..., None]
-        return squares.sum((0, 1)) / self.mask.sum()
+    def _squares(self, states: mx.array) -> mx.array:
+        return (mx.square(states.astype(mx.float32)) * self.mask[..., None]).sum((0, 1))
 
 
 def measured_units(
@@ -74,7 +74,7 @@ def measured_units(
     Args:
         model: The model; its weights are left alone.
         batches: Token ids int32[B, T], and float32[B, T], 1 where there is a token.
-        group: Processes that train together: all of them get the first one's units.
+        group: Processes that train together, each with its own rows of the batches.
     """
     blocks = model.layers
     reads, gives = [mx.array(0.0)] * len(blocks), [mx.array(0.0)] * (len(blocks) - 1)
@@ -84,8 +84,12 @@ def measured_units(
         reads = [total + one.read[0] for total, one in zip(reads, watched, strict=True)]
         gives = [total + one.given[0] for total, one in zip(gives, watched[:-1], strict=True)]
         mx.eval(reads, gives)
-    rms = [mx.sqrt(total / len(batches)) for total in reads]
-    outputs = [mx.sqrt(total / len(batches)) for total in gives]
+    tokens = sum((mask.sum() for _, mask in batches), mx.array(0.0))
+    if group.size() > 1:
+        add = partial(mx.distributed.all_sum, group=group)
+        reads, gives, tokens = list(map(add, reads)), list(map(add, gives)), add(tokens)
+    rms = [mx.sqrt(total / tokens) for total in reads]
+    outputs = [mx.sqrt(total / tokens) for total in gives]
     names = {id(layer): f"shadow.layers.{i}" for i, layer in enumerate(model.shadow.layers)}
     layers = model.shadow.for_blocks(len(blocks))
     found: Units = {}
@@ -105,9 +109,6 @@ def measured_units(
         found[f"{path}.transform.second.weight"] = _middle(read)
         found[f"{path}.transform.second.bias"] = _middle(read)
     units = {name: _power_of_two(unit) for name, unit in found.items()}
-    if group.size() > 1:
-        first = float(group.rank() == 0)
-        units = {name: mx.distributed.all_sum(u * first, group=group) for name, u in units.items()}
     mx.eval(units)
     return units
 

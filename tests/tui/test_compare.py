@@ -341,9 +341,9 @@ async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over(
     app, typed = ShadowApp(FAKE_WORKER), asyncio.Event()
     load = app.processes.loaded
 
-    async def loaded(model: str | None, adapter: str | None) -> m.Loaded:
+    async def loaded(*chosen: Any) -> m.Loaded:
         await typed.wait()
-        return await load(model, adapter)
+        return await load(*chosen)
 
     monkeypatch.setattr(app.processes, "loaded", loaded)
     async with shown(app, WIDE) as pilot:
