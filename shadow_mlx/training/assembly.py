@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -26,7 +27,7 @@ from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
 from shadow_mlx.training.objectives.fine_tuning import FineTuning
-from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.optimizers import build_optimizer, peak_rate
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.step import TrainingStep
@@ -105,6 +106,8 @@ def assemble(
         recorder.note("warning", note)
     plan = _plan(config, train, group, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
+    # From here on it is a number: a run that is made longer goes on with the same one.
+    config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
     objective = FineTuning(config.aux_weight)
     if units is None:
         units = _measured_units(model, plan, group, fresh=start_from is None)

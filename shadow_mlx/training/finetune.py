@@ -95,6 +95,8 @@ def _settle(
         choice = resolving.choose_model(None, config.init_adapter)
         recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
         name = choice.name
+    if saved and config.learning_rate is None:
+        config = dataclasses.replace(config, learning_rate=saved.learning_rate)
     if saved and saved.model:
         now = _backbone_now(saved.model, name, folder)
         name = now if name == saved.model else name
@@ -206,7 +208,7 @@ class _Run:
             remove_run(self.folder)
         if not may_write_card(self.folder.path / CARD):
             self.recorder.note("info", f"{CARD} is yours and stays; no model card is written")
-        starting.save_config(self.folder, self.config)
+        starting.save_config(self.folder, keeper.parts.config)
         if progress.step:
             keeper.repair(progress)
         self.recorder.open_log(self.folder)

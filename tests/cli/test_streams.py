@@ -71,9 +71,10 @@ def test_printing_to_a_broken_stderr_is_no_error(tmp_path: Path, make: Callable[
 
 CLOSED = """
 import os, sys
-sys.stdin = sys.stdout = sys.stderr = None
-for number in range(3):
-    os.close(number)
+names = ("stdin", "stdout", "stderr")
+for name in sys.argv[2:]:
+    setattr(sys, name, None)
+    os.close(names.index(name))
 from shadow_mlx.cli.streams import protect_streams
 protect_streams()
 with open(sys.argv[1], "w") as file:
@@ -84,15 +85,18 @@ with open(sys.argv[1], "w") as file:
     except OSError:
         os.dup2(2, 1)
     else:
-        sys.exit("a closed stdout took it")
+        if "stderr" not in sys.argv:
+            sys.exit("a closed stdout took it")
     os.write(2, b"lost")
     file.write("done")
 """
 
 
-def test_what_was_closed_takes_no_file_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [["stdin", "stdout"], ["stdin", "stdout", "stderr"]])
+def test_what_was_closed_takes_no_file_of_ours(tmp_path: Path, closed: list[str]) -> None:
+    """What is printed to a closed stdout is an error, but not of a service without any stream."""
     done = tmp_path / "done"
-    ended = subprocess.run([sys.executable, "-c", CLOSED, str(done)], check=False)
+    ended = subprocess.run([sys.executable, "-c", CLOSED, str(done), *closed], check=False)
     assert (ended.returncode, done.read_text()) == (0, "done")
 
 

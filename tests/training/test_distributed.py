@@ -102,11 +102,11 @@ def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
 
 
 def endless(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
-    """A run that neither ends nor saves by itself."""
+    """A run that neither ends nor saves by itself, whose rate is that of a run of any length."""
     flags = flags_for(tiny_backbone, chats, adapter)
     flags[flags.index("--epochs") + 1] = "2000"
     flags[flags.index("--val-batches") + 1] = flags[flags.index("--samples") + 1] = "0"
-    steady = ["--schedule", "constant", "--warmup", "0"]  # whatever the number of steps
+    steady = ["--schedule", "constant", "--warmup", "0", "--learning-rate", "1e-3"]
     return [*flags, "--save-every", "100000", *steady]
 
 
