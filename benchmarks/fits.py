@@ -12,6 +12,7 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
 from shadow_mlx import words
@@ -33,7 +34,7 @@ LENGTHS = {
     "4B": (128, 512, 1024, 2048),
     "8B": (512, 1024),
 }
-SMALL: dict[str, object] = {
+SMALL: dict[str, Any] = {
     "grad_checkpoint": True,
     "batch_size": 1,
     "grad_accumulation_steps": 8,

@@ -105,7 +105,8 @@ def train_config(case: Case, folder: Path) -> TrainConfig:
 
 def estimated(case: Case, folder: Path) -> Any:
     """The estimate of one case."""
-    from shadow_mlx.memory.estimate import BatchShape, estimate
+    from shadow_mlx.memory.estimate import estimate
+    from shadow_mlx.memory.tracing import BatchShape
 
     shape = BatchShape(case.rows, case.width, case.trained)
     return estimate(train_config(case, folder), shape)

@@ -31,6 +31,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
 from shadow_mlx import load
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
@@ -38,6 +39,7 @@ from shadow_mlx.evaluation.answering import answer_all
 from shadow_mlx.evaluation.metrics import count_fields, exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
+from shadow_mlx.generation.asking import Asker
 from shadow_mlx.runs.events import Event, Trained, Validated
 from shadow_mlx.training.finetune import finetune
 
@@ -202,7 +204,7 @@ def weight_space(row: Row, folder: Path) -> Outcome:
     )
 
 
-class Watcher(TrainingCallback):  # type: ignore[misc]  # mlx-lm has no stubs
+class Watcher(TrainingCallback):
     """Measures mlx-lm's model as ours is measured, whenever its trainer validates."""
 
     def __init__(self, model: nn.Module, valid: EncodedDataset) -> None:
@@ -241,7 +243,7 @@ def answered(model: Any, tokenizer: Any, row: Row) -> tuple[float | None, float 
     if not row.questions:
         return None, None
     records = JsonLines(Path(row.data) / "test.jsonl")
-    questions = questions_of(records, tokenizer)[: row.questions]
+    questions = questions_of(records, Asker(ChatFormat(tokenizer)))[: row.questions]
     longest = LONGEST_ANSWER.get(row.task, 256)
     answers = answer_all(model, tokenizer, questions, max_tokens=longest)
     pairs = [(one or "", asked.expected) for one, asked in zip(answers, questions, strict=True)]

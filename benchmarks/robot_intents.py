@@ -25,12 +25,14 @@ from mlx_lm.utils import get_total_parameters
 from benchmarks.processes import Cost, measured
 from shadow_mlx.backbones.bundled import bundled_model
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.evaluation.answering import answer_all, measure_speed
 from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
+from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.loading import load
 
@@ -148,10 +150,10 @@ def lora_row(adapter: Path, rate: float, cost: Cost) -> Row:
 def score(model: Any, tokenizer: Any) -> Score:
     """What a model makes of the test file."""
     records = JsonLines(data() / "test.jsonl")
-    questions = questions_of(records, tokenizer)
+    questions = questions_of(records, Asker(ChatFormat(tokenizer)))
     answers = answer_all(model, tokenizer, questions, max_tokens=MAX_TOKENS)
     right = sum(
-        exact_match(answer, question.expected)
+        exact_match(answer or "", question.expected)
         for answer, question in zip(answers, questions, strict=True)
     )
     speed = measure_speed(model, tokenizer, questions, max_tokens=MAX_TOKENS)

@@ -71,8 +71,8 @@ def convert(gguf: Path, place: Path, dtype: mx.Dtype = mx.float32) -> None:
 
     Its weights are written out in ``dtype``: MLX's quantized products are slow without a GPU.
     """
-    arrays, metadata = mx.load(str(gguf), return_metadata=True)  # type: ignore[misc]  # its stub
-    # knows the arrays alone
+    read: Any = mx.load(str(gguf), return_metadata=True)  # its stub knows the arrays alone
+    arrays, metadata = read
     config = model_config(metadata)
     place.mkdir(parents=True, exist_ok=True)
     weights = {name: value.astype(dtype) for name, value in model_weights(arrays, config).items()}

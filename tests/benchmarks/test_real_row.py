@@ -1,0 +1,53 @@
+"""A row of the bench on real models, on a tiny one: the bench must not rot unnoticed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from benchmarks.processes import Cost
+from benchmarks.real import Finished, table
+from benchmarks.real_row import RESULT, ROW, Outcome, Row, main
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "snips"
+    folder.mkdir()
+    for split, count in (("train", 24), ("valid", 16), ("test", 4)):
+        lines = [
+            {"messages": [{"role": "user", "content": f"say {i}"},
+                          {"role": "assistant", "content": json.dumps({"said": str(i % 7)})}]}
+            for i in range(count)
+        ]  # fmt: skip
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "method", ["update,rank=4", "lora,learning_rate=1e-3", "dora,learning_rate=1e-3"]
+)
+def test_a_row_trains_scores_and_is_a_line_of_the_table(
+    tmp_path: Path, data: Path, tiny_backbone: Path, method: str
+) -> None:
+    row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 24, 3)
+    folder = tmp_path / "row"
+    folder.mkdir()
+    (folder / ROW).write_text(json.dumps(asdict(row)))
+    main(folder)
+    found = Outcome(**json.loads((folder / RESULT).read_text()))
+    assert found.trained > 0
+    assert found.trained_per_second > 0
+    assert found.loss_at(24) < found.loss_at(0)
+    assert (found.shadow_loss is not None) is method.startswith("update")
+    assert found.exact is not None
+    line = table([Finished(row, found, Cost(1.0, 10**9))], 24).splitlines()[-1]
+    assert line.startswith(f"| snips | {method} | {found.trained:,} |")
+
+
+def test_a_method_is_read_as_it_is_typed() -> None:
+    row = Row.parse("depth,rank=8,learning_rate=2e-3", "gsm8k", 1, "m", "d", 10, 0)
+    assert (row.kind, dict(row.options)) == ("depth", {"rank": 8, "learning_rate": 2e-3})
