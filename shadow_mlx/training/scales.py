@@ -117,9 +117,11 @@ def measured_units(
 def _watched(model: AttachedModel, mask: mx.array) -> Iterator[list[_Watched]]:
     blocks = model.layers
     layers = [block.shadow_layer for block in blocks]
+    recomputing = any(block.recompute for block in blocks)
     watched = [_Watched(layer.module, mask) for layer in layers]
     training = model.training
     model.eval()
+    model.recompute_activations(False)  # nothing is differentiated
     try:
         for block, one in zip(blocks, watched, strict=True):
             block.shadow_layer = Reference(one)
@@ -127,6 +129,7 @@ def _watched(model: AttachedModel, mask: mx.array) -> Iterator[list[_Watched]]:
     finally:
         for block, layer in zip(blocks, layers, strict=True):
             block.shadow_layer = layer
+        model.recompute_activations(recomputing)
         model.train(training)
 
 

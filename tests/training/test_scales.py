@@ -59,8 +59,10 @@ def test_measuring_changes_nothing() -> None:
     model = attached(loud_backbone())
     before = model(tokens(6))
     model.train()
+    model.recompute_activations()
     units_of(model)
     assert model.training
+    assert all(block.recompute for block in model.layers)
     assert mx.array_equal(model.eval()(tokens(6)), before)
 
 
