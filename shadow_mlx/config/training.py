@@ -44,7 +44,7 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         None,
         minimum=0.0,
         exclusive_minimum=True,
-        help="peak learning rate (default: 2e-3 for up to 250 steps, then falling with the root "
+        help="peak learning rate (default: 1.5e-3 for up to 450 steps, then falling with the root "
         "of their number, 1e-3 for 1,000)",
     )
     seed: int = option(0, minimum=0, maximum=2**32 - 1, help="seed of everything random")

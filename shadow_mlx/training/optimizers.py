@@ -14,8 +14,8 @@ Schedule = Callable[[mx.array], mx.array]
 
 BETAS = (0.9, 0.98)
 WARMUP_SHARE = 0.1
-HIGHEST_RATE = 2e-3
-STEPS_AT_HIGHEST = 250
+HIGHEST_RATE = 1.5e-3
+STEPS_AT_HIGHEST = 450
 FINAL_SHARE = 0.0
 """Of the peak learning rate, at the end of a cosine or linear schedule."""
 
