@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.memory.estimate import estimate

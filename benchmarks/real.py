@@ -23,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
 from benchmarks.processes import Cost, measured
 from benchmarks.real_row import RESULT, ROW, Outcome, Row
 from benchmarks.smollm2 import smollm2

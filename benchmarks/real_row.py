@@ -28,7 +28,6 @@ from mlx_lm.tuner.datasets import CacheDataset, ChatDataset
 from mlx_lm.tuner.trainer import TrainingArgs, train
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
-import benchmarks  # noqa: F401 - before MLX: it arranges a fast matrix product on Linux
 from shadow_mlx import load
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
 from shadow_mlx.evaluation.measuring import measure
 from shadow_mlx.memory.fitting import fitted
 from shadow_mlx.memory.report import report as estimate
-from shadow_mlx.runs.events import Noted
 from shadow_mlx.training.finetune import finetune
 
 if TYPE_CHECKING:
@@ -35,12 +33,11 @@ def train(
 
     The arguments and errors are those of :func:`shadow_mlx.training.finetune.finetune`.
     """
+    notes = []
     if config.auto and not resume:  # a run that goes on has its settings
         found = fitted(config)
-        if listener is not None:
-            listener(Noted(time.time(), "info", found.sentence))
-        config = found.config
-    return finetune(config, listener, stop, resume=resume, overwrite=overwrite)
+        config, notes = found.config, [found.sentence]
+    return finetune(config, listener, stop, resume=resume, overwrite=overwrite, notes=notes)
 
 
 def compare(

@@ -44,7 +44,7 @@ class Companion(Protocol):
     def parts(self) -> Sequence[nn.Module]:
         """The modules whose weights it computes with: one that is shared is in many companions.
 
-        None where nothing of it may be computed a second time for its gradient.
+        Empty where nothing of it may be computed a second time for its gradient.
         """
 
 

@@ -193,8 +193,8 @@ def in_float32(network: ShadowNetwork) -> ShadowNetwork:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from a stream of our own, and leave the caller's where it was."""
-    key: Any = mx.random.state[0]  # type: ignore[index]  # its stub says plain object
-    high, low = key.tolist()
+    state: Any = mx.random.state  # its stub says plain object
+    high, low = state[0].tolist()
     mx.random.seed(seed)
     try:
         yield

@@ -71,7 +71,7 @@ class OriginalShadowLayer(ShadowLayer):
 
     @property
     def parts(self) -> tuple[nn.Module, ...]:
-        """None: the update drops elements at random, others when it is computed again."""
+        """Empty: the update drops elements at random, others when it is computed again."""
         return ()
 
     def inject(

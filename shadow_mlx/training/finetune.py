@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,7 @@ def finetune(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    notes: Sequence[str] = (),
 ) -> RunSummary:
     """Train a shadow.
 
@@ -56,6 +57,7 @@ def finetune(
         stop: Asks the run to stop (its state is saved) or to pause.
         resume: Go on with the run in ``config.adapter_path``, exactly.
         overwrite: Give up the run or the adapter that lies there.
+        notes: What a person should know of how the options came about; the run's record has it.
 
     Raises:
         InputError: What was given is wrong.
@@ -70,6 +72,8 @@ def finetune(
     peers = Peers(group.size(), lambda words: alarm.note("warning", words))
     folder = RunFolder(Path(config.adapter_path).absolute())
     with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
+        for note in notes:
+            recorder.note("info", note)
         config = _settle(config, folder, recorder, resume=resume)
         splits = _resolve_data(config, recorder)
         if first:
