@@ -10,6 +10,7 @@ from mlx.utils import tree_flatten
 
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.skeleton import build_backbone
+from shadow_mlx.checkpoints.keys import family_of
 from shadow_mlx.checkpoints.peft_mirror import why_not_for_peft
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
@@ -49,8 +50,20 @@ def test_by_itself_it_has_no_more_numbers_than_the_papers(
 ) -> None:
     model, config = shadowed(shape)
     assert trained(model) <= paper
-    assert why_not_for_peft(model, {**COMMON, **shape}, None) is None or config.layers == 1
+    assert why_not_for_peft(model, {**COMMON, **shape}, family_of("qwen3")) is None
     assert config.shadow_kv_heads is None  # PEFT cannot set them
+
+
+@pytest.mark.parametrize("model_type", ["llama", "qwen2", "phi3"])
+def test_heads_are_left_out_only_where_peft_can_build_the_rest(model_type: str) -> None:
+    """These declare no width of a head: in two of them it would follow the number of heads."""
+    shape = {**QWEN3_0_6B, "hidden_size": 2048, "num_attention_heads": 32}
+    config = {name: v for name, v in {**COMMON, **shape}.items() if name != "head_dim"}
+    config["model_type"] = model_type
+    model = build_backbone(config, "it")
+    found = sized(ShadowConfig(), None, find_decoder(model), config)
+    assert (found.shadow_heads is None) is (model_type != "llama")
+    assert why_not_for_peft(attach(model, config, found), config, family_of(model_type)) is None
 
 
 def test_a_small_backbones_mirror_is_whole() -> None:
