@@ -4,8 +4,8 @@ A mirror layer of the backbone's own widths is far more than the method needs: a
 has 75 million numbers, where the paper trains 23 for the whole shadow. Open sizes are chosen among
 the shapes that PEFT can build too (it keeps the backbone's width of a head and its key/value
 heads): two layers if they find room, else one; as many heads as there is room for; the rest goes
-into the MLP. On real models a wider MLP bought little and fewer heads cost the detached model;
-two layers are what copying out of a prompt takes (docs/defaults.md).
+into the MLP. On SmolLM2 a wider MLP bought little, and the one row with fewer heads was the worst
+detached; two layers are what copying out of a prompt takes (docs/defaults.md).
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from mlx_lm.utils import get_total_parameters
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.mirror import HEADS, INTERMEDIATE_SIZE, KV_HEADS, declared_size, new_mirror
+from shadow_mlx.shadow.mirror import (
+    HEADS,
+    INTERMEDIATE_SIZE,
+    KV_HEADS,
+    build_mirror,
+    declared_size,
+    mirror_model_config,
+)
 from shadow_mlx.shadow.network import embedding_width, seeded
 
 PER_CHANNEL = 4200
@@ -126,7 +133,8 @@ def _as_wide_as_fits(
 
     def count(options: ShadowConfig) -> int:
         with seeded(0):  # what is drawn is never evaluated
-            network = new_mirror(backbone, backbone_config, options)
+            model_config = mirror_model_config(backbone, backbone_config, options)
+            network = build_mirror(backbone, model_config, options.layers)
         inner = tree_flatten(network.decoder.inner.parameters())
         table = network.decoder.embedding_name
         own = sum(value.size for name, value in inner if not name.startswith(table))
