@@ -95,7 +95,7 @@ class ShadowConfig(Options):
         help="width of one attention head of the mirror",
     )
     aux_weight: float = option(
-        3.0,
+        1.0,
         group="shadow",
         minimum=0.0,
         maximum=1e6,
