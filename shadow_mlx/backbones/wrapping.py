@@ -279,6 +279,13 @@ def wrap_blocks(decoder: Decoder, layers: Sequence[Companion]) -> object:
     return wrapping
 
 
+def unwrapped(block: nn.Module) -> nn.Module:
+    """The backbone's own block, whichever shadows it carries."""
+    while type(block) is ShadowBlock:
+        block = block.block
+    return block
+
+
 def check_loop(decoder: Decoder, probe: Companion, width: int, dtype: mx.Dtype) -> None:
     """Trace (never evaluate) two tokens with wrapped blocks, so that a refusal comes first.
 

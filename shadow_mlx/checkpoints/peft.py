@@ -43,7 +43,7 @@ from shadow_mlx.checkpoints.tensors import (
     table_key,
 )
 from shadow_mlx.checkpoints.whole import whole_adapter
-from shadow_mlx.config import BUNDLED_MODEL
+from shadow_mlx.config import BUNDLED_MODEL, ShadowConfig
 from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.errors import CheckpointError, ConfigError
 from shadow_mlx.files.tensor_files import TensorInfo
@@ -140,9 +140,7 @@ def load_adapter(
     PEFT_FILES.check_digest(folder, record.weights_sha256)
     with unbuildable(folder / PEFT_FILES.config):
         model = _attach(record, backbone, backbone_config)
-    family = None
-    if record.layout == "transformers":
-        family = family_of(str(model.shadow.backbone.model_config.get("model_type")))
+    family = _network_family(record, model)
     blocks = next(iter(blocks_in(header)))
     expected = adapter_tensors(model, blocks, family, table=False)
     passed_over = {table_key(model)} if shares_embeddings(model) else set()
@@ -151,6 +149,70 @@ def load_adapter(
     assign(model, tensors, family)
     model.config = record.config
     return model
+
+
+def attach_network_of(
+    folder: str | Path,
+    backbone: nn.Module,
+    backbone_config: Mapping[str, Any],
+    config: ShadowConfig,
+    *,
+    seed: int = 0,
+) -> AttachedModel:
+    """A fresh adapter around the shadow network of the adapter in ``folder``.
+
+    Args:
+        folder: An adapter of the same backbone; its injections and updates are not read.
+        backbone: The loaded backbone.
+        backbone_config: Its ``config.json``.
+        config: The options of what is fresh; :func:`with_network_of` has filled in the network's.
+        seed: Seed of the random start.
+
+    Raises:
+        CheckpointError: See :func:`load_adapter`.
+        ConfigError: Its options do not fit the backbone.
+        UnsupportedArchitectureError: The backbone's architecture cannot carry a shadow.
+    """
+    folder = whole_adapter(Path(folder))
+    record = _own_record(folder)
+    header = PEFT_FILES.read_header(folder)
+    _check_backbone(folder, record, header, identity_of(find_decoder(backbone), backbone_config))
+    PEFT_FILES.check_digest(folder, record.weights_sha256)
+    with unbuildable(folder / PEFT_FILES.config):
+        wanted = dataclasses.replace(record, config=config)
+        model = _attach(wanted, backbone, backbone_config, seed)
+    family = _network_family(record, model)
+    blocks = next(iter(blocks_in(header)))
+    everything = adapter_tensors(model, blocks, family, table=False)
+    network = {name: value for name, value in everything.items() if not blocks_in([name])}
+    passed_over = {name for name in header if blocks_in([name])}
+    if shares_embeddings(model):
+        passed_over.add(table_key(model))
+    assign(model, PEFT_FILES.read_tensors(folder, network, passed_over), family)
+    return model
+
+
+def with_network_of(folder: str | Path, config: ShadowConfig) -> ShadowConfig:
+    """The options, with those of the shadow network from the adapter in ``folder``.
+
+    Raises:
+        CheckpointError: There is no adapter of PEFT's format, or its configuration is broken.
+    """
+    own = _own_record(whole_adapter(Path(folder))).config
+    names = ("shadow", *ShadowConfig.MIRROR_ONLY)
+    return dataclasses.replace(config, **{name: getattr(own, name) for name in names})
+
+
+def _own_record(folder: Path) -> AdapterRecord:
+    if is_original(folder):
+        raise CheckpointError(
+            folder,
+            [
+                "expected an adapter in PEFT's format, found one of the original package: its "
+                "shadow network is of another function"
+            ],
+        )
+    return read_record(folder)
 
 
 def adapter_record(folder: str | Path) -> AdapterRecord:
@@ -172,16 +234,27 @@ def recorded_backbone(folder: str | Path) -> str | None:
     return adapter_record(folder).backbone_name
 
 
+def _network_family(record: AdapterRecord, model: AttachedModel) -> Family | None:
+    """Whose names the tensors of the shadow network have in the file."""
+    if record.layout != "transformers":
+        return None
+    return family_of(str(model.shadow.backbone.model_config.get("model_type")))
+
+
 def _attach(
-    record: AdapterRecord, backbone: nn.Module, backbone_config: Mapping[str, Any]
+    record: AdapterRecord,
+    backbone: nn.Module,
+    backbone_config: Mapping[str, Any],
+    seed: int = 0,
 ) -> AttachedModel:
-    """A blank model of the recorded shape."""
+    """A fresh model of the recorded shape."""
     config = record.config
     if record.model_config is not None:
         return attach(
             backbone,
             backbone_config,
             config,
+            seed=seed,
             shadow_model_config=record.model_config,
             own_table=record.own_table,
             projected=record.projected,
@@ -190,12 +263,13 @@ def _attach(
         local = dataclasses.replace(
             config, shadow=str(resolving.resolve_model(config.shadow, flag="--shadow"))
         )
-        return attach(backbone, backbone_config, local)
+        return attach(backbone, backbone_config, local, seed=seed)
     decoder = find_decoder(backbone)
     return attach(
         backbone,
         backbone_config,
         config,
+        seed=seed,
         shadow_model_config=foreign_mirror_config(decoder, backbone_config, config),
         own_table=has_own_table(decoder, config, share_embeddings=not record.own_table),
     )

@@ -29,6 +29,8 @@ from shadow_mlx.terminal import visible
 COMMANDS = {
     "tui": "the terminal UI: pick data, train, chat, see what detaching costs",
     "train": "fine-tune a model with a shadow",
+    "pretrain": "teach a shadow to write by itself, before any task",
+    "distill": "go on with an adapter's shadow by itself, taught by the attached model",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
     "compare": "measure base, attached and detached side by side on a test file",

@@ -23,7 +23,7 @@ from shadow_mlx.config.model import (
     ModelConfig,
 )
 from shadow_mlx.config.shadow import ShadowConfig, Sharing
-from shadow_mlx.config.training import OptimizerName, ScheduleName, TrainConfig
+from shadow_mlx.config.training import ObjectiveName, OptimizerName, ScheduleName, TrainConfig
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -42,6 +42,7 @@ __all__ = [
     "LengthPolicy",
     "Mode",
     "ModelConfig",
+    "ObjectiveName",
     "OptimizerName",
     "SamplingConfig",
     "ScheduleName",

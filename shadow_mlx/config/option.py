@@ -33,6 +33,7 @@ GROUP_TITLES = {
     "basic": "run",
     "prompt": "prompt",
     "shadow": "shadow",
+    "distillation": "distillation",
     "data": "data",
     "template": "chat template",
     "optimizer": "optimizer",

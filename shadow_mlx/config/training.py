@@ -10,6 +10,9 @@ from shadow_mlx.config.option import option
 from shadow_mlx.config.shadow import ShadowConfig
 from shadow_mlx.config.values import LARGEST_COUNT
 
+ObjectiveName = Literal["finetune", "pretrain"]
+Frozen = Literal["shadow", "adapter"]
+ShadowStart = Literal["random", "even", "first", "last"]
 OptimizerName = Literal["adamw", "adam", "sgd", "adafactor", "lion", "muon"]
 ScheduleName = Literal["cosine", "linear", "constant"]
 
@@ -18,6 +21,11 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 class TrainConfig(EncodingConfig, ShadowConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
+    objective: ObjectiveName = option(
+        "finetune",
+        help="what is learnt: finetune: the data, by backbone and shadow together and by the "
+        "shadow alone; pretrain: to write without a backbone, by the shadow alone",
+    )
     data: str | None = option(
         None,
         kind="path",
@@ -122,6 +130,89 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         None, group="report", help="project name for --report-to (default: the folder's name)"
     )
 
+    distill_weight: float | None = option(
+        None,
+        group="distillation",
+        minimum=0.0,
+        maximum=1e6,
+        help="δ: weight of the shadow's distance from a teacher's answers (default: 1 where "
+        "another option asks for a teacher, else 0)",
+    )
+    teacher: str | None = option(
+        None,
+        group="distillation",
+        kind="path",
+        metavar="base|DIR|PATH|HUB_ID",
+        help="who the shadow learns from: the untuned backbone, an adapter's attached model, or "
+        "a model with the same tokens (default: the attached model itself; base in pretraining)",
+    )
+    distill_temperature: float = option(
+        1.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=100.0,
+        exclusive_minimum=True,
+        help="τ: both distributions are softened by it before they are compared",
+    )
+    reverse_kl: float = option(
+        0.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=1.0,
+        help="ρ: share of the reverse divergence, which keeps the shadow to likely answers; the "
+        "rest is the forward one, which has it cover all of them",
+    )
+    hidden_weight: float = option(
+        0.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=1e6,
+        help="weight of the distance between the shadow's state and the last hidden state of a "
+        "teacher that is as wide as the backbone",
+    )
+    teacher_top: int = option(
+        0,
+        group="distillation",
+        minimum=0,
+        maximum=LARGEST_COUNT,
+        help="keep so many of the teacher's likeliest tokens for each position on disk, before the "
+        "first step: then the teacher leaves memory (0: it answers while training)",
+    )
+    distill_end: float | None = option(
+        None,
+        group="distillation",
+        minimum=0.0,
+        maximum=1e6,
+        help="δ at the end of the run, approached in equal steps (default: the same all along)",
+    )
+    aux_end: float | None = option(
+        None,
+        group="distillation",
+        minimum=0.0,
+        maximum=1e6,
+        help="λ at the end of the run, approached in equal steps (default: the same all along)",
+    )
+
+    shadow_start: ShadowStart = option(
+        "random",
+        group="start",
+        help="what a fresh mirror starts with: random weights, or copies of the backbone's blocks "
+        "(spread evenly, the first, the last), cut to the mirror's sizes",
+    )
+    shadow_rate: float = option(
+        1.0,
+        group="start",
+        minimum=0.0,
+        maximum=1e3,
+        exclusive_minimum=True,
+        help="learning rate of the shadow network, as a multiple of --learning-rate; copied or "
+        "pretrained weights want less than 1",
+    )
+    freeze: Frozen | None = option(
+        None,
+        group="start",
+        help="what is left as it starts: the shadow network, or the adapter (injection and update)",
+    )
     init_adapter: str | None = option(
         None,
         group="start",
@@ -137,4 +228,49 @@ class TrainConfig(EncodingConfig, ShadowConfig):
             problems.append("--iters and --epochs: give one of them, not both")
         if self.patience and self.val_batches == 0:
             problems.append("--patience needs validation; --val-batches is 0")
+        return problems + self._learning_checks()
+
+    @property
+    def teaching(self) -> float:
+        """δ, as the run begins."""
+        if self.distill_weight is not None:
+            return self.distill_weight
+        return 1.0 if self.teacher or self.teacher_top or self.hidden_weight else 0.0
+
+    @property
+    def distils(self) -> bool:
+        """Whether the shadow learns from a teacher at some time of the run."""
+        return max(self.teaching, self.distill_end or 0.0) > 0
+
+    def _learning_checks(self) -> list[str]:
+        """Options of a teacher without one, and of what a pretraining does not have."""
+        problems = []
+        if not self.distils:
+            problems += [
+                f"{flag}: there is no teacher with --distill-weight 0"
+                for flag, given in (
+                    ("--teacher", self.teacher),
+                    ("--hidden-weight", self.hidden_weight),
+                    ("--teacher-top", self.teacher_top),
+                )
+                if given
+            ]
+        if self.objective == "pretrain":
+            problems += [
+                f"{flag}: pretraining trains the shadow network alone; leave this flag out"
+                for flag, given in (
+                    ("--freeze", self.freeze),
+                    ("--init-adapter", self.init_adapter),
+                )
+                if given
+            ]
+        elif self.teacher_top and not self.teacher:
+            problems.append(
+                "--teacher-top: the attached model changes while it trains, so that its answers "
+                "cannot be kept; name another --teacher"
+            )
+        if self.hidden_weight and self.teacher_top:
+            problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
+        if self.shadow_start != "random" and self.shadow != "mirror":
+            problems.append("--shadow-start: an explicit --shadow brings its own weights")
         return problems

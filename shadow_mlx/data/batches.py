@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ class Batch:
         global_tokens: Trained targets of the global batch, always more than 0.
         examples: int64[n], the data set's indices of this rank's true rows.
         cursor: Where the next batch begins.
+        notes: What the plan has noted of each trained target, ``[tokens, …]``, row after row.
     """
 
     inputs: npt.NDArray[np.int32]
@@ -48,6 +50,15 @@ class Batch:
     global_tokens: int
     examples: npt.NDArray[np.int64]
     cursor: dict[str, int]
+    notes: tuple[npt.NDArray[np.generic], ...] = ()
+
+
+class Notes(Protocol):
+    """What is known of each trained target of a data set."""
+
+    def of(self, examples: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.generic], ...]:
+        """Arrays ``[n, …]`` of some examples' trained targets, one example after the other."""
+        ...
 
 
 class BatchPlan:
@@ -61,6 +72,9 @@ class BatchPlan:
         rank: This process, from 0.
         world: Number of processes; rank r takes rows r, r + world, …
         max_buckets: Distinct lengths, and so batch shapes, at most.
+
+    Attributes:
+        notes: Where a batch's notes come from, if it has any.
 
     Raises:
         DataError: When there is no example, or the ranks cannot share a batch evenly.
@@ -93,6 +107,7 @@ class BatchPlan:
         self.rank = rank
         self.world = world
         widths = dataset.lengths - 1
+        self.notes: Notes | None = None
         self.edges = bucket_edges(widths, max_buckets)
         self._bucket = np.searchsorted(self.edges, widths)
 
@@ -172,4 +187,5 @@ class BatchPlan:
             global_tokens=int(trained[examples].sum()),
             examples=mine,
             cursor=cursor,
+            notes=self.notes.of(mine) if self.notes else (),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import mlx.core as mx
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
+from shadow_mlx.checkpoints.peft import with_network_of
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.hub import resolving
 from shadow_mlx.memory.graph import Name
@@ -18,8 +20,11 @@ from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
 from shadow_mlx.training.device import WORKING_SHARE, cache_limit, memory_size, working_memory
-from shadow_mlx.training.model import attach_for_training
+from shadow_mlx.training.distillation import Distillation, Divergence
+from shadow_mlx.training.model import attach_for_training, pretrained_shadow
+from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.teachers import base_teacher
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
 OF_THE_BATCH = ("activations",)  # what grows with it; logits are made a part at a time
@@ -96,7 +101,8 @@ def estimate(
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
     optimizer = build_optimizer(config, ANY_LENGTH)
-    step = RecordedStep(model, optimizer, aux_weight=config.aux_weight)
+    objective = objective_of(config, _distillation(config, model))
+    step = RecordedStep(model, optimizer, objective)
     shape = batch or largest_batch(config)
     played_shape, times = shape.reduced()
     player = _Player(step, played_shape, vocabulary_size(model))
@@ -119,9 +125,22 @@ def estimate(
     )
 
 
+def _distillation(config: TrainConfig, model: AttachedModel) -> Distillation | Divergence | None:
+    """A teacher that takes what the one takes that is meant, but for weights of its own."""
+    if not config.distils or config.teacher_top:  # what is kept of a teacher is next to nothing
+        return None
+    divergence = Divergence(config.distill_temperature, config.reverse_kl)
+    if config.teacher is None and config.objective == "finetune":
+        return divergence
+    return Distillation(base_teacher(model.backbone), divergence)
+
+
 def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:
     assert config.model is not None
     backbone = build_backbone(backbone_config, config.model)
+    if pretrained := pretrained_shadow(config.part(ShadowConfig)):
+        sizes = with_network_of(pretrained, config.part(ShadowConfig)).to_mapping()
+        config = dataclasses.replace(config, **sizes, shadow_budget=0)
     if config.shadow == "mirror":
         return attach_for_training(backbone, backbone_config, config)
     own = read_config(resolving.resolve_config(config.shadow, flag="--shadow"), config.shadow)

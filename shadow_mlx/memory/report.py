@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.hub import resolving
 from shadow_mlx.memory.estimate import MemoryEstimate, estimate
 from shadow_mlx.memory.measure import DataBatch, batch_of_data
 from shadow_mlx.memory.verdict import Suggestion, Verdict, judge, suggestions
+from shadow_mlx.training.model import pretrained_shadow
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def report(
     """
     notes = []
     if config.model is None:
-        choice = resolving.choose_model(None, config.init_adapter)
+        begun = config.init_adapter or pretrained_shadow(config.part(ShadowConfig))
+        choice = resolving.choose_model(None, begun)
         notes.append(f"backbone: {choice.name} ({choice.reason})")
         config = dataclasses.replace(config, model=choice.name)
     batch = largest(config)

@@ -17,8 +17,8 @@ from shadow_mlx.memory.graph import Graph, Name, record
 from shadow_mlx.memory.recomputation import Segments, recompute
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import seeded
-from shadow_mlx.training.losses import Supervised, bucket_size, gather, head_gradient
-from shadow_mlx.training.objectives.fine_tuning import FineTuning
+from shadow_mlx.training.losses import Supervised, bucket_size
+from shadow_mlx.training.objective import Objective
 from shadow_mlx.training.step import TrainingStep
 
 MOST_TOKENS = 2**18
@@ -85,17 +85,12 @@ class State:
 
 
 class RecordedStep(TrainingStep):
-    """A training step whose functions are recorded instead of run.
-
-    Its loss is another one with the same gradients: the frozen head's are a product of its hidden
-    states with constants, since MLX cannot export a custom function.
-    """
+    """A training step whose functions are recorded instead of run."""
 
     def __init__(
-        self, model: AttachedModel, optimizer: optim.MultiOptimizer, *, aux_weight: float
+        self, model: AttachedModel, optimizer: optim.MultiOptimizer, objective: Objective
     ) -> None:
-        super().__init__(model, optimizer, FineTuning(aux_weight), clip=1.0)
-        self.aux_weight = aux_weight
+        super().__init__(model, optimizer, objective, clip=1.0)
         adapter = tree_flatten(model.shadow.parameters())
         frozen = tree_flatten(model.backbone.parameters())
         self.state = State(frozen, adapter, tree_flatten(optimizer.state))
@@ -137,22 +132,6 @@ class RecordedStep(TrainingStep):
         """Arrays like the gradients, and the losses."""
         weights = self._flat(self.model.trainable_parameters())
         return [*map(mx.zeros_like, weights), mx.zeros((1 + len(self.objective.names),))]
-
-    def _loss(self, arrays: tuple[mx.array, ...]) -> tuple[mx.array, mx.array]:
-        batch = Supervised(*arrays)
-        h, s0 = self.model.hidden(batch.inputs)
-        loss, value = self._head_loss(h, batch)
-        if not self.aux_weight:
-            return value, mx.stack([value, loss, mx.array(mx.nan)])
-        shadow_loss, shadow_value = self._head_loss(s0, batch)
-        total = value + self.aux_weight * shadow_value
-        return total, mx.stack([total, loss, shadow_loss])
-
-    def _head_loss(self, hidden: mx.array, batch: Supervised) -> tuple[mx.array, mx.array]:
-        """The loss, and a value with its gradient."""
-        gathered = gather(hidden, batch.positions)
-        loss, gradient = head_gradient(self.model.head, gathered, batch)
-        return loss, (gathered * mx.stop_gradient(gradient)).sum()
 
     def _sum(self, arrays: tuple[mx.array, ...]) -> Any:
         gradients, losses = super()._sum(arrays)

@@ -18,7 +18,14 @@ from shadow_mlx.files.card_seal import is_own_card
 from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.files.writing import disk_errors, is_leftover, remove_folder
 from shadow_mlx.runs.events import is_event
-from shadow_mlx.runs.folder import ADAPTER_FILES, CARD, ORIGINAL_FILES, STATE_FILES, RunFolder
+from shadow_mlx.runs.folder import (
+    ADAPTER_FILES,
+    CARD,
+    ORIGINAL_FILES,
+    STATE_FILES,
+    RunFolder,
+    is_teacher_file,
+)
 from shadow_mlx.runs.live import is_live
 
 OWN_KEY = "shadow_mlx"
@@ -110,6 +117,11 @@ def remove_run(folder: RunFolder) -> None:
         for step in folder.saved_steps():
             remove_checkpoint(folder.checkpoint(step))
         _remove_if_empty(folder.checkpoints)
+        if _shown(folder, folder.teacher) not in others and folder.teacher.is_dir():
+            for path in folder.teacher.iterdir():
+                if is_teacher_file(path.name):
+                    path.unlink(missing_ok=True)
+            _remove_if_empty(folder.teacher)
 
 
 def discard(folder: RunFolder) -> None:
@@ -159,8 +171,9 @@ def _in_the_way(folder: RunFolder) -> Iterator[tuple[str, str]]:
         yield folder.run.name, "a file where the run's record has its folder"
         return
     files = (folder.config, folder.events, folder.requested, folder.output)
-    for path in (*files, folder.checkpoints):
-        if what := _why_not_own(path, own_run, folder=path == folder.checkpoints):
+    folders = (folder.checkpoints, folder.teacher)
+    for path in (*files, *folders):
+        if what := _why_not_own(path, own_run, folder=path in folders):
             yield _shown(folder, path), what
 
 

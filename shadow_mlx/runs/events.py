@@ -20,7 +20,9 @@ from shadow_mlx.runs.losses import SHADOW, WATCHED, gathered, spread
 _PAUSE_POLL = 0.05
 """Seconds between two looks of a paused job at its token."""
 
-PhaseName = Literal["loading", "data", "compiling", "training", "paused", "validating", "saving"]
+PhaseName = Literal[
+    "loading", "data", "recording", "compiling", "training", "paused", "validating", "saving"
+]
 
 
 @dataclass(frozen=True)

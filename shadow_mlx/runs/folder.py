@@ -28,6 +28,7 @@ ADAPTER_CONFIGS = (ADAPTER_FILES[0], ORIGINAL_FILES[0])
 
 CARD = "README.md"
 _CHECKPOINT_NAME = re.compile(r"step-(\d+)")
+_TEACHER_FILE = re.compile(r"(train|valid)-\d{5}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Complete checkpoints, one folder each."""
         return self.run / "checkpoints"
+
+    @property
+    def teacher(self) -> Path:
+        """What a teacher said of the data, where it is kept (``--teacher-top``)."""
+        return self.run / "teacher"
 
     @property
     def exists(self) -> bool:
@@ -125,6 +131,7 @@ class RunFolder:
         own = (self.config.name, self.requested.name)
         remove_leftovers(self.run, lambda name: name in own or name == self.checkpoints.name)
         remove_leftovers(self.checkpoints, is_checkpoint_name)
+        remove_leftovers(self.teacher, is_teacher_file)
 
 
 def holds_adapter(name: str | Path) -> bool:
@@ -141,6 +148,11 @@ def _is_adapter(folder: Path) -> bool:
 def is_checkpoint_name(name: str) -> bool:
     """Whether a folder of this name in ``run/checkpoints`` is a checkpoint."""
     return _CHECKPOINT_NAME.fullmatch(name) is not None
+
+
+def is_teacher_file(name: str) -> bool:
+    """Whether a file of this name in ``run/teacher`` holds records of a teacher."""
+    return _TEACHER_FILE.fullmatch(name) is not None
 
 
 class RunLock:

@@ -44,10 +44,9 @@ def qualified(name: str, word: str) -> str:
 
 
 def in_words(losses: Mapping[str, float]) -> str:
-    """``1.500 attached, 2.750 detached``; one that is alone needs no name."""
-    words = {WATCHED: "attached", SHADOW: "detached"} if SHADOW in losses else {}
-    if len(losses) == 1:
-        return f"{losses[WATCHED]:.3f}"
+    """``1.500 attached, 2.750 detached``; without the latter the first needs no name."""
+    words = {WATCHED: "attached", SHADOW: "detached"} if SHADOW in losses else {WATCHED: ""}
     return ", ".join(
-        f"{value:.3f} {words.get(name, name.replace('_', ' '))}" for name, value in losses.items()
+        f"{value:.3f} {words.get(name, name.replace('_', ' '))}".rstrip()
+        for name, value in losses.items()
     )

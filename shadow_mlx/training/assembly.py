@@ -11,6 +11,7 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx.utils import tree_flatten
 
 from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
@@ -23,14 +24,20 @@ from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
 from shadow_mlx.training import scales
+from shadow_mlx.training.distillation import Distillation
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
-from shadow_mlx.training.objectives.fine_tuning import FineTuning
+from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer, peak_rate
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.step import TrainingStep
+from shadow_mlx.training.teacher_records import RecordedTeacher, Recording
+from shadow_mlx.training.teachers import distillation_of, recording_of
+
+MODULES = "shadow.layers."
+"""Where injections and updates are in the model."""
 
 UNIT_BATCHES = 4
 """Batches that the weights' units are measured on."""
@@ -49,6 +56,7 @@ class Assembly:
         step: The compiled step; it owns model, optimizer and objective.
         validator: ``None`` without validation.
         sampler: Answers examples after each validation; ``None`` where nobody is to see them.
+        recording: The teacher whose answers are to be kept on disk before the first step.
     """
 
     config: TrainConfig
@@ -59,6 +67,7 @@ class Assembly:
     step: TrainingStep
     validator: Validator | None
     sampler: Sampler | None
+    recording: Recording | None
 
     @property
     def train(self) -> EncodedDataset:
@@ -98,7 +107,9 @@ def assemble(
         config.model, trust_remote_code=config.trust_remote_code
     )
     tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
-    model = prepare_model(backbone, backbone_config, config, start_from)
+    distillation = distillation_of(config, backbone, backbone_config, tokenizer)
+    resumed = units is not None
+    model = prepare_model(backbone, backbone_config, config, start_from, resumed=resumed)
     limit = positions_of(model)
     encoder = Encoder(tokenizer, config.encoding, limit)
     train, valid = _encode(config, splits, encoder, recorder)
@@ -108,7 +119,11 @@ def assemble(
     length = run_length(config, plan.batches_per_epoch)
     # From here on it is a number: a run that is made longer goes on with the same one.
     config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
-    objective = FineTuning(config.aux_weight)
+    recording = recording_of(config, distillation, group)
+    if recording:
+        assert isinstance(distillation, Distillation)
+        distillation = dataclasses.replace(distillation, teacher=RecordedTeacher())
+    objective = objective_of(config, distillation)
     if units is None:
         units = _measured_units(model, plan, group, fresh=start_from is None)
     step = TrainingStep(
@@ -130,14 +145,17 @@ def assemble(
         validator = Validator(model, objective, sample, config.val_batches, group)
         if config.samples and group.rank() == 0:  # one process speaks
             sampler = _sampler(config, splits, model, encoder, recorder)
-    return Assembly(config, model, backbone_config, plan, length, step, validator, sampler)
+    return Assembly(
+        config, model, backbone_config, plan, length, step, validator, sampler, recording
+    )
 
 
 def _measured_units(
     model: AttachedModel, plan: BatchPlan, group: mx.distributed.Group, *, fresh: bool
 ) -> scales.Units:
     """Units from the first batches; a fresh shadow's random weights are taken in them."""
-    if model.shadow.variant != "peft":
+    trained = dict(tree_flatten(model.trainable_parameters()))
+    if model.shadow.variant != "peft" or not any(name.startswith(MODULES) for name in trained):
         return {}
     batches = []
     for batch in islice(plan.iterate(), UNIT_BATCHES):

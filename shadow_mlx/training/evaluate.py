@@ -71,7 +71,9 @@ class Validator:
         self.batches = plan.batches_per_epoch if batches < 0 else batches
         self.group = group or mx.distributed.init()
         self._losses: Callable[[tuple[mx.array, ...]], mx.array] = (
-            mx.compile(self._score, inputs=[model.state]) if can_be_compiled(model) else self._score
+            mx.compile(self._score, inputs=[model.state, objective.weights])
+            if can_be_compiled(model)
+            else self._score
         )
 
     def __call__(self, abandoned: Callable[[], bool] = lambda: False) -> Scores | None:
@@ -81,6 +83,7 @@ class Validator:
             abandoned: Asked between batches whether to give up (``None`` is returned then).
                 Several processes cannot give up: they would have to do so together.
         """
+        self.objective.at(1.0)  # models of one run are compared by what it is to end with
         with evaluating(self.model):
             return self._run(abandoned)
 

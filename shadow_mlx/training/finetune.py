@@ -1,4 +1,4 @@
-"""One fine-tuning run, from its options to its end: settle, lock, assemble, train, conclude."""
+"""One training run, from its options to its end: settle, lock, assemble, train, conclude."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from shadow_mlx.checkpoints.training import SavedState, load_state, restore
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.data.reading.splits import Splits, resolve
 from shadow_mlx.errors import (
     ConfigError,
@@ -32,10 +32,12 @@ from shadow_mlx.training.callbacks import service_listeners
 from shadow_mlx.training.device import prepare_device
 from shadow_mlx.training.keeper import FINGERPRINT, Keeper
 from shadow_mlx.training.loop import Loop, Outcome
+from shadow_mlx.training.model import pretrained_shadow
 from shadow_mlx.training.peers import Peers, meet
 from shadow_mlx.training.progress import Progress
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.reporting import RunSummary, ended, started, summarise
+from shadow_mlx.training.teacher_records import recorded
 
 
 def finetune(
@@ -47,7 +49,7 @@ def finetune(
     overwrite: bool = False,
     notes: Sequence[str] = (),
 ) -> RunSummary:
-    """Train a shadow.
+    """Train a shadow, for what ``config.objective`` says.
 
     Started by ``mlx.launch`` on several processes, they share each batch; the first one writes.
 
@@ -96,7 +98,8 @@ def _settle(
         raise ConfigError("--data: name the training data (a .jsonl file, a folder, or a hub id)")
     name = config.model or (saved.model if saved else None)
     if name is None:
-        choice = resolving.choose_model(None, config.init_adapter)
+        begun = config.init_adapter or pretrained_shadow(config.part(ShadowConfig))
+        choice = resolving.choose_model(None, begun)
         recorder.note("info", f"backbone: {choice.name} ({choice.reason})")
         name = choice.name
     if saved and config.learning_rate is None:
@@ -186,7 +189,7 @@ class _Run:
         self.recorder(started(parts, progress.step))
         save = keeper.save if self.first else _save_nothing
         loop = Loop(parts, progress, self.recorder, save, stop, self.peers)
-        outcome = self._train(loop, keeper)
+        outcome = self._train(loop, keeper, stop)
         return summarise(self.folder.path, parts, progress, outcome, loop.saved_step)
 
     def _last_checkpoint(self) -> Path | None:
@@ -217,9 +220,9 @@ class _Run:
             keeper.repair(progress)
         self.recorder.open_log(self.folder)
 
-    def _train(self, loop: Loop, keeper: Keeper) -> Outcome:
+    def _train(self, loop: Loop, keeper: Keeper, stop: StopToken) -> Outcome:
         try:
-            outcome = loop.run()
+            outcome = loop.run() if self._recorded(keeper.parts, stop) else "stopped"
             if self.recorder.lost is not None:
                 raise self.recorder.lost
         except SurroundingsError as error:
@@ -232,6 +235,27 @@ class _Run:
         if self.recorder.lost is not None:
             raise SurroundingsError(f"{self.recorder.lost}{self._kept()}")
         return outcome
+
+    def _recorded(self, parts: Assembly, stop: StopToken) -> bool:
+        """Have the teacher's answers at hand, if they are to be kept; False if asked to stop."""
+        recording = parts.recording
+        if recording is None:
+            return True
+        plans = {"train": parts.plan}
+        if parts.validator is not None:
+            plans["valid"] = parts.validator.plan
+        for split, plan in plans.items():
+            plan.notes = recorded(
+                recording,
+                parts.model,
+                plan,
+                self.folder.teacher / split,
+                lambda done, count: self.recorder.phase("recording", f"{done} of {count} batches"),
+                lambda: stop.stopping,
+            )
+            if plan.notes is None:
+                return False
+        return True
 
     def _save_for_the_first(self, keeper: Keeper, progress: Progress) -> None:
         """Save where the process that writes is the one that died, if its folder is here.

@@ -110,6 +110,7 @@ class Loop:
                 self._phase("paused")
                 self.stop.wait_while_paused()
             began = time.perf_counter()
+            step.objective.at(progress.step / self.length.steps)
             with self.peers.waiting(f"step {progress.step + 1}"):
                 pending = step.start(
                     progress.step + 1,

@@ -5,9 +5,8 @@ B batch · T tokens · D hidden size · V vocabulary · N supervised positions, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import mlx.core as mx
 import numpy as np
@@ -16,6 +15,13 @@ from jaxtyping import Float, Float32, Int32
 from shadow_mlx.data.batches import Batch
 
 Head = Callable[[mx.array], mx.array]
+
+Rows = tuple[mx.array, ...]
+"""Arrays of which the first axis is that of the supervised positions."""
+
+Criterion = Callable[..., tuple[mx.array, mx.array]]
+"""``(logits [n, V], targets [n], weights [n], *rows)`` to what is minimised, a scalar, and the
+losses that a person follows, float32[L]; all of them summed over the rows."""
 
 LOGITS_BYTES = 64 * 2**20
 """Float32 logits that are alive at once, in bytes."""
@@ -33,23 +39,24 @@ class Supervised:
         positions: Indices into the flattened ``[B * T]``, padded with 0.
         targets: The tokens to predict there.
         weights: 1 for a supervised position and 0 for padding.
+        notes: What else an objective is told of each position, padded likewise.
     """
 
     inputs: Int32[mx.array, "batch length"]
     positions: Int32[mx.array, " trained"]
     targets: Int32[mx.array, " trained"]
     weights: Float32[mx.array, " trained"]
+    notes: Rows = ()
 
-    def arrays(
-        self,
-    ) -> tuple[
-        Int32[mx.array, "batch length"],
-        Int32[mx.array, " trained"],
-        Int32[mx.array, " trained"],
-        Float32[mx.array, " trained"],
-    ]:
-        """The four arrays, in the order of the attributes."""
-        return self.inputs, self.positions, self.targets, self.weights
+    @classmethod
+    def of(cls, arrays: Sequence[mx.array]) -> Supervised:
+        """The batch of :meth:`arrays`."""
+        inputs, positions, targets, weights, *notes = arrays
+        return cls(inputs, positions, targets, weights, tuple(notes))
+
+    def arrays(self) -> Rows:
+        """All arrays, in the order of the attributes."""
+        return self.inputs, self.positions, self.targets, self.weights, *self.notes
 
 
 def bucket_size(count: int) -> int:
@@ -70,6 +77,7 @@ def supervised(batch: Batch) -> Supervised:
         mx.array(np.pad(chosen.astype(np.int32), pad)),
         mx.array(np.pad(batch.targets.reshape(-1)[chosen], pad)),
         mx.array(np.pad(weights[chosen].astype(np.float32), pad)),
+        tuple(mx.array(np.pad(note, (pad, (0, 0)))) for note in batch.notes),
     )
 
 
@@ -84,47 +92,80 @@ def head_loss(
     head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised, differentiable: bool
 ) -> Float32[mx.array, ""]:
     """Summed cross entropy of ``head(hidden)``, ``[N, D]``, against the batch's targets."""
+    return head_losses(head, hidden, batch, _cross_entropy_alone, differentiable=differentiable)[0]
+
+
+def head_losses(
+    head: Head,
+    hidden: Float[mx.array, "trained hidden"],
+    batch: Supervised,
+    criterion: Criterion,
+    rows: Rows = (),
+    *,
+    differentiable: bool,
+) -> tuple[Float32[mx.array, ""], Float32[mx.array, " losses"]]:
+    """A criterion of ``head(hidden)``, summed over the positions, of which few are scored at once.
+
+    Args:
+        head: ``[n, D]`` to logits ``[n, V]``; frozen.
+        hidden: ``[N, D]``.
+        batch: Its targets and weights.
+        criterion: Scores logits.
+        rows: Further arrays ``[N, …]`` of the same positions, which the criterion is given too.
+        differentiable: Whether the value's gradient by ``hidden`` will be asked for.
+
+    Returns:
+        The value, and the losses beside it, which have no gradient.
+    """
     if differentiable:
-        total, gradient = head_gradient(head, hidden, batch)
-        return cast(mx.array, _known_gradient(total, hidden, gradient))
-    total = mx.array(0.0)
+        value, losses, gradient = head_gradient(head, hidden, batch, criterion, rows)
+        return _with_gradient(value, hidden, gradient), mx.stop_gradient(losses)
+    value, losses = mx.array(0.0), mx.array(0.0)
     done: list[mx.array] = []
-    for chunk, targets, weights in _chunks(head, hidden, batch, done):
-        total = total + _chunk_loss(head, chunk, targets, weights)
-        done[:] = [total]
-    return total
+    for chunk, arrays in _chunks(head, hidden, batch, rows, done):
+        more, found = _scored(head, criterion, chunk, arrays)
+        value, losses = value + more, losses + found
+        done[:] = [value, losses]
+    return value, losses
 
 
 def head_gradient(
-    head: Head, hidden: Float[mx.array, "trained hidden"], batch: Supervised
-) -> tuple[Float32[mx.array, ""], Float[mx.array, "trained hidden"]]:
-    """The summed cross entropy, and its gradient by the hidden states ``[N, D]``.
+    head: Head,
+    hidden: Float[mx.array, "trained hidden"],
+    batch: Supervised,
+    criterion: Criterion | None = None,
+    rows: Rows = (),
+) -> tuple[Float32[mx.array, ""], Float32[mx.array, " losses"], Float[mx.array, "trained hidden"]]:
+    """The summed value and losses, and the value's gradient by the hidden states ``[N, D]``.
 
     The head is frozen, so each chunk's gradient by its hidden states is taken together with its
     loss: the logits are computed once, are forgotten at once, and are not needed again in the
     backward pass.
     """
-    total = mx.array(0.0)
+    value, losses = mx.array(0.0), mx.array(0.0)
     gradients: list[mx.array] = []
     done: list[mx.array] = []
-    for chunk, targets, weights in _chunks(head, hidden, batch, done):
-        loss, gradient = mx.value_and_grad(_chunk_loss, argnums=1)(head, chunk, targets, weights)
+    scored = mx.value_and_grad(_scored, argnums=2)
+    for chunk, arrays in _chunks(head, hidden, batch, rows, done):
+        (more, found), gradient = scored(head, criterion or _cross_entropy_alone, chunk, arrays)
         gradients.append(gradient)
-        total = total + loss
-        done[:] = [total, gradient]
-    return total, mx.concatenate(gradients)
+        value, losses = value + more, losses + found
+        done[:] = [value, losses, gradient]
+    return value, losses, mx.concatenate(gradients)
 
 
 def _chunks(
-    head: Head, hidden: mx.array, batch: Supervised, done: list[mx.array]
-) -> Iterator[tuple[mx.array, mx.array, mx.array]]:
-    """Hidden states, targets and weights, some at a time; each waits for what is ``done``."""
-    rows = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
-    for start in range(0, hidden.shape[0], rows):
-        chunk = mx.stop_gradient(hidden[start : start + rows])
+    head: Head, hidden: mx.array, batch: Supervised, rows: Rows, done: list[mx.array]
+) -> Iterator[tuple[mx.array, Rows]]:
+    """Hidden states, and what belongs to them, some at a time; each waits for what is ``done``."""
+    count = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
+    arrays = (batch.targets, batch.weights, *rows)
+    for start in range(0, hidden.shape[0], count):
+        here = slice(start, start + count)
+        chunk = mx.stop_gradient(hidden[here])
         if done:
             chunk = mx.depends([chunk], done)[0]
-        yield chunk, batch.targets[start : start + rows], batch.weights[start : start + rows]
+        yield chunk, tuple(array[here] for array in arrays)
 
 
 def chunk_rows(vocabulary: int) -> int:
@@ -132,35 +173,39 @@ def chunk_rows(vocabulary: int) -> int:
     return max(1, LOGITS_BYTES // (4 * vocabulary))
 
 
-def _chunk_loss(
-    head: Head,
-    hidden: Float[mx.array, "rows hidden"],
-    targets: Int32[mx.array, " rows"],
-    weights: Float32[mx.array, " rows"],
-) -> Float32[mx.array, ""]:
+def _scored(
+    head: Head, criterion: Criterion, hidden: Float[mx.array, "rows hidden"], arrays: Rows
+) -> tuple[Float32[mx.array, ""], Float32[mx.array, " losses"]]:
     logits = head(hidden)
     if mx.default_device().type == mx.DeviceType.cpu:
         logits = logits.astype(mx.float32)  # the GPU kernels accumulate in float32 by themselves
+    return criterion(logits, *arrays)
+
+
+def cross_entropy(
+    logits: Float[mx.array, "rows vocabulary"],
+    targets: Int32[mx.array, " rows"],
+    weights: Float32[mx.array, " rows"],
+) -> Float32[mx.array, ""]:
+    """Summed over the rows."""
     return (mx.fast.cross_entropy(logits, targets) * weights).sum()
 
 
-@mx.custom_function
-def _known_gradient(
+def _cross_entropy_alone(
+    logits: mx.array, targets: mx.array, weights: mx.array
+) -> tuple[mx.array, mx.array]:
+    loss = cross_entropy(logits, targets, weights)
+    return loss, loss[None]
+
+
+def _with_gradient(
     value: Float32[mx.array, ""],
     hidden: Float[mx.array, "trained hidden"],
     gradient: Float[mx.array, "trained hidden"],
 ) -> Float32[mx.array, ""]:
-    """``value``, whose gradient by ``hidden`` is ``gradient``."""
-    return value
+    """``value``, whose gradient by ``hidden`` is ``gradient``: a product is added and taken away.
 
-
-@_known_gradient.vjp
-def _known_gradient_vjp(
-    primals: tuple[mx.array, mx.array, mx.array], cotangent: mx.array, output: mx.array
-) -> tuple[mx.array, mx.array, mx.array]:
-    value, hidden, gradient = primals
-    return (
-        mx.zeros_like(value),
-        cotangent.astype(hidden.dtype) * gradient,
-        mx.zeros_like(gradient),
-    )
+    A custom function would say the same, but MLX cannot record one for the memory estimate.
+    """
+    product = (hidden * mx.stop_gradient(gradient)).sum().astype(mx.float32)
+    return mx.stop_gradient(value) + (product - mx.stop_gradient(product))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import mlx.core as mx
 import mlx.optimizers as optim
@@ -16,6 +18,9 @@ BETAS = (0.9, 0.98)
 WARMUP_SHARE = 0.1
 HIGHEST_RATE = 1.5e-3
 STEPS_AT_HIGHEST = 450
+NETWORK = "shadow.backbone."
+"""Where the shadow network's weights are in the model."""
+
 FINAL_SHARE = 0.0
 """Of the peak learning rate, at the end of a cosine or linear schedule."""
 
@@ -67,16 +72,26 @@ def build_optimizer(config: TrainConfig, total_steps: int) -> optim.MultiOptimiz
     """The optimizer of one run.
 
     Matrices decay; biases and norms do not. Muon is made for matrices: the rest goes to AdamW.
+    The shadow network may have a learning rate of its own.
     """
-    schedule = build_schedule(config, total_steps)
+    rate = peak_rate(config, total_steps)
     rest: OptimizerName = "adamw" if config.optimizer == "muon" else config.optimizer
-    return optim.MultiOptimizer(
-        [
-            _single(config.optimizer, schedule, config.weight_decay),
-            _single(rest, schedule, 0.0),
-        ],
-        [lambda name, weight: weight.ndim >= 2],
-    )
+    apart = config.shadow_rate != 1  # one optimizer for both keeps the state that runs have had
+    optimizers, filters = [], []
+    for matrices in (True, False):
+        for network in (False, True) if apart else (None,):
+            peak = rate * config.shadow_rate if network else rate
+            schedule = build_schedule(replace(config, learning_rate=peak), total_steps)
+            kind, decay = (config.optimizer, config.weight_decay) if matrices else (rest, 0.0)
+            optimizers.append(_single(kind, schedule, decay))
+            filters.append(partial(_belongs, matrices, network))
+    return optim.MultiOptimizer(optimizers, filters[:-1])  # the last one takes what is left
+
+
+def _belongs(matrices: bool, network: bool | None, name: str, weight: mx.array) -> bool:
+    """Whether a weight is one of the matrices or not, and of the shadow network or not."""
+    inside = network is None or name.startswith(NETWORK) == network
+    return (weight.ndim >= 2) == matrices and inside
 
 
 def _single(name: OptimizerName, schedule: Schedule, decay: float) -> optim.Optimizer:

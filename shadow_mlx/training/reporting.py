@@ -13,6 +13,7 @@ import mlx.core as mx
 from mlx.utils import tree_reduce
 from mlx_lm.utils import get_total_parameters
 
+from shadow_mlx.config import ObjectiveName
 from shadow_mlx.runs.events import RunEnded, RunStarted
 from shadow_mlx.runs.losses import SHADOW, WATCHED
 from shadow_mlx.training.assembly import Assembly
@@ -25,6 +26,7 @@ class RunSummary:
     """How a run ended and what it leaves.
 
     Attributes:
+        objective: What it was for: ``finetune`` or ``pretrain``.
         adapter_path: The adapter folder.
         reason: ``done``, ``stopped`` (asked to; the state is saved) or ``patience``.
         step: Optimizer steps done, of ``total_steps``.
@@ -37,6 +39,7 @@ class RunSummary:
         trainable_parameters: Of the shadow.
     """
 
+    objective: ObjectiveName
     adapter_path: Path
     reason: Outcome
     step: int
@@ -109,6 +112,7 @@ def summarise(
 ) -> RunSummary:
     """The figures of a run that has just ended in this process."""
     return RunSummary(
+        objective=parts.config.objective,
         adapter_path=adapter_path,
         reason=outcome,
         step=progress.step,

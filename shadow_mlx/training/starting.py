@@ -44,6 +44,7 @@ def with_absolute_paths(config: TrainConfig, model: str) -> TrainConfig:
         data=_absolute(config.data),
         shadow=_absolute(config.shadow) or config.shadow,
         init_adapter=_absolute(config.init_adapter),
+        teacher=_absolute(config.teacher),
         adapter_path=str(Path(config.adapter_path).absolute()),
     )
 

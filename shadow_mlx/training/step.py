@@ -89,7 +89,11 @@ class TrainingStep:
         self._changing = [model.shadow.state, *rest]
         self.is_compiled = can_be_compiled(model)
         compiled: Callable[..., Any] = (
-            partial(mx.compile, inputs=[model.state, *rest], outputs=self._changing)
+            partial(
+                mx.compile,
+                inputs=[model.state, objective.weights, *rest],
+                outputs=self._changing,
+            )
             if self.is_compiled
             else lambda function: function
         )

@@ -28,6 +28,9 @@ COMMANDS = {
     "compare": config.CompareConfig,
     "data": config.EncodingConfig,
 }
+BESIDE = {"teacher_top": {"teacher": "base"}}
+"""What an option cannot be without."""
+
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
 FORMS = {"train", "chat", "compare"}
 """Commands whose options are a form of the UI, too."""
@@ -81,7 +84,8 @@ def test_an_option_means_the_same_whichever_way_it_comes(
     group = COMMANDS[command]
     declared = next(f for f in dataclasses.fields(group) if f.name == name)
     value = other_value(declared, hints_of(group)[name])
-    wanted = dataclasses.replace(group(), **{name: value})
+    given = {**BESIDE.get(name, {}), name: value}
+    wanted = dataclasses.replace(group(), **given)
     assert getattr(wanted, name) == value != declared.default
     begin = NEEDED.get(command, [])
 
@@ -91,20 +95,21 @@ def test_an_option_means_the_same_whichever_way_it_comes(
             delattr(args, positional)
         return build_options(group, args)
 
-    assert read(*as_flags(declared, value)) == wanted
+    fields = {f.name: f for f in dataclasses.fields(group)}
+    assert read(*(flag for one in given for flag in as_flags(fields[one], given[one]))) == wanted
     for spelt in (name, name.replace("_", "-")):
         file = tmp_path / "options.yaml"
-        file.write_text(to_yaml({spelt: value}), encoding="utf-8")
+        file.write_text(to_yaml(BESIDE.get(name, {}) | {spelt: value}), encoding="utf-8")
         assert read("-c", str(file)) == wanted
     carried = json.loads(json.dumps(wanted.to_mapping()))  # to a worker and back
     assert group.from_mapping(carried) == wanted
-    text = {name: form.to_text(value)}
-    assert form.sound_values(text, group) == {name: value}
+    text = {one: form.to_text(given[one]) for one in given}
+    assert form.sound_values(text, group) == given
     if command in FORMS:
         data = {} if command == "chat" else {"data": "x"}
         filled, problems = form.filled_in(group, data | text)
-        assert (filled, problems) == (dataclasses.replace(wanted, **(data | {name: value})), {})
-        assert form.chosen(wanted) == {name: value}
+        assert (filled, problems) == (dataclasses.replace(wanted, **(data | given)), {})
+        assert form.chosen(wanted) == given
 
 
 BELOW = [

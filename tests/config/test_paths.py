@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_paths_among_the_options_are_known() -> None:
     assert {one.name for one in PATHS} == {
-        "shadow", "model", "data", "adapter_path", "init_adapter",
+        "shadow", "model", "data", "adapter_path", "init_adapter", "teacher",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from shadow_mlx.errors import ModelError
 from shadow_mlx.memory.graph import record
 from shadow_mlx.memory.tracing import MOST_TOKENS, BatchShape, RecordedStep, make_recordable
 from shadow_mlx.training.model import attach_for_training
+from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.optimizers import build_optimizer
 
 SHAPE = BatchShape(2, 16, 20)
@@ -25,7 +26,7 @@ def step() -> RecordedStep:
     made = Case("two blocks", {"num_hidden_layers": 2}).config_json
     config = TrainConfig(model="two blocks")
     model = attach_for_training(build_backbone(made, "two blocks"), made, config)
-    return RecordedStep(model, build_optimizer(config, 10), aux_weight=0.1)
+    return RecordedStep(model, build_optimizer(config, 10), FineTuning(0.1))
 
 
 @given(st.integers(1, 2**31), st.integers(1, 2**31))

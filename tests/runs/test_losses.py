@@ -27,7 +27,7 @@ def test_a_word_goes_before_loss(name, key):
     [
         (LOSSES, "1.500 attached, 2.750 detached"),
         ({"loss": 1.5}, "1.500"),
-        ({"loss": 1.5, "teacher_loss": 2.0}, "1.500 loss, 2.000 teacher loss"),
+        ({"loss": 1.5, "teacher_loss": 2.0}, "1.500, 2.000 teacher loss"),
     ],
 )
 def test_a_person_reads_whose_they_are(losses, words):

@@ -17,13 +17,19 @@ class LanguageModelling:
 
     names = ("loss",)
 
+    def __init__(self):
+        self.weights = {}
+
+    def at(self, share):
+        pass
+
     def __call__(self, model, batch, *, differentiable):
         s0 = gather(model.shadow.backbone(batch.inputs), batch.positions)
         loss = head_loss(model.head, s0, batch, differentiable)
         return loss, {"loss": loss}
 
 
-class Distillation:
+class Distillation(LanguageModelling):
     """The detached shadow learns the answers of the attached model's own forward pass."""
 
     names = ("loss", "teacher_loss")
@@ -42,7 +48,7 @@ class Distillation:
 def test_another_objective_trains_validates_saves_and_resumes(
     make_config, heard, monkeypatch, tmp_path, objective
 ):
-    monkeypatch.setattr(assembly, "FineTuning", lambda aux_weight: objective)
+    monkeypatch.setattr(assembly, "objective_of", lambda config, distillation: objective)
     config = make_config(learning_rate=1e-2, iters=12, steps_per_report=2)
     whole = train(config, heard)
     first, *_, last = heard.of(Validated)

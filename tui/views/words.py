@@ -30,6 +30,7 @@ PHASES = {
     "data": "reading the data",
     "compiling": "compiling the first step",
     "training": "training",
+    "recording": "recording the teacher",
     "validating": "validating",
     "saving": "saving",
     "paused": "paused (p goes on)",

@@ -24,6 +24,12 @@ OPTIONS = TrainConfig
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     add_config_file(parser)
+    add_run_flags(parser)
+    add_options(parser, OPTIONS)
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare what is asked of a run and is no option of it."""
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --adapter-path, exactly"
     )
@@ -31,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="give up the run or adapter in --adapter-path"
     )
     parser.add_argument("--json", action="store_true", help="print the run's figures as JSON")
-    add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
     if args.resume:
-        _fill_in(args, _saved_options(args))
+        fill_in(args, _saved_options(args))
         config = build_options(OPTIONS, args)
     else:
         config = run_options(args)
@@ -77,11 +82,11 @@ def run_options(args: argparse.Namespace) -> TrainConfig:
     config = build_options(OPTIONS, args)
     if not config.init_adapter:
         return config
-    _fill_in(args, _adapter_options(config.init_adapter))
+    fill_in(args, _adapter_options(config.init_adapter))
     return build_options(OPTIONS, args)
 
 
-def _fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
+def fill_in(args: argparse.Namespace, values: dict[str, Any]) -> None:
     """Give ``args`` the values that neither a flag nor the ``-c`` file gives."""
     given = config_file_options(TrainConfig, args.config) if args.config else {}
     given.update(vars(args))
@@ -128,12 +133,19 @@ def _say_how_it_ended(summary: RunSummary) -> None:
         best = (
             f"; the adapter is that of step {summary.best_step}, validation loss {in_words(losses)}"
         )
-    print(
-        f"done{why}: {summary.step} steps in {words.clock(summary.seconds)}{best}\n"
-        f"adapter: {summary.adapter_path}\n"
-        f"try it:  shadow-mlx chat --adapter-path {summary.adapter_path} [--detached]",
-        file=sys.stderr,
-    )
+    folder = summary.adapter_path
+    ways = [
+        f"adapter: {folder}",
+        f"try it:  shadow-mlx chat --adapter-path {folder} [--detached]",
+    ]
+    if summary.objective == "pretrain":
+        ways = [
+            f"shadow:  {folder}",
+            f"try it:  shadow-mlx chat --adapter-path {folder} --detached",
+            f"use it:  shadow-mlx train --shadow {folder} --data FILE",
+        ]
+    done = f"done{why}: {summary.step} steps in {words.clock(summary.seconds)}{best}"
+    print("\n".join([done, *ways]), file=sys.stderr)
 
 
 def _how_to_resume(summary: RunSummary) -> str:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
 
 import mlx.core as mx
 
 from shadow_mlx.runs.losses import SHADOW, WATCHED
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.distillation import Distillation, Divergence
 from shadow_mlx.training.losses import Supervised, gather, head_loss
+from shadow_mlx.training.objective import Ramp
+from shadow_mlx.training.objectives.shadow_loss import ShadowLoss
 
 
-@dataclass(frozen=True)
-class FineTuning:
-    """Cross entropy of the attached model (equation 8) + λ · that of the detached one (9).
+class FineTuning(ShadowLoss):
+    """Cross entropy of the attached model (equation 8) + what the shadow by itself is trained for.
 
-    Attributes:
-        aux_weight: λ. With 0 the head does not run on the shadow while training.
+    While nothing of the latter has a weight, the head does not run on the shadow.
     """
 
-    names: ClassVar[tuple[str, ...]] = (WATCHED, SHADOW)
-
-    aux_weight: float
+    def __init__(
+        self,
+        aux_weight: Ramp | float,
+        distillation: Distillation | Divergence | None = None,
+        distill_weight: Ramp | float = 0.0,
+        hidden_weight: float = 0.0,
+    ) -> None:
+        super().__init__(SHADOW, aux_weight, distillation, distill_weight, hidden_weight)
+        self.names = (WATCHED, *self.shadow_names)
 
     def __call__(
         self, model: AttachedModel, batch: Supervised, *, differentiable: bool
@@ -31,8 +36,7 @@ class FineTuning:
         """See :class:`Objective`."""
         h, s0 = model.hidden(batch.inputs)
         loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
-        if differentiable and not self.aux_weight:
-            return loss, {WATCHED: loss, SHADOW: mx.array(mx.nan)}
-        shadow_loss = head_loss(model.head, gather(s0, batch.positions), batch, differentiable)
-        value = loss + self.aux_weight * shadow_loss  # (8) + λ (9)
-        return value, {WATCHED: loss, SHADOW: shadow_loss}
+        if differentiable and not (any(self.ever.values()) or self.hidden_weight):
+            return loss, dict.fromkeys(self.names, mx.array(mx.nan)) | {WATCHED: loss}
+        value, losses = self.of_shadow(model, batch, s0, h, differentiable=differentiable)
+        return loss + value, {WATCHED: loss, **losses}  # (8) + λ (9)

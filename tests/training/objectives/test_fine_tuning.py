@@ -5,9 +5,8 @@ import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
 
-from shadow_mlx.training import losses
+from shadow_mlx.training import losses, objectives
 from shadow_mlx.training.losses import supervised
-from shadow_mlx.training.objectives import fine_tuning
 from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from tests.training.batches import make_batch, naive_losses
 
@@ -57,13 +56,24 @@ def test_scoring_equals_training_losses(make_model):
     assert scored == pytest.approx(measured(model, batch), rel=1e-6)
 
 
+def counted(function, calls: list[int]):
+    def call(*args, **kwargs):
+        calls.append(1)
+        return function(*args, **kwargs)
+
+    return call
+
+
 @pytest.mark.parametrize("differentiable", [True, False])
 def test_without_a_weight_only_scoring_runs_the_head_on_the_shadow(
     make_model, monkeypatch, differentiable
 ):
     calls = []
-    head = fine_tuning.head_loss
-    monkeypatch.setattr(fine_tuning, "head_loss", lambda *args: calls.append(1) or head(*args))
+    for module, name in (
+        (objectives.fine_tuning, "head_loss"),
+        (objectives.shadow_loss, "head_losses"),
+    ):
+        monkeypatch.setattr(module, name, counted(getattr(module, name), calls))
     value, loss, shadow_loss = measured(make_model(), make_batch(), 0.0, differentiable)
     assert value == loss > 0
     assert len(calls) == 1 + (shadow_loss == shadow_loss) == 2 - differentiable

@@ -1,0 +1,202 @@
+"""What the shadow learns from a teacher: divergences of its next-token distribution from another.
+
+Method: Hinton, Vinyals and Dean 2015 (arXiv 1503.02531) for the forward divergence and the
+temperature; reverse divergence as in MiniLLM (Gu et al. 2023, arXiv 2306.08543).
+
+p teacher · q student (the shadow) · τ temperature · n positions scored at once · V vocabulary ·
+K tokens that a record keeps of a distribution
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import mlx.core as mx
+from jaxtyping import Float, Float32, Int32
+
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.losses import (
+    Criterion,
+    Head,
+    Rows,
+    Supervised,
+    cross_entropy,
+    gather,
+)
+
+DISTILLATION = "distill_loss"
+HIDDEN = "hidden_loss"
+
+_LEAST_TAIL = 1e-9
+"""Mass of all other tokens that is reckoned with at least: of none there is no logarithm."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """How far the student's distributions are from a teacher's, in nats for each position.
+
+    ``τ² · ((1 − ρ) · KL(p ‖ q) + ρ · KL(q ‖ p))`` with ``p`` and ``q`` of logits divided by τ.
+
+    Attributes:
+        temperature: τ.
+        reverse: ρ, the share of the reverse divergence: with 0 the student covers all that the
+            teacher may say, with 1 it keeps to what the teacher is likely to say.
+    """
+
+    temperature: float = 1.0
+    reverse: float = 0.0
+
+    def between(
+        self, teacher: Float[mx.array, "rows wide"], student: Float[mx.array, "rows vocabulary"]
+    ) -> Float32[mx.array, " rows"]:
+        """Of logits over one vocabulary; what one of them pads it with is left out."""
+        tokens = min(teacher.shape[-1], student.shape[-1])
+        p = _log_probabilities(teacher[:, :tokens], self.temperature)
+        q = _log_probabilities(student[:, :tokens], self.temperature)
+        return self._divergence(p, q)
+
+    def of_recorded(
+        self,
+        tokens: Int32[mx.array, "rows kept"],
+        p: Float[mx.array, "rows kept"],
+        student: Float[mx.array, "rows vocabulary"],
+    ) -> Float32[mx.array, " rows"]:
+        """Of the teacher's K likeliest tokens and their log-probabilities at temperature τ.
+
+        All other tokens count as one more, with the mass that is left. This is at most the
+        divergence over the whole vocabulary (data-processing inequality).
+        """
+        q = mx.take_along_axis(_log_probabilities(student, self.temperature), tokens, axis=-1)
+        return self._divergence(_with_tail(p.astype(mx.float32)), _with_tail(q))
+
+    def _divergence(
+        self, p: Float32[mx.array, "rows outcomes"], q: Float32[mx.array, "rows outcomes"]
+    ) -> Float32[mx.array, " rows"]:
+        p = mx.stop_gradient(p)
+        found = mx.zeros(p.shape[:-1])
+        if self.reverse < 1:
+            found = found + (1 - self.reverse) * (mx.exp(p) * (p - q)).sum(-1)
+        if self.reverse > 0:
+            found = found + self.reverse * (mx.exp(q) * (q - p)).sum(-1)
+        return self.temperature**2 * found
+
+
+class Teacher(Protocol):
+    """Where the distributions that the shadow learns come from. No gradient goes there."""
+
+    def rows(self, model: AttachedModel, batch: Supervised) -> Rows:
+        """What it says of the batch's supervised positions: arrays ``[N, …]``."""
+        ...
+
+    def apart(
+        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
+    ) -> Float32[mx.array, " rows"]:
+        """How far the student's logits are from what some of those rows say."""
+        ...
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A teacher, and how the distance from it is measured.
+
+    Attributes:
+        teacher: Whoever it is.
+        divergence: The measure.
+    """
+
+    teacher: Teacher
+    divergence: Divergence
+
+
+@dataclass(frozen=True)
+class HeadTeacher:
+    """A teacher that is a model: its hidden states are kept, and its head makes logits of few.
+
+    Attributes:
+        states: ``[B, T, D]`` of the model that is trained and of token ids ``[B, T]``.
+        head: ``[n, D]`` to logits ``[n, V]``.
+        width: D.
+    """
+
+    states: Callable[[AttachedModel, mx.array], mx.array]
+    head: Head
+    width: int
+
+    @property
+    def vocabulary(self) -> int:
+        """V."""
+        return int(self.head(mx.zeros((1, self.width))).shape[-1])  # never evaluated
+
+    def rows(self, model: AttachedModel, batch: Supervised) -> Rows:
+        """Its last hidden states, ``[N, D]``."""
+        return (mx.stop_gradient(gather(self.states(model, batch.inputs), batch.positions)),)
+
+    def apart(
+        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
+    ) -> Float32[mx.array, " rows"]:
+        """See :class:`Teacher`."""
+        return divergence.between(self.head(*rows), student)
+
+
+def shadow_criterion(
+    weights: Mapping[str, mx.array],
+    distillation: Distillation | None,
+    model: AttachedModel,
+    batch: Supervised,
+) -> tuple[Criterion, Rows]:
+    """λ · cross entropy + δ · divergence, of the shadow's logits, and the rows that it takes.
+
+    Args:
+        weights: δ by :data:`DISTILLATION`, and λ by the other name.
+        distillation: What the shadow learns from; ``None`` for the targets alone.
+        model: What is trained.
+        batch: What is scored.
+    """
+    (aux_weight,) = (weight for name, weight in weights.items() if name != DISTILLATION)
+    if distillation is None:
+
+        def alone(
+            logits: mx.array, targets: mx.array, weight: mx.array
+        ) -> tuple[mx.array, mx.array]:
+            loss = cross_entropy(logits, targets, weight)
+            return aux_weight * loss, loss[None]
+
+        return alone, ()
+
+    teacher, divergence = distillation.teacher, distillation.divergence
+    distill_weight = weights[DISTILLATION]
+
+    def taught(
+        logits: mx.array, targets: mx.array, weight: mx.array, *rows: mx.array
+    ) -> tuple[mx.array, mx.array]:
+        loss = cross_entropy(logits, targets, weight)
+        apart = (teacher.apart(divergence, logits, *rows) * weight).sum()
+        return aux_weight * loss + distill_weight * apart, mx.stack([loss, apart])
+
+    return taught, teacher.rows(model, batch)
+
+
+def hidden_distance(
+    state: Float[mx.array, "trained hidden"],
+    taught: Float[mx.array, "trained hidden"],
+    weights: Float32[mx.array, " trained"],
+) -> Float32[mx.array, ""]:
+    """Σ over positions of ``‖s⁰ − h‖² / ‖h‖²``: 1 for a state that says nothing."""
+    state, taught = state.astype(mx.float32), taught.astype(mx.float32)
+    size = mx.square(taught).sum(-1) + 1e-6
+    return ((mx.square(state - taught).sum(-1) / size) * weights).sum()
+
+
+def _log_probabilities(
+    logits: Float[mx.array, "rows vocabulary"], temperature: float
+) -> Float32[mx.array, "rows vocabulary"]:
+    wide = logits.astype(mx.float32) / temperature
+    return wide - mx.logsumexp(wide, axis=-1, keepdims=True)
+
+
+def _with_tail(kept: Float32[mx.array, "rows kept"]) -> Float32[mx.array, "rows outcomes"]:
+    """Log-probabilities of the K tokens, and of all others together."""
+    rest = mx.maximum(1 - mx.exp(kept).sum(-1, keepdims=True), _LEAST_TAIL)
+    return mx.concatenate([kept, mx.log(rest)], axis=-1)

@@ -1,0 +1,179 @@
+"""A teacher's answers on disk: once for each position, so that it can leave memory.
+
+Of each supervised position the K likeliest tokens are kept with their log-probabilities; what the
+others have together is the rest of 1. Files are written some batches at a time, each whole or not
+at all, so that a recording that was stopped goes on where it was.
+
+P supervised positions of a data set · K tokens kept of each
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float, Float32
+
+from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.files.writing import load_safetensors, save_safetensors
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.training.distillation import Divergence, HeadTeacher
+from shadow_mlx.training.losses import Rows, Supervised, chunk_rows, supervised
+
+BATCHES_OF_A_FILE = 64
+_KEY = "of"
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherRecords:
+    """What a teacher said of one data set, in memory: 6 bytes for each token kept.
+
+    Attributes:
+        starts: int64[n + 1], where each example's positions begin.
+        tokens: int32[P, K].
+        logs: float16[P, K], log-probabilities.
+    """
+
+    starts: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int32]
+    logs: npt.NDArray[np.float16]
+
+    def of(self, examples: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.generic], ...]:
+        """Tokens and logs of some examples' positions, one example after the other."""
+        places = [np.arange(self.starts[i], self.starts[i + 1]) for i in examples]
+        chosen = np.concatenate(places) if places else np.zeros(0, np.int64)
+        return self.tokens[chosen], self.logs[chosen]
+
+
+class RecordedTeacher:
+    """A teacher of which only its records are left; a batch brings those of its positions."""
+
+    def rows(self, model: AttachedModel, batch: Supervised) -> Rows:
+        """Tokens int32[N, K] and their log-probabilities float16[N, K]."""
+        return batch.notes
+
+    def apart(
+        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
+    ) -> Float32[mx.array, " rows"]:
+        """See :class:`~shadow_mlx.training.distillation.Teacher`."""
+        tokens, logs = rows
+        return divergence.of_recorded(tokens, logs, student)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How a teacher is recorded.
+
+    Attributes:
+        teacher: Whose answers.
+        name: What tells it from others.
+        top: K.
+        temperature: τ, at which the log-probabilities are taken.
+    """
+
+    teacher: HeadTeacher
+    name: str
+    top: int
+    temperature: float
+
+    def key(self, dataset: EncodedDataset) -> str:
+        """What tells these records from others: whose, of what, and how."""
+        facts = (self.name, self.top, self.temperature, dataset.fingerprint)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+def recorded(
+    recording: Recording,
+    model: AttachedModel,
+    plan: BatchPlan,
+    stem: Path,
+    told: Callable[[int, int], None],
+    stopping: Callable[[], bool],
+) -> TeacherRecords | None:
+    """The teacher's records of a data set: those on disk, and the missing ones made and kept.
+
+    Args:
+        recording: Who is recorded, and how.
+        model: What is trained; a teacher on its backbone is called through it.
+        plan: The data set's batches.
+        stem: Files are ``<stem>-00000.safetensors`` and so on.
+        told: Called with the batches that are done and all that there are.
+        stopping: Asked between batches whether to give up (``None`` is returned then); what was
+            written by then is used the next time.
+
+    Raises:
+        SurroundingsError: The disk refuses.
+    """
+    dataset, key = plan.dataset, recording.key(plan.dataset)
+    starts = np.concatenate([[0], np.cumsum(dataset.supervised_lengths)]).astype(np.int64)
+    tokens = np.zeros((starts[-1], recording.top), np.int32)
+    found = TeacherRecords(starts, tokens, np.zeros(tokens.shape, np.float16))
+    batches = BatchPlan(dataset, plan.batch_size, shuffle=False).iterate(epochs=1)
+    count = plan.batches_per_epoch
+    for number, start in enumerate(range(0, count, BATCHES_OF_A_FILE)):
+        path = stem.with_name(f"{stem.name}-{number:05d}.safetensors")
+        some = list(islice(batches, BATCHES_OF_A_FILE))
+        examples = np.concatenate([batch.examples for batch in some])
+        here = _read(path, key)
+        if here is None:
+            parts = []
+            for done, batch in enumerate(some, start):
+                if stopping():
+                    return None
+                told(done, count)
+                parts.append(_answers(recording, model, supervised(batch), batch.tokens))
+            here = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+            _write(path, key, here)
+        places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in examples])
+        found.tokens[places], found.logs[places] = here
+    told(count, count)
+    return found
+
+
+def _answers(
+    recording: Recording, model: AttachedModel, batch: Supervised, trained: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float16]]:
+    """The K likeliest tokens of a batch's ``trained`` positions, likeliest first."""
+    teacher = recording.teacher
+    (hidden,) = teacher.rows(model, batch)
+    tokens, logs = [], []
+    rows = chunk_rows(teacher.head(hidden[:1]).shape[-1])
+    for chunk in _pieces(hidden[:trained], rows):
+        logits = teacher.head(chunk).astype(mx.float32) / recording.temperature
+        kept = mx.argsort(-logits, axis=-1)[:, : recording.top]
+        likely = mx.take_along_axis(logits, kept, axis=-1)
+        likely = likely - mx.logsumexp(logits, axis=-1, keepdims=True)
+        tokens.append(np.array(kept.astype(mx.int32)))
+        logs.append(np.array(likely).astype(np.float16))
+    return np.concatenate(tokens), np.concatenate(logs)
+
+
+def _pieces(hidden: mx.array, rows: int) -> Iterator[mx.array]:
+    for start in range(0, hidden.shape[0], rows):
+        yield hidden[start : start + rows]
+
+
+def _read(path: Path, key: str) -> tuple[npt.NDArray[np.generic], ...] | None:
+    """The arrays of a file of these records; ``None`` where there is none, or another's."""
+    if not path.is_file():
+        return None
+    try:
+        arrays = load_safetensors(path)
+        if bytes(np.array(arrays[_KEY])).decode() != key:
+            return None
+        return tuple(np.array(arrays[name]) for name in ("tokens", "logs"))
+    except (OSError, RuntimeError, ValueError, KeyError):
+        return None
+
+
+def _write(path: Path, key: str, arrays: Sequence[npt.NDArray[np.generic]]) -> None:
+    named = {name: mx.array(a) for name, a in zip(("tokens", "logs"), arrays, strict=True)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_safetensors(path, {**named, _KEY: mx.array(np.frombuffer(key.encode(), np.uint8))})

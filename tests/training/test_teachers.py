@@ -1,0 +1,97 @@
+"""Who teaches: found by name, checked, and never trained."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+
+from shadow_mlx.errors import ConfigError, InputError
+from shadow_mlx.jobs import train
+from shadow_mlx.training.losses import gather, supervised
+from tests.training.batches import make_batch
+
+
+@pytest.fixture
+def adapter(make_config, tmp_path) -> Path:
+    """A few steps of fine-tuning: an adapter that answers otherwise than its backbone."""
+    config = make_config(adapter_path=str(tmp_path / "teacher"), learning_rate=3e-2, val_batches=0)
+    return train(config).adapter_path
+
+
+def taught(parts):
+    """The teacher's logits at a batch's positions, and the batch."""
+    batch = supervised(make_batch())
+    teacher = parts.step.objective.distillation.teacher
+    return teacher.head(*teacher.rows(parts.model, batch)), batch
+
+
+def test_the_backbone_teaches_as_it_came(make_parts, tiny_backbone):
+    parts = make_parts(objective="pretrain", distill_weight=1.0)
+    found, batch = taught(parts)
+    expected = gather(parts.model.backbone(batch.inputs), batch.positions)
+    np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-5)
+
+
+def test_an_adapter_teaches_attached_and_shares_the_backbone(make_parts, adapter, monkeypatch):
+    from shadow_mlx import loading
+
+    loaded = []
+    monkeypatch.setattr(loading, "load", lambda *args, **_: loaded.append(args))
+    parts = make_parts(objective="pretrain", distill_weight=1.0, teacher=str(adapter))
+    found, batch = taught(parts)
+    monkeypatch.undo()
+    alone = loading.load_model(None, adapter)
+    expected = gather(alone(batch.inputs), batch.positions)
+    np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-5)
+    base = gather(parts.model.backbone(batch.inputs), batch.positions)
+    assert mx.abs(found - base).max().item() > 1e-2
+    assert loaded == []
+    before = dict(tree_flatten(parts.model.trainable_parameters()))
+    assert before
+    assert all(name.startswith("shadow.backbone.") for name in before)
+
+
+def test_an_adapter_of_another_folder_brings_its_own_backbone(
+    make_parts, adapter, tiny_backbone, tmp_path
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_backbone, copy)
+    here, there = (
+        taught(make_parts(objective="pretrain", distill_weight=1.0, model=str(model),
+                          teacher=str(adapter)))[0]
+        for model in (tiny_backbone, copy)
+    )  # fmt: skip
+    np.testing.assert_allclose(np.array(here), np.array(there), atol=1e-5)
+
+
+def test_a_model_with_other_tokens_is_refused(make_parts):
+    with pytest.raises(ConfigError, match="--teacher sprout: its tokens are not those"):
+        make_parts(objective="pretrain", distill_weight=1.0, teacher="sprout")
+
+
+def test_a_teacher_that_is_not_there_is_told_by_its_flag(make_parts, tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        make_parts(objective="pretrain", distill_weight=1.0, teacher=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"distill_weight": 0.0, "teacher": "base"}, "--teacher: there is no teacher with"),
+        ({"distill_weight": 0.0, "teacher_top": 4}, "--teacher-top: there is no teacher with"),
+        ({"distill_weight": 0.0, "hidden_weight": 1.0}, "--hidden-weight: there is no teacher"),
+        ({"hidden_weight": 1.0, "teacher": "base", "teacher_top": 4}, "are not kept on disk"),
+        ({"distill_weight": 1.0, "teacher_top": 4}, "changes while it trains"),
+        ({"objective": "pretrain", "freeze": "shadow"}, "--freeze: pretraining trains"),
+        ({"objective": "pretrain", "init_adapter": "x"}, "--init-adapter: pretraining trains"),
+        ({"shadow": "x", "shadow_start": "even"}, "brings its own weights"),
+    ],
+)
+def test_options_that_contradict_each_other(make_config, options, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config(**options)
