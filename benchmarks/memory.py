@@ -117,10 +117,11 @@ def measured(case: Case) -> int:
     import mlx.core as mx
 
     from shadow_mlx.backbones.skeleton import build_backbone
+    from shadow_mlx.memory.estimate import distillation_like
     from shadow_mlx.memory.tracing import BatchShape
     from shadow_mlx.training.device import prepare_device
     from shadow_mlx.training.model import prepare_model
-    from shadow_mlx.training.objectives.fine_tuning import FineTuning
+    from shadow_mlx.training.objectives import objective_of
     from shadow_mlx.training.optimizers import build_optimizer
     from shadow_mlx.training.step import TrainingStep
 
@@ -130,9 +131,8 @@ def measured(case: Case) -> int:
     backbone = build_backbone(case.config_json, case.name)
     mx.eval(backbone.parameters())
     model = prepare_model(backbone, case.config_json, config)
-    step = TrainingStep(
-        model, build_optimizer(config, 100), FineTuning(config.aux_weight), clip=config.clip
-    )
+    objective = objective_of(config, distillation_like(config, model))
+    step = TrainingStep(model, build_optimizer(config, 100), objective, clip=config.clip)
     prepare_device()
     batch = BatchShape(case.rows, case.width, case.trained).zeros()
     for number in range(1, STEPS + 1):

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.checkpoints.peft import with_network_of
+from shadow_mlx.checkpoints.record import PEFT_FILES
 from shadow_mlx.config import ShadowConfig, TrainConfig
+from shadow_mlx.config.paths import local
 from shadow_mlx.hub import resolving
 from shadow_mlx.memory.graph import Name
 from shadow_mlx.memory.liveness import Buffer, Memory, device_pace
@@ -24,7 +27,7 @@ from shadow_mlx.training.distillation import Distillation, Divergence
 from shadow_mlx.training.model import attach_for_training, pretrained_shadow
 from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer
-from shadow_mlx.training.teachers import base_teacher
+from shadow_mlx.training.teachers import BASE, base_teacher
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
 OF_THE_BATCH = ("activations",)  # what grows with it; logits are made a part at a time
@@ -36,7 +39,7 @@ class MemoryEstimate:
     """What a run takes at its peak, in bytes.
 
     Attributes:
-        weights: The frozen backbone.
+        weights: The frozen backbone, and a teacher's.
         adapter: The shadow that is trained.
         gradients: Its gradients, and their sums while batches are accumulated.
         optimizer: Moments and the like.
@@ -101,7 +104,7 @@ def estimate(
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
     optimizer = build_optimizer(config, ANY_LENGTH)
-    objective = objective_of(config, _distillation(config, model))
+    objective = objective_of(config, distillation_like(config, model))
     step = RecordedStep(model, optimizer, objective)
     shape = batch or largest_batch(config)
     played_shape, times = shape.reduced()
@@ -109,8 +112,9 @@ def estimate(
     played = player.play(config.grad_accumulation_steps)
     parts = {part: played.parts[part] for part in PARTS}
     more = {part: int(parts[part] * (times - 1)) for part in OF_THE_BATCH}
-    peak = played.peak + sum(more.values())
-    transient = peak - _resident(step)
+    parts["weights"] += (beside := teacher_weights(config))
+    peak = played.peak + beside + sum(more.values())
+    transient = peak - beside - _resident(step)
     machine = memory or memory_size()
     return MemoryEstimate(
         **{part: parts[part] + more.get(part, 0) for part in PARTS},
@@ -125,7 +129,9 @@ def estimate(
     )
 
 
-def _distillation(config: TrainConfig, model: AttachedModel) -> Distillation | Divergence | None:
+def distillation_like(
+    config: TrainConfig, model: AttachedModel
+) -> Distillation | Divergence | None:
     """A teacher that takes what the one takes that is meant, but for weights of its own."""
     if not config.distils or config.teacher_top:  # what is kept of a teacher is next to nothing
         return None
@@ -133,6 +139,20 @@ def _distillation(config: TrainConfig, model: AttachedModel) -> Distillation | D
     if config.teacher is None and config.objective == "finetune":
         return divergence
     return Distillation(base_teacher(model.backbone), divergence)
+
+
+def teacher_weights(config: TrainConfig) -> int:
+    """Bytes of a teacher's own weights, while it answers beside the training."""
+    name = config.teacher
+    if not config.distils or config.teacher_top or name in (None, BASE):
+        return 0
+    folder = local(name)
+    if folder is not None and (folder / PEFT_FILES.config).is_file():  # it shares the backbone
+        return (folder / PEFT_FILES.weights).stat().st_size
+    teacher = build_backbone(
+        read_config(resolving.resolve_config(name, flag="--teacher"), name), name
+    )
+    return sum(array.nbytes for _, array in tree_flatten(teacher.parameters()))
 
 
 def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:

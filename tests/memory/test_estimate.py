@@ -50,6 +50,9 @@ CASES = [
     case("large vocabulary", {"vocab_size": 12000}, rows=1),
     case("narrow shadow", shadow_hidden_size=48, shadow_intermediate_size=96),
     case("accumulated", grad_accumulation_steps=2),
+    case("pretraining", objective="pretrain"),
+    case("pretraining with a teacher", objective="pretrain", teacher="base"),
+    case("taught by itself", distill_weight=1.0, hidden_weight=1.0),
     case("llama, untied head", {"model_type": "llama", "tie_word_embeddings": False}),
 ]
 
@@ -116,3 +119,14 @@ def test_a_larger_batch_is_reckoned_from_a_smaller_one(
     exact = estimate(config)
     monkeypatch.setattr(tracing, "MOST_TOKENS", 4096)
     assert estimate(config).peak == pytest.approx(exact.peak, rel=0.1)
+
+
+def test_a_teachers_own_weights_are_counted(tiny_backbone: Path) -> None:
+    options = {"model": str(tiny_backbone), "objective": "pretrain", "batch_size": 1}
+    base = estimate(TrainConfig(**options, teacher="base"))
+    other = estimate(TrainConfig(**options, teacher=str(tiny_backbone)))
+    kept = estimate(TrainConfig(**options, teacher=str(tiny_backbone), teacher_top=8))
+    assert other.weights == 2 * base.weights
+    assert other.peak - base.peak == base.weights
+    assert kept.weights == base.weights
+    assert kept.peak < base.peak
