@@ -7,9 +7,11 @@ The model is SmolLM2-135M-Instruct, which is fetched and converted once, or any 
 Each row trains in a process of its own, with the same steps, batch, schedule and matrix product;
 what is finished already is not trained again, so a bench can be stopped and continued.
 
-A method is ``update``, ``depth`` or ``layer`` (what the shadow's blocks share), ``lora`` or
-``dora`` (mlx-lm's, rank 8 in every linear layer), with options after commas where they are not the
-defaults: ``update,rank=16,learning_rate=1e-3``, ``lora,learning_rate=4e-4``.
+A method is ``update``, ``depth`` or ``layer`` (what the shadow's blocks share), ``alone`` (a shadow
+without a backbone), ``lora`` or ``dora`` (mlx-lm's, rank 8 in every linear layer), with options
+after commas where they are not the defaults: ``update,rank=16,learning_rate=1e-3``,
+``lora,learning_rate=4e-4``. ``@METHOD`` in an option is what an earlier row trained, with ``+`` for
+its commas: ``alone,teacher=@update,shadow=@update,iters=1000``.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache" / "shadow-mlx-bench")
     parser.add_argument("--model", help="a folder or hub id (default: SmolLM2-135M-Instruct)")
-    parser.add_argument("--task", action="append", choices=TASKS)
+    parser.add_argument(
+        "--task", action="append", metavar="FOLDER", help=f"default: {', '.join(TASKS)}"
+    )
     parser.add_argument("--method", action="append")
     parser.add_argument("--steps", type=int, default=160)
     parser.add_argument("--seeds", type=int, default=1)

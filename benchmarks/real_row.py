@@ -13,7 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,9 @@ from shadow_mlx.generation.asking import Asker
 from shadow_mlx.runs.events import Event, Trained, Validated
 from shadow_mlx.training.finetune import finetune
 
-ROW, RESULT = "row.json", "result.json"
+ROW, RESULT, ADAPTER = "row.json", "result.json", "adapter"
 SHARINGS = ("update", "depth", "layer")
+ALONE = "alone"
 BATCH = 8
 VALIDATIONS = 4
 LONGEST_ANSWER = {"snips": 96, "banking77": 24, "gsm8k": 256}
@@ -68,11 +69,11 @@ class Row:
         """A row of a method as a person writes it: ``update,rank=16``."""
         _, *pairs = method.split(",")
         options = dict(pair.split("=", 1) for pair in pairs)
-        return cls(method, {k: json.loads(v) for k, v in options.items()}, task, seed, *rest)
+        return cls(method, {k: _value(v) for k, v in options.items()}, task, seed, *rest)
 
     @property
     def kind(self) -> str:
-        """``update``, ``depth``, ``layer``, ``lora`` or ``dora``."""
+        """``update``, ``depth``, ``layer``, ``alone``, ``lora`` or ``dora``."""
         return self.method.split(",")[0]
 
     @property
@@ -80,6 +81,14 @@ class Row:
         """Of its folder: what tells it from other rows."""
         model = Path(self.model).name
         return f"{model}-{self.task}-{self.method}-{self.steps}-{self.questions}-s{self.seed}"
+
+
+def _value(text: str) -> Any:
+    """A number as such, and anything else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)
@@ -104,13 +113,15 @@ class Outcome:
 def main(folder: Path) -> None:
     """Train, score, write."""
     row = Row(**json.loads((folder / ROW).read_text(encoding="utf-8")))
-    found = shadow(row, folder) if row.kind in SHARINGS else weight_space(row, folder)
+    ours = row.kind in (*SHARINGS, ALONE)
+    found = shadow(row, folder) if ours else weight_space(row, folder)
     (folder / RESULT).write_text(json.dumps(asdict(found)), encoding="utf-8")
 
 
 def shadow(row: Row, folder: Path) -> Outcome:
-    """The product's own run, and both of its models."""
-    adapter = folder / "adapter"
+    """The product's own run, and both of its models; of a shadow alone, that one."""
+    adapter = folder / ADAPTER
+    kind = {"objective": "pretrain"} if row.kind == ALONE else {"sharing": row.kind}
     config = TrainConfig.from_mapping(
         {
             "model": row.model,
@@ -123,26 +134,26 @@ def shadow(row: Row, folder: Path) -> Outcome:
             "samples": 0,
             "save_every": row.steps,
             "seed": row.seed,
-            "sharing": row.kind,
-            **row.options,
+            **kind,
+            **with_rows(row, folder.parent),
         },
         where="the row",
     )
     events: list[Event] = []
-    finetune(config, events.append, overwrite=True)
+    summary = finetune(config, events.append, overwrite=True)
     checks = [event for event in events if isinstance(event, Validated)]
     reports = [event for event in events if isinstance(event, Trained)]
     model, tokenizer = load(row.model, str(adapter), "attached")
-    scores = answered(model, tokenizer, row)
+    scores = (None, None) if row.kind == ALONE else answered(model, tokenizer, row)
     alone = answered(model.detached(), tokenizer, row)
     seconds = sum(
         (b.step - a.step) / b.steps_per_second
         for a, b in itertools.pairwise(reports)  # the first holds the compilation
     )
     return Outcome(
-        trained=sum(value.size for _, value in tree_flatten(model.shadow.parameters())),
+        trained=summary.trainable_parameters,
         curve=[[check.step, check.loss] for check in checks],
-        shadow_loss=checks[-1].shadow_loss,
+        shadow_loss=checks[-1].loss if row.kind == ALONE else checks[-1].shadow_loss,
         trained_per_second=(reports[-1].trained_tokens - reports[0].trained_tokens) / seconds,
         peak_bytes=max(report.peak_memory_bytes for report in reports),
         exact=scores[0],
@@ -150,6 +161,16 @@ def shadow(row: Row, folder: Path) -> Outcome:
         detached_exact=alone[0],
         detached_partial=alone[1],
     )
+
+
+def with_rows(row: Row, rows: Path) -> dict[str, Any]:
+    """The row's options; ``@update+rank=8`` is the adapter that the row of that method trained."""
+    found = dict(row.options)
+    for name, value in row.options.items():
+        if isinstance(value, str) and value.startswith("@"):
+            other = replace(row, method=value[1:].replace("+", ","))
+            found[name] = str(rows / other.name / ADAPTER)
+    return found
 
 
 def weight_space(row: Row, folder: Path) -> Outcome:

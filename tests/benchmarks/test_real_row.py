@@ -48,6 +48,24 @@ def test_a_row_trains_scores_and_is_a_line_of_the_table(
     assert line.startswith(f"| snips | {method} | {found.trained:,} |")
 
 
+def test_a_row_learns_from_what_an_earlier_one_trained(
+    tmp_path: Path, data: Path, tiny_backbone: Path
+) -> None:
+    methods = ("update,rank=4", "alone,shadow=@update+rank=4,teacher=@update+rank=4,iters=12")
+    for method in methods:
+        row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 24, 3)
+        folder = tmp_path / row.name
+        folder.mkdir()
+        (folder / ROW).write_text(json.dumps(asdict(row)))
+        main(folder)
+    found = Outcome(**json.loads((folder / RESULT).read_text()))
+    assert (found.exact, found.curve[-1][0]) == (None, 12)
+    assert found.detached_exact is not None
+    assert found.shadow_loss == found.curve[-1][1]
+
+
 def test_a_method_is_read_as_it_is_typed() -> None:
-    row = Row.parse("depth,rank=8,learning_rate=2e-3", "gsm8k", 1, "m", "d", 10, 0)
-    assert (row.kind, dict(row.options)) == ("depth", {"rank": 8, "learning_rate": 2e-3})
+    text = "depth,rank=8,learning_rate=2e-3,shadow_start=even"
+    row = Row.parse(text, "gsm8k", 1, "m", "d", 10, 0)
+    options = {"rank": 8, "learning_rate": 2e-3, "shadow_start": "even"}
+    assert (row.kind, dict(row.options)) == ("depth", options)
