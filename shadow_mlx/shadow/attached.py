@@ -21,11 +21,13 @@ from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.backbones.wrapping import check_loop, entering, wrap_blocks
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
+from shadow_mlx.notes import note
 from shadow_mlx.shadow.detached import DetachedModel
 from shadow_mlx.shadow.explicit import build_explicit, load_explicit
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import ShadowLayer
 from shadow_mlx.shadow.network import ShadowBackbone, ShadowNetwork, embedding_width, seeded
+from shadow_mlx.shadow.projection import fitted_projection
 from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Variant
 
 
@@ -185,7 +187,7 @@ def attach(
     with seeded(seed):
         check_loop(decoder, ShadowLayer(width, 1, 1, 1.0, 0.0), width, embedded.dtype)
     with seeded(seed):
-        network = _network(decoder, backbone_config, config, shadow_model_config)
+        network = _network(decoder, backbone_config, config, shadow_model_config, width)
         if projected and network.projection is None:
             blank = mx.zeros((width, embedding_width(network.decoder)))
             network = dataclasses.replace(network, projection=blank)
@@ -225,9 +227,25 @@ def _network(
     backbone_config: Mapping[str, Any],
     config: ShadowConfig,
     recorded: Mapping[str, Any] | None,
+    width: int,
 ) -> ShadowNetwork:
     if config.shadow != "mirror":
-        return build_explicit(recorded) if recorded else load_explicit(Path(config.shadow))
+        if recorded:
+            return build_explicit(recorded)
+        network = load_explicit(Path(config.shadow))
+        if network.projection is None and embedding_width(network.decoder) != width:
+            return _led_to(decoder, network)
+        return network
     if recorded:
         return build_mirror(decoder, recorded, config.layers)
     return new_mirror(decoder, backbone_config, config)
+
+
+def _led_to(decoder: Decoder, network: ShadowNetwork) -> ShadowNetwork:
+    """A small model of another width, with a start for its projection."""
+    projection, left = fitted_projection(network.decoder, decoder)
+    note(
+        f"the shadow's projection begins as the least squares between the two heads; {left:.1%} of "
+        "the shadow's own head is not in it"
+    )
+    return dataclasses.replace(network, projection=projection)
