@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
 from shadow_mlx.evaluation.measuring import measure
+from shadow_mlx.evaluation.written_data import Which, with_written_answers
 from shadow_mlx.memory.fitting import fitted
 from shadow_mlx.memory.report import report as estimate
 from shadow_mlx.training.finetune import finetune
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from shadow_mlx.runs.events import Listener, StopToken
     from shadow_mlx.training.reporting import RunSummary
 
-__all__ = ["compare", "estimate", "train"]
+__all__ = ["compare", "distill", "estimate", "train"]
 
 
 def train(
@@ -38,6 +40,43 @@ def train(
         found = fitted(config)
         config, notes = found.config, [found.sentence]
     return finetune(config, listener, stop, resume=resume, overwrite=overwrite, notes=notes)
+
+
+def distill(
+    adapter: str | Path,
+    config: TrainConfig,
+    *,
+    answers: Which = "missing",
+    max_tokens: int = 256,
+    on_answer: Callable[[int, int], None] = lambda done, total: None,
+    listener: Listener | None = None,
+    stop: StopToken | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> RunSummary:
+    """Go on with an adapter's shadow by itself, taught by the attached model.
+
+    Args:
+        adapter: The adapter's folder; it stays as it is.
+        config: The run's options; its objective, shadow and teacher follow from ``adapter``.
+        answers: Which answers of the data the attached model writes first.
+        max_tokens: Longest of these answers.
+        on_answer: Called with the lines that are answered and all that there are.
+        listener: Takes the run's events.
+        stop: Asks the run, or the writing, to stop.
+        resume: See :func:`train`; nothing is written anew then.
+        overwrite: See :func:`train`.
+
+    Raises:
+        InputError: What was given is wrong.
+        SurroundingsError: Disk, memory, network, or another run in this folder.
+        Interrupted: ``stop`` asked for it while answers were written; those are kept.
+    """
+    if not resume:
+        name = str(adapter)
+        config = dataclasses.replace(config, objective="pretrain", shadow=name, teacher=name)
+        config = with_written_answers(config, answers, max_tokens, on_answer, stop)
+    return train(config, listener, stop, resume=resume, overwrite=overwrite)
 
 
 def compare(

@@ -70,6 +70,14 @@ class ProgressDisplay:
         elif isinstance(event, RunEnded):
             self.close()
 
+    def answered(self, done: int, total: int) -> None:
+        """Show how many lines of the data have got their answer."""
+        if self._on_terminal:
+            end = "\n" if done == total else ""
+            print(f"\rwriting answers: {done} of {total}", end=end, file=self._stream, flush=True)
+        else:
+            self._print(f"writing answers: {done} of {total}")
+
     def _start(self, event: RunStarted) -> None:
         self._total = event.total_steps
         for line in start_lines(event):

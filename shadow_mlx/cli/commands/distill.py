@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.commands import pretrain, train
 from shadow_mlx.cli.options import add_config_file, add_options, path_text
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.shadow import ShadowConfig
+
+if TYPE_CHECKING:
+    from shadow_mlx.cli.run_display import ProgressDisplay
+    from shadow_mlx.runs.events import StopToken
+    from shadow_mlx.training.reporting import RunSummary
 
 OPTIONS = TrainConfig
 
@@ -37,6 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"where the better shadow is written (default: {OUTPUT})",
     )
+    parser.add_argument(
+        "--answers",
+        choices=("missing", "all", "right"),
+        default="missing",
+        help="which answers of the data the attached model writes first: those that are missing, "
+        "all, or all and only those are kept that it gives as the data do (default: missing)",
+    )
+    parser.add_argument(
+        "--max-tokens", type=int, default=256, help="longest of these answers (default: 256)"
+    )
     skip = {*pretrain.OF_TASKS, *BY_ADAPTER, *ShadowConfig.MIRROR_ONLY}
     add_options(parser, OPTIONS, skip=skip)
 
@@ -50,12 +65,29 @@ def run(args: argparse.Namespace) -> int:
     """
     args.objective = "pretrain"
     if not args.resume:
-        from shadow_mlx.checkpoints.peft import adapter_record
-
-        adapter_record(args.adapter)  # before anything else: it must be one
-        args.shadow = args.teacher = args.adapter
         train.fill_in(args, {**_data_of(args.adapter), "distill_weight": 1.0})
-    return train.run(args)
+    return train.run(args, _distil)
+
+
+def _distil(
+    args: argparse.Namespace, config: TrainConfig, display: ProgressDisplay, stop: StopToken
+) -> RunSummary:
+    from shadow_mlx.checkpoints.peft import adapter_record
+    from shadow_mlx.jobs import distill
+
+    if not args.resume:
+        adapter_record(args.adapter)  # before anything else: it must be one
+    return distill(
+        args.adapter,
+        config,
+        answers=args.answers,
+        max_tokens=args.max_tokens,
+        on_answer=display.answered,
+        listener=display,
+        stop=stop,
+        resume=args.resume,
+        overwrite=args.overwrite,
+    )
 
 
 def _data_of(adapter: str) -> dict[str, Any]:

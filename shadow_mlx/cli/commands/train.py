@@ -14,9 +14,13 @@ from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import Interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shadow_mlx.cli.run_display import ProgressDisplay
     from shadow_mlx.runs.events import StopToken
     from shadow_mlx.training.reporting import RunSummary
 
+    Job = Callable[[argparse.Namespace, TrainConfig, ProgressDisplay, StopToken], RunSummary]
 
 OPTIONS = TrainConfig
 
@@ -39,8 +43,12 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the run's figures as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, job: Job | None = None) -> int:
     """Train; progress goes to stderr, figures to stdout.
+
+    Args:
+        args: The parsed command line.
+        job: What is done with the options, if it is more than training.
 
     Raises:
         Interrupted: After Ctrl-C, SIGTERM or SIGHUP: the state is saved, or nothing had begun.
@@ -51,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     stop = StopToken(attended=False)  # the job attends to it from its first step on
     try:
         with stopping_on_signals(stop):
-            summary = _train(args, stop)
+            summary = _train(args, stop, job or _job)
     except KeyboardInterrupt:
         raise Interrupted("interrupted before the first step; nothing was changed") from None
     if _first_process():
@@ -63,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
+def _train(args: argparse.Namespace, stop: StopToken, job: Job) -> RunSummary:
     if args.resume:
         fill_in(args, _saved_options(args))
         config = build_options(OPTIONS, args)
@@ -71,10 +79,17 @@ def _train(args: argparse.Namespace, stop: StopToken) -> RunSummary:
         config = run_options(args)
 
     from shadow_mlx.cli.run_display import ProgressDisplay
-    from shadow_mlx.jobs import train
 
     with ProgressDisplay() as display:
-        return train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
+        return job(args, config, display, stop)
+
+
+def _job(
+    args: argparse.Namespace, config: TrainConfig, display: ProgressDisplay, stop: StopToken
+) -> RunSummary:
+    from shadow_mlx.jobs import train
+
+    return train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
 
 
 def run_options(args: argparse.Namespace) -> TrainConfig:
