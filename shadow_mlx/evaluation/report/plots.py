@@ -20,22 +20,27 @@ LINE = 14
 
 @dataclass(frozen=True)
 class Bar:
-    """One model's figure; ``value`` is None where there is none."""
+    """One model's figure; ``value`` is None where there is none, ``bounds`` are its interval."""
 
     name: str
     value: float | None
     shown: str
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Point:
-    """One model between two figures. ``y`` is a share from 0 to 1, ``x`` is positive."""
+    """One model between two figures.
+
+    ``y`` is a share from 0 to 1, ``bounds`` its interval; ``x`` is positive.
+    """
 
     name: str
     mode: str
     x: float
     y: float
     shown: str
+    bounds: tuple[float, float] | None = None
 
 
 class Text(NamedTuple):
@@ -66,6 +71,7 @@ class Drawing:
         texts: Words.
         bars: Bars.
         grid: Paths of the lines behind the points.
+        whiskers: Paths of the intervals.
         points: Mode, x and y of each.
     """
 
@@ -76,6 +82,7 @@ class Drawing:
     texts: list[Text] = field(default_factory=list)
     bars: list[Track] = field(default_factory=list)
     grid: list[str] = field(default_factory=list)
+    whiskers: list[str] = field(default_factory=list)
     points: list[tuple[str, float, float]] = field(default_factory=list)
 
 
@@ -89,6 +96,11 @@ def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) ->
         share = row.value / top if row.value is not None and top > 0 else 0.0
         plot.texts += [Text(_short(row.name), 0, y), Text(row.shown, WIDTH, y, "end strong")]
         plot.bars.append(Track(y + 5, share * WIDTH))
+        if row.bounds is not None and top > 0:
+            low, high = (round(bound / top * WIDTH, 1) for bound in row.bounds)
+            middle = y + 9.5
+            plot.whiskers.append(f"M{low:g} {middle:g}H{high:g}")
+            plot.whiskers += [f"M{end:g} {middle - 3:g}v6" for end in (low, high)]
     return plot
 
 
@@ -112,6 +124,9 @@ def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Draw
     for point in sorted(points, key=lambda one: -one.y):
         x, y = _across(point.x, low, high), BOTTOM - point.y * (BOTTOM - TOP)
         plot.points.append((point.mode, x, y))
+        if point.bounds is not None:
+            low, high = (round(BOTTOM - bound * (BOTTOM - TOP), 1) for bound in point.bounds)
+            plot.whiskers.append(f"M{round(x, 1):g} {high:g}V{low:g}")
         plot.texts.append(_label(point.name, x, y, taken))
     return plot
 

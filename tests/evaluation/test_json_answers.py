@@ -1,13 +1,13 @@
-"""Exact match and field F1 against hand-counted cases."""
+"""Fields of JSON answers against hand-counted cases."""
 
 import pytest
 
-from shadow_mlx.evaluation.metrics import FieldCounts, count_fields, exact_match, json_fields
-
-
-def test_exact_match_forgives_only_white_space_at_the_ends() -> None:
-    assert exact_match(' {"a":1}\n', '{"a":1}')
-    assert not exact_match('{"a": 1}', '{"a":1}')
+from shadow_mlx.evaluation.json_answers import (
+    FieldCounts,
+    count_fields,
+    json_fields,
+    same_json,
+)
 
 
 def test_fields_are_the_leaves_with_their_paths() -> None:
@@ -48,3 +48,17 @@ def test_an_endless_answer_is_no_json(opening: str, times: int) -> None:
     assert count_fields([(deep, '{"a": 1}')]) == FieldCounts(0, 0, 1)
     assert count_fields([("{}", deep)]) == FieldCounts()
     assert json_fields(opening * 20 + "1" + closing * 20) is not None
+
+
+def test_the_same_json_whatever_its_spacing_and_the_order_of_keys() -> None:
+    assert same_json('{"b": [1, 2.0], "a": null}', '{"a":null,"b":[1.0,2]}')
+    for other in (
+        '{"a": null, "b": [2, 1]}',  # the order of a list is part of it
+        '{"a": null, "b": [true, 2]}',  # true is no number
+        '{"a": null}',
+        '{"a": null, "b": [1, 2], "c": 0}',
+        "[1, 2]",
+        "no json",
+    ):
+        assert not same_json(other, '{"a": null, "b": [1, 2]}')
+    assert not same_json("1", "1")
