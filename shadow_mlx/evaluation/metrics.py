@@ -26,6 +26,7 @@ FEWEST_QUESTIONS = 20
 MOST_WORDS = 8
 """Of data that asks for labels: fewer questions do not show it, longer answers are none."""
 
+_AROUND = "\"'`*"
 _MARK = "####"
 _NUMBER = re.compile(
     r"(?<![0-9])-?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
@@ -128,7 +129,7 @@ def _are_labels(expected: Sequence[str]) -> bool:
 
 def label_of(text: str) -> str:
     """A text as a label: case, quotes, a full stop and white space at the ends aside."""
-    return text.strip().strip("\"'`*").rstrip(".").strip().casefold()
+    return text.strip().strip(_AROUND).rstrip(f". {_AROUND}").casefold()
 
 
 def number_in(text: str, marked: bool) -> Decimal | None:
