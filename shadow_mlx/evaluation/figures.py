@@ -156,8 +156,8 @@ class Between:
     fixed: int
     regressed: int
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     p_adjusted: float
     verdict: str
@@ -170,8 +170,8 @@ class Between:
             fixed=self.regressed,
             regressed=self.fixed,
             difference=-self.difference,
-            low=-self.high,
-            high=-self.low,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
             verdict=other.get(self.verdict, self.verdict),
         )
 
@@ -182,10 +182,11 @@ class Between:
 
     def __str__(self) -> str:
         """What may be said of it."""
-        interval = f"{_points(self.low)} to {_points(self.high)}"
         said = "no difference shown" if self.verdict == "open" else self.verdict
-        chance = _chance(self.p, self.p_adjusted)
-        return f"{said} ({_points(self.difference)} points, {interval}; {chance})"
+        points = f"{_points(self.difference)} points"
+        if self.low is not None and self.high is not None:
+            points += f", {_points(self.low)} to {_points(self.high)}"
+        return f"{said} ({points}; {_chance(self.p, self.p_adjusted)})"
 
 
 def changes(figures: Mapping[str, Any]) -> dict[tuple[str, str], Between]:
@@ -219,7 +220,8 @@ def _points(share: float) -> str:
 
 def _chance(p: float, among_all: float) -> str:
     """McNemar's p, as it is among all pairs where that is another."""
-    return _p(p) if among_all == p else f"{_p(p)}, among all pairs {_p(among_all)}"
+    alone, among = _p(p), _p(among_all)
+    return alone if alone == among else f"{alone}, among all pairs {among}"
 
 
 def _p(p: float) -> str:

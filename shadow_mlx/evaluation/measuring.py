@@ -237,7 +237,7 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
     return _Measured(
         contender,
         loaded.model,
-        _size(model, loaded.trained),
+        _size(model, loaded),
         measured,
         measured.seconds + past.seconds,
         questions,
@@ -262,11 +262,12 @@ def _read(question: Question, past: Past, asker: Asker) -> Reply | None:
     return None if answer is None else reply_to(question, answer, asker)
 
 
-def _size(model: Any, trained: int) -> _Size:
-    shadow = getattr(model, "shadow", None)
+def _size(model: Any, loaded: Loaded) -> _Size:
+    trained, shadow = loaded.trained, getattr(model, "shadow", None)
     if shadow is not None:
         trained = sum(array.size for _, array in tree_flatten(shadow.trainable_parameters()))
-    return _Size(weight_bytes(model), get_total_parameters(model), trained)
+    # mlx-lm counts what its own adapters stand on, and not them
+    return _Size(weight_bytes(model), get_total_parameters(model) + loaded.added, trained)
 
 
 def _judged(options: CompareConfig, questions: Sequence[Question]) -> Metric:

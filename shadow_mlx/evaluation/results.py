@@ -58,9 +58,10 @@ class Pairing:
     """How the second model's answers differ from the first one's, question by question.
 
     ``difference`` is what the second's share of right answers is above the first's, from ``low`` to
-    ``high`` by the paired bootstrap. ``p`` is that of McNemar's exact test, and ``p_adjusted`` the
-    same among all pairings of the comparison (Holm): where many are looked at, some differ by
-    chance. ``verdict`` is about the second one.
+    ``high`` by the paired bootstrap (None where they differ in all questions alike, or in none).
+    ``p`` is that of McNemar's exact test, and ``p_adjusted`` the same among all pairings of the
+    comparison (Holm): where many are looked at, some differ by chance. ``verdict`` is about the
+    second one: ``better``, ``worse``, or ``open`` where chance explains the difference.
     """
 
     first: str
@@ -70,8 +71,8 @@ class Pairing:
     regressed: int
     both_wrong: int
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     p_adjusted: float
     verdict: str

@@ -37,6 +37,7 @@ class Loaded:
         tokenizer: As mlx-lm loads it.
         model: The folder of the backbone, or of the whole model.
         trained: Parameters that a rival's training has changed.
+        added: Those of them that the backbone does not have.
         notes: What a person should know.
     """
 
@@ -44,6 +45,7 @@ class Loaded:
     tokenizer: Any
     model: str
     trained: int = 0
+    added: int = 0
     notes: list[str] = field(default_factory=list)
 
     def limit(self, mode: Kind) -> PositionLimit | None:
@@ -88,12 +90,13 @@ class Stage:
             models: dict[Kind, Any] = {adapter.kind: put_on(adapter, base)}
             trained = count_parameters(adapter)
             notes = _other_model(one.name, adapter.model, held.folder)
-            return Loaded(models, held.tokenizer, str(held.folder), trained, notes)
+            added = 0 if adapter.kind == "full" else trained
+            return Loaded(models, held.tokenizer, str(held.folder), trained, added, notes)
         if whole:
             models = {"model": loading.as_base(base, name)}
         elif one.adapter is not None:
             attached = loading.attach_adapter(one.adapter, base, held.config, name)
-            models = dict[Kind, Any](modes_of(attached).items())
+            models = {**dict[Kind, Any](modes_of(attached).items()), "base": held.model}
         else:
             models = {"base": loading.as_base(base, name)}
         return Loaded(models, held.tokenizer, str(held.folder))

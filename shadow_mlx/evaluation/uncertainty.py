@@ -35,14 +35,14 @@ class Change:
 
     Attributes:
         difference: Of their shares of right answers, the second's less the first's.
-        low: Where its interval begins.
+        low: Where its interval begins; None where every sample would be the same.
         high: Where it ends.
         p: Of McNemar's exact test, that so uneven numbers of FIXED and REGRESSED come by chance.
     """
 
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
 
 
@@ -68,11 +68,12 @@ def change(first: Sequence[bool], second: Sequence[bool]) -> Change:
     """From the first model's right answers to the second's, question by question."""
     signs = np.array(second, dtype=np.float64) - np.array(first, dtype=np.float64)
     if not len(signs):
-        return Change(0.0, 0.0, 0.0, 1.0)
-    drawn = resampled(signs[:, None])[:, 0] / len(signs)
-    low, high = _middle(drawn)
-    fixed, regressed = int((signs > 0).sum()), int((signs < 0).sum())
-    return Change(float(signs.mean()), low, high, mcnemar(fixed, regressed))
+        return Change(0.0, None, None, 1.0)
+    low, high = _middle(resampled(signs[:, None])[:, 0] / len(signs))
+    p = mcnemar(int((signs > 0).sum()), int((signs < 0).sum()))
+    if len(np.unique(signs)) == 1:
+        return Change(float(signs.mean()), None, None, p)
+    return Change(float(signs.mean()), low, high, p)
 
 
 def resampled(counts: Counts) -> Counts:

@@ -94,7 +94,7 @@ def test_a_change_is_paired() -> None:
     back = change(second, first)
     assert (back.difference, back.p) == (-found.difference, found.p)
     same = change(first, first)
-    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+    assert (same.difference, same.low, same.high, same.p) == (0, None, None, 1)
     assert change([], []).p == 1
 
 
