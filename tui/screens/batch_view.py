@@ -108,10 +108,10 @@ class BatchView(Vertical):
             ],
         )
         said = f"{self._filter}: {self._second} against {self._first} ({len(self._found)})"
-        if change := changes(self.figures or {"pairings": ()}).get((self._first, self._second)):
-            said += f": {change}"
         if self._words:
             said += f", containing {self._words!r}"
+        if change := changes(self.figures or {"pairings": ()}).get((self._first, self._second)):
+            said += f" · {change}"
         self.query_one("#chosen", Static).update(visible(said))
         self._show_one(0)
 
