@@ -8,6 +8,7 @@ is greedy.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -28,18 +29,17 @@ from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
-from shadow_mlx.errors import DataError, InputError, Interrupted
+from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answer_log import AnswerLog, Measured, Past
 from shadow_mlx.evaluation.answering import answer_all, measure_speed
 from shadow_mlx.evaluation.contenders import Contender, contenders
-from shadow_mlx.evaluation.json_answers import count_fields
 from shadow_mlx.evaluation.metrics import Metric, metric_for
-from shadow_mlx.evaluation.questions import Question, questions_of, within
+from shadow_mlx.evaluation.outcomes import Outcome, Size, compared_on_all
+from shadow_mlx.evaluation.questions import Question, answers_in, questions_of, within
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
-from shadow_mlx.evaluation.results import Comparison, Result
-from shadow_mlx.evaluation.scoring import mean_loss, perplexity
+from shadow_mlx.evaluation.results import Comparison
+from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.evaluation.stage import Loaded, Stage, files_stamp
-from shadow_mlx.evaluation.uncertainty import estimate
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
 from shadow_mlx.runs.events import StopToken
@@ -53,11 +53,6 @@ FREE = frozenset(
 )  # fmt: skip
 """Options that change neither the questions nor an answer to them: a stopped comparison may go on
 with others of these."""
-
-OTHER_TOKENS = (
-    "not all of these models read the same tokens (other tokenizers or chat templates): loss and "
-    "perplexity, which are those of a token, cannot be held against each other"
-)
 
 
 def measure(
@@ -91,10 +86,12 @@ def measure(
     taking_part = contenders(options.adapters, options.modes, options.model, options.rival or ())
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
-    records = _chosen(JsonLines(options.data, options.columns), options.limit, options.seed)
+    file = JsonLines(options.data, options.columns)
+    records = _chosen(file, options.limit, options.seed)
     log = AnswerLog(None if answers is None else Path(answers), _asked_of_all(options), resume)
-    test = _Test(options, records, on_step, stop or StopToken(), log)
-    measured: list[_Measured] = []
+    whole = answers_in(file) if len(records) < len(file) else []
+    test = _Test(options, records, whole, on_step, stop or StopToken(), log)
+    measured: list[Outcome] = []
     try:
         for one in _measure_all(test, taking_part):
             measured.append(one)  # kept, whatever comes later
@@ -105,15 +102,24 @@ def measure(
             raise
     finally:
         log.close()
-    return _comparison(options, measured, all_of_them=len(measured) == len(taking_part))
+    return compared_on_all(
+        options.data,
+        measured,
+        functools.partial(_judged, test),
+        everybody=len(measured) == len(taking_part),
+    )
 
 
 @dataclass(frozen=True)
 class _Test:
-    """What every model is put to, and who hears of it."""
+    """What every model is put to, and who hears of it.
+
+    ``whole`` is what all of the file expects, where only a part of it is asked.
+    """
 
     options: CompareConfig
     records: Records
+    whole: list[str]
     on_step: OnStep
     stop: StopToken
     log: AnswerLog
@@ -143,35 +149,7 @@ class _Asked:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class _Size:
-    """What a model is made of."""
-
-    weight_bytes: int
-    parameters: int
-    trainable_parameters: int
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """One contender: what it was asked, what it has answered (None: not yet), and its costs."""
-
-    contender: Contender
-    model: str
-    size: _Size
-    measured: Measured
-    seconds: float
-    questions: list[Question]
-    replies: list[Reply | None]
-    notes: list[str]
-
-    @property
-    def whole(self) -> bool:
-        """Whether every question is answered."""
-        return None not in self.replies
-
-
-def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[_Measured]:
+def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[Outcome]:
     stage = Stage(trust_remote_code=test.options.trust_remote_code)
     shared = itertools.groupby(taking_part, lambda one: (one.adapter, one.model, one.rival))
     for _, group in shared:
@@ -179,7 +157,7 @@ def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[_Mea
         yield from _measure_group(test, stage, list(group))
 
 
-def _measure_group(test: _Test, stage: Stage, group: Sequence[Contender]) -> Iterator[_Measured]:
+def _measure_group(test: _Test, stage: Stage, group: Sequence[Contender]) -> Iterator[Outcome]:
     """The results of contenders that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
     loaded = stage.load(group[0])
@@ -196,7 +174,7 @@ def _ask(test: _Test, loaded: Loaded, group: Sequence[Contender]) -> _Asked:
     encoder = Encoder(loaded.tokenizer, encoding, limit)
     asker = Asker(encoder.format)
     questions, left_out = within(limit, questions_of(test.records, asker))
-    _judged(options, questions)  # what cannot be judged says so before it is answered
+    _judged(test, questions)  # what cannot be judged says so before it is answered
     dataset = encode_all(test.records, encoder)
     notes = [
         *loaded.notes,
@@ -208,7 +186,7 @@ def _ask(test: _Test, loaded: Loaded, group: Sequence[Contender]) -> _Asked:
     return _Asked(dataset, asker, questions, template, notes)
 
 
-def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contender) -> _Measured:
+def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contender) -> Outcome:
     model, questions, log = loaded.models[contender.mode], asked.questions, test.log
     files = files_stamp(loaded.model, contender.folder)
     past = log.past(contender, loaded.model, f"{files} {json.dumps(asked.template.to_mapping())}")
@@ -234,7 +212,7 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
         )
     if not past.answers:
         test.look_at_stop()
-    return _Measured(
+    return Outcome(
         contender,
         loaded.model,
         _size(model, loaded),
@@ -262,69 +240,17 @@ def _read(question: Question, past: Past, asker: Asker) -> Reply | None:
     return None if answer is None else reply_to(question, answer, asker)
 
 
-def _size(model: Any, loaded: Loaded) -> _Size:
+def _size(model: Any, loaded: Loaded) -> Size:
     trained, shadow = loaded.trained, getattr(model, "shadow", None)
     if shadow is not None:
         trained = sum(array.size for _, array in tree_flatten(shadow.trainable_parameters()))
     # mlx-lm counts what its own adapters stand on, and not them
-    return _Size(weight_bytes(model), get_total_parameters(model) + loaded.added, trained)
+    return Size(weight_bytes(model), get_total_parameters(model) + loaded.added, trained)
 
 
-def _judged(options: CompareConfig, questions: Sequence[Question]) -> Metric:
-    return metric_for(options.metric, [compared(one) for one in questions], options.pattern)
-
-
-def _comparison(
-    options: CompareConfig, measured: Sequence[_Measured], *, all_of_them: bool
-) -> Comparison:
-    """What was measured, on the questions that all of them could be asked."""
-    common = set.intersection(*({question.line for question in one.questions} for one in measured))
-    if not common:
-        raise DataError("no question of the file is short enough for all of these models")
-    questions = [question for question in measured[0].questions if question.line in common]
-    metric = _judged(options, questions)
-    notes = dict.fromkeys(note for one in measured for note in one.notes)
-    prompts = {tuple(question.prompt for question in one.questions) for one in measured}
-    if len(prompts) > 1:
-        notes[OTHER_TOKENS] = None
-    results = tuple(_result(one, common, metric) for one in measured)
-    stopped = not all_of_them or any(None in result.right for result in results)
-    assert options.data is not None
-    return Comparison(options.data, tuple(questions), results, stopped, tuple(notes), metric)
-
-
-def _result(one: _Measured, common: set[int], metric: Metric) -> Result:
-    contender, speed = one.contender, one.measured.speed
-    replies = [
-        reply
-        for question, reply in zip(one.questions, one.replies, strict=True)
-        if question.line in common
-    ]
-    answered = [reply for reply in replies if reply is not None]
-    pairs = [reply.pair for reply in answered]
-    flags = [metric.right(pair) for pair in pairs]
-    return Result(
-        name=contender.name,
-        mode=contender.mode,
-        adapter=contender.folder,
-        model=one.model,
-        questions=len(answered),
-        exact=sum(pair.same for pair in pairs) / len(pairs),
-        field_f1=count_fields((pair.answer, pair.expected) for pair in pairs).f1,
-        scores={score.name: estimate(score, pairs, flags) for score in metric.scores},
-        loss=one.measured.loss,
-        perplexity=perplexity(one.measured.loss),
-        prompt_tps=speed.prompt_tps,
-        decode_tps=speed.decode_tps,
-        first_token_seconds=speed.first_token_seconds,
-        memory_bytes=speed.memory_bytes,
-        **vars(one.size),
-        seconds=one.seconds,
-        answers=tuple(None if reply is None else reply.words for reply in replies),
-        right=tuple(None if reply is None else metric.right(reply.pair) for reply in replies),
-        reasonings=tuple("" if reply is None else reply.reasoning for reply in replies),
-        unfinished=sum(reply.unfinished for reply in answered),
-    )
+def _judged(test: _Test, questions: Sequence[Question]) -> Metric:
+    name, pattern = test.options.metric, test.options.pattern
+    return metric_for(name, [compared(one) for one in questions], pattern, test.whole)
 
 
 def _asked_of_all(options: CompareConfig) -> dict[str, Any]:

@@ -86,19 +86,26 @@ def exact_match(answer: str, expected: str) -> bool:
     return answer.strip() == expected.strip()
 
 
-def metric_for(name: MetricName, expected: Sequence[str], pattern: str | None = None) -> Metric:
+def metric_for(
+    name: MetricName,
+    expected: Sequence[str],
+    pattern: str | None = None,
+    whole: Sequence[str] = (),
+) -> Metric:
     """The metric of that name, or for ``auto`` the one that fits what is expected.
 
     Args:
         name: Which one.
         expected: The expected answers.
+        whole: Those of the whole file, where ``expected`` is a part of it: a few questions do not
+            show that labels come again.
         pattern: The regular expression of ``regex``; with ``auto`` it chooses that one.
 
     Raises:
         InputError: No expected answer is of the kind that the metric compares.
     """
     if name == "auto":
-        name = "regex" if pattern is not None else _fitting(expected)
+        name = "regex" if pattern is not None else _fitting(expected, whole)
     if name == "json" and not any(json_fields(one) is not None for one in expected):
         raise InputError("--metric json: no expected answer is a JSON object or array")
     if name == "number" and not any(number_in(one, _MARK in one) is not None for one in expected):
@@ -109,12 +116,12 @@ def metric_for(name: MetricName, expected: Sequence[str], pattern: str | None = 
     return _BY_NAME[name]
 
 
-def _fitting(expected: Sequence[str]) -> MetricName:
+def _fitting(expected: Sequence[str], whole: Sequence[str]) -> MetricName:
     if expected and all(json_fields(one) is not None for one in expected):
         return "json"
     if expected and all(_MARK in one and number_in(one, True) is not None for one in expected):
         return "number"
-    return "label" if _are_labels(expected) else "exact"
+    return "label" if _are_labels(expected) or _are_labels(whole) else "exact"
 
 
 def _are_labels(expected: Sequence[str]) -> bool:

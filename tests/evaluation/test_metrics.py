@@ -93,6 +93,12 @@ def test_the_data_chooses_the_metric(expected: list[str], name: str) -> None:
     assert metric_for("auto", expected).name == name
 
 
+def test_a_few_questions_of_a_file_of_labels_are_labels() -> None:
+    file = [f"label_{i % 40}" for i in range(100)]
+    assert metric_for("auto", file[:30]).name == "exact"
+    assert metric_for("auto", file[:30], whole=file).name == "label"
+
+
 def test_a_metric_that_fits_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="no expected answer is a JSON object"):
         metric_for("json", ["yes"])

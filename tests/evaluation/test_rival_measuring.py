@@ -14,7 +14,8 @@ from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation import measuring
 from shadow_mlx.evaluation.answering import answer_all
-from shadow_mlx.evaluation.measuring import OTHER_TOKENS, measure
+from shadow_mlx.evaluation.measuring import measure
+from shadow_mlx.evaluation.outcomes import OTHER_TOKENS
 from shadow_mlx.evaluation.results import Comparison
 from shadow_mlx.runs.events import StopToken
 from tests.mlx_lm_adapters import write_mlx_lm_adapter
@@ -78,8 +79,14 @@ def test_a_metric_is_chosen_and_scored(adapter: Path, chats: Path) -> None:
     (result,) = mapping["results"]
     assert result["scores"].keys() == {"contains"}
     assert result["scores"]["contains"]["value"] == sum(comparison.results[0].right) / 3
+    lines = [{"prompt": "x", "completion": f"label {i % 3}"} for i in range(20)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    chats.write_text(f"{text}no record\n", encoding="utf-8")
+    labels = measure(options(adapter, chats, modes=["base"], limit=2))
+    assert labels.metric.name == "label"
+    assert labels.results[0].scores.keys() == {"accuracy", "macro_f1"}
     with pytest.raises(InputError, match="no expected answer is a JSON"):
-        measure(options(adapter, chats, modes=["base"], metric="json"))
+        measure(options(adapter, chats, modes=["base"], metric="json", limit=2))
 
 
 def stopping_at(step: str, stop: StopToken) -> Callable[[str, int, int], None]:

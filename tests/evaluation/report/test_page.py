@@ -184,6 +184,28 @@ def test_five_hundred_examples_of_three_models_stay_small() -> None:
     assert len(text.encode()) < 1_500_000
 
 
+def test_intervals_and_chances_are_drawn_and_said() -> None:
+    flags = {"base": [False] * 10, "attached": [True] * 9 + [False], "lora": [False] * 9 + [True]}
+    figures = made_comparison(flags).to_mapping()
+    page = _page(figures)
+    assert len(page.all("path", class_="whisker")) == 3 * 3 + 3 * 3  # three bars, three scatters
+    assert "attached against base: 9 FIXED, 0 REGRESSED" in " ".join(page.texts["li"])
+    coloured = [has["class"] for has in page.all("td") if has.get("class")]
+    # attached against both others; one FIXED of ten, lora against base, says nothing
+    assert sorted(coloured) == ["better-4", "better-4", "worse-4", "worse-4"]
+
+
+def test_rivals_have_marks_of_their_own() -> None:
+    results = tuple(
+        made_result(name, [True, False], mode=mode)
+        for name, mode in (("base", "base"), ("lora", "lora"), ("model x", "model"))
+    )
+    questions = (Question(1, "q", (), "yes"), Question(2, "q", (), "yes"))
+    page = _page(Comparison("f", questions, results).to_mapping())
+    assert len(page.all("path", class_="point rival")) == 2 * 3
+    assert len(page.all("circle", class_="point base")) == 3
+
+
 def test_it_is_written_whole_with_its_date(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
     write_report(path, made_comparison(RIGHT).to_mapping())

@@ -44,6 +44,15 @@ def test_better_stands_higher_and_more_stands_further_right() -> None:
     assert left < right
 
 
+def test_intervals_are_as_wide_as_they_are() -> None:
+    drawing = bars("k", "t", [Bar("a", 0.5, "50%", (0.25, 0.75)), Bar("b", 1.0, "1")], top=1.0)
+    assert drawing.whiskers[0] == f"M{WIDTH / 4:g} 23.5H{WIDTH * 3 / 4:g}"
+    assert len(drawing.whiskers) == 3  # the line and its ends; none for the other bar
+    points = [Point("a", "lora", 1e6, 0.5, "", (0.0, 1.0)), Point("b", "base", 1e6, 0.5, "")]
+    (whisker,) = scatter("k", "t", points, "size").whiskers
+    assert whisker.endswith(f" {TOP:g}V{BOTTOM:g}")
+
+
 def test_nothing_measured_is_said() -> None:
     assert scatter("k", "t", [], "size").said == ""
 
