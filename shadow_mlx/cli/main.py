@@ -31,7 +31,7 @@ COMMANDS = {
     "train": "fine-tune a model with a shadow",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
-    "compare": "measure base, attached and detached side by side on a test file",
+    "compare": "measure base, attached, detached and rivals on a test file",
     "estimate": "how much memory a training run takes, and what would make it fit",
     "data": "check training data, or show what is trained of it",
     "runs": "the runs below a folder: how far each is, and its losses",

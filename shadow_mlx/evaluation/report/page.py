@@ -19,6 +19,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from shadow_mlx import words
 from shadow_mlx.config.paths import local
 from shadow_mlx.evaluation.differences import Piece, differences
 from shadow_mlx.evaluation.figures import (
@@ -134,11 +135,11 @@ def _plots(figures: Mapping[str, Any]) -> list[Drawing]:
     results, judged = figures["results"], scores(figures)[0]
     title = f"Right answers ({judged.title})"
     against = [
-        scatter(key, f"{title} against {said}", _points(results, judged, cost), cost.title)
-        for key, said, cost in (
-            ("memory", "memory", _COST["memory_bytes"]),
-            ("speed", "speed", _COST["decode_tps"]),
-            ("size", "size", _COST["parameters"]),
+        scatter(key, f"{title} against {key}", _points(results, judged, cost), cost.title, write)
+        for key, cost, write in (
+            ("memory", _COST["memory_bytes"], words.size),
+            ("speed", _COST["decode_tps"], None),
+            ("size", _COST["parameters"], None),
         )
     ]
     return [

@@ -7,7 +7,7 @@ What stands where is computed here; ``report.html`` draws it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -104,8 +104,22 @@ def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) ->
     return plot
 
 
-def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Drawing:
-    """Shares against a positive figure on a logarithmic axis; the shape of a point is its mode."""
+def scatter(
+    key: str,
+    title: str,
+    points: Sequence[Point],
+    x_title: str,
+    write: Callable[[float], str] | None = None,
+) -> Drawing:
+    """Shares against a positive figure on a logarithmic axis; the shape of a point is its mode.
+
+    Args:
+        key: See :class:`Drawing`.
+        title: See there.
+        points: The models.
+        x_title: Below the axis.
+        write: Writes a figure at the axis, if not in millions and the like.
+    """
     plot = Drawing(key, title, _said(points), BOTTOM + 40)
     if not points:
         return plot
@@ -118,15 +132,15 @@ def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Draw
     for value in ticks(low, high):
         x = _across(value, low, high)
         plot.grid.append(f"M{round(x, 1):g} {TOP}V{BOTTOM}")
-        plot.texts.append(Text(_brief(value), x, BOTTOM + 16, "middle"))
+        plot.texts.append(Text((write or _brief)(value), x, BOTTOM + 16, "middle"))
     plot.texts.append(Text(x_title, RIGHT, BOTTOM + 32, "end"))
     taken: list[tuple[float, float, float]] = []
     for point in sorted(points, key=lambda one: -one.y):
         x, y = _across(point.x, low, high), BOTTOM - point.y * (BOTTOM - TOP)
         plot.points.append((point.mode, x, y))
         if point.bounds is not None:
-            low, high = (round(BOTTOM - bound * (BOTTOM - TOP), 1) for bound in point.bounds)
-            plot.whiskers.append(f"M{round(x, 1):g} {high:g}V{low:g}")
+            lower, upper = (round(BOTTOM - bound * (BOTTOM - TOP), 1) for bound in point.bounds)
+            plot.whiskers.append(f"M{round(x, 1):g} {upper:g}V{lower:g}")
         plot.texts.append(_label(point.name, x, y, taken))
     return plot
 
@@ -147,17 +161,21 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> Text:
-    """The name beside its point, lower where another name stands; ``taken`` remembers it."""
+    """The name beside its point, nearer to the middle where another name stands.
+
+    ``taken`` remembers where names stand.
+    """
     shown = _short(name)
     to_the_left = x > (LEFT + RIGHT) / 2
     length = 6.5 * len(shown)
     start = x - 10 - length if to_the_left else x + 10
-    line = max(y + 4, TOP + 4)
+    line = min(max(y + 4, TOP + 4), BOTTOM - 4)
+    step = 2 if y < (TOP + BOTTOM) / 2 else -2
     while any(
         abs(line - other) < LINE and start < end and begin < start + length
         for other, begin, end in taken
     ):
-        line += 2
+        line += step
     taken.append((line, start, start + length))
     edge = x - 10 if to_the_left else x + 10
     return Text(shown, edge, line, "end" if to_the_left else "")
