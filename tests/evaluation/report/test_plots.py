@@ -35,7 +35,7 @@ def test_points_stand_in_the_frame_and_names_do_not_cover_each_other(share: floa
         assert TOP <= y <= BOTTOM
     lines = sorted(text.y for text in drawing.texts if text.words in names)
     assert len(lines) == 5
-    assert TOP < lines[0]
+    assert lines[0] > TOP
     assert lines[-1] < BOTTOM  # where the axis has its own words
     assert all(below - above >= LINE for above, below in itertools.pairwise(lines))
 
