@@ -119,7 +119,7 @@ class AnswerLog:
         if known is not None and known.files != files:
             raise InputError(
                 f"{self.path}: the files of {one.name} have changed since its answers were given; "
-                "leave --resume out, and the report another name, to measure them"
+                "to measure them, leave --resume out and give the report another name"
             )
         if known is None:
             known = self._past[place] = Past(len(self._past), files)

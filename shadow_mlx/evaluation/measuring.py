@@ -152,9 +152,12 @@ class _Asked:
 def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[Outcome]:
     stage = Stage(trust_remote_code=test.options.trust_remote_code)
     shared = itertools.groupby(taking_part, lambda one: (one.adapter, one.model, one.rival))
-    for _, group in shared:
+    groups = [list(group) for _, group in shared]
+    for group in groups[1:]:  # the first one tells of itself at once
+        stage.check(group[0])
+    for group in groups:
         test.look_at_stop()
-        yield from _measure_group(test, stage, list(group))
+        yield from _measure_group(test, stage, group)
 
 
 def _measure_group(test: _Test, stage: Stage, group: Sequence[Contender]) -> Iterator[Outcome]:

@@ -15,6 +15,7 @@ from typing import Any
 import mlx.core as mx
 
 from shadow_mlx import loading
+from shadow_mlx.backbones.folder import check_tensors
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.backbones.twin import twin
 from shadow_mlx.checkpoints.mlx_lm_adapter import count_parameters, put_on
@@ -72,6 +73,21 @@ class Stage:
         self._trust = trust_remote_code
         self._held: _Backbone | None = None
 
+    def check(self, one: Contender) -> None:
+        """Find out now what would be found out when the others are measured already.
+
+        An adapter of mlx-lm is put on its backbone, as that alone tells whether it fits; of the
+        others, what can be told without their weights is.
+
+        Raises:
+            ShadowMLXError: See :func:`shadow_mlx.loading.load`.
+        """
+        if one.rival is not None and one.rival.adapter is not None:
+            self.load(one)
+            return
+        name, flag = self._backbone_of(one)
+        check_tensors(resolve_model(name, flag=flag, trust_remote_code=self._trust), name)
+
     def load(self, one: Contender) -> Loaded:
         """A contender, and those that share its weights.
 
@@ -79,11 +95,8 @@ class Stage:
             ShadowMLXError: See :func:`shadow_mlx.loading.load`.
         """
         mx.clear_cache()  # what the last one took
-        whole = one.rival is not None and one.rival.adapter is None
-        name = loading.backbone_name(
-            one.model, None if whole else one.adapter, trust_remote_code=self._trust
-        )
-        held = self._backbone(str(name), "--rival" if whole else "--model")
+        name, flag = self._backbone_of(one)
+        held = self._backbone(name, flag)
         base = twin(held.model)
         adapter = one.rival.adapter if one.rival else None
         if adapter is not None:
@@ -92,7 +105,7 @@ class Stage:
             notes = _other_model(one.name, adapter.model, held.folder)
             added = 0 if adapter.kind == "full" else trained
             return Loaded(models, held.tokenizer, str(held.folder), trained, added, notes)
-        if whole:
+        if one.rival is not None:
             models = {"model": loading.as_base(base, name)}
         elif one.adapter is not None:
             attached = loading.attach_adapter(one.adapter, base, held.config, name)
@@ -100,6 +113,13 @@ class Stage:
         else:
             models = {"base": loading.as_base(base, name)}
         return Loaded(models, held.tokenizer, str(held.folder))
+
+    def _backbone_of(self, one: Contender) -> tuple[str, str]:
+        """The name of a contender's backbone, and the flag that names it."""
+        whole = one.rival is not None and one.rival.adapter is None
+        adapter = None if whole else one.adapter
+        name = loading.backbone_name(one.model, adapter, trust_remote_code=self._trust)
+        return str(name), "--rival" if whole else "--model"
 
     def _backbone(self, name: str, flag: str) -> _Backbone:
         folder = resolve_model(name, flag=flag, trust_remote_code=self._trust)

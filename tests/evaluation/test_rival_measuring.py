@@ -89,6 +89,17 @@ def test_a_metric_is_chosen_and_scored(adapter: Path, chats: Path) -> None:
         measure(options(adapter, chats, modes=["base"], metric="json", limit=2))
 
 
+def test_a_rival_that_does_not_fit_is_refused_before_anybody_is_asked(
+    adapter: Path, chats: Path, tmp_path: Path
+) -> None:
+    wide = write_tiny_backbone(tmp_path / "wide", hidden_size=64)
+    lora = write_mlx_lm_adapter(tmp_path / "lora", wide)
+    steps: list[str] = []
+    with pytest.raises(InputError, match="it was trained on"):
+        measure(options(adapter, chats, rival=[str(lora)]), lambda what, *_: steps.append(what))
+    assert steps == []
+
+
 def stopping_at(step: str, stop: StopToken) -> Callable[[str, int, int], None]:
     def on_step(what: str, done: int, total: int) -> None:
         if what == step:

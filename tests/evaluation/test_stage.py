@@ -12,7 +12,7 @@ import pytest
 from mlx_lm import load as mlx_lm_load
 
 from shadow_mlx import loading
-from shadow_mlx.errors import ModelError
+from shadow_mlx.errors import InputError, ModelError
 from shadow_mlx.evaluation.contenders import contenders
 from shadow_mlx.evaluation.stage import Stage, files_stamp
 from tests.mlx_lm_adapters import write_mlx_lm_adapter
@@ -69,6 +69,22 @@ def test_a_model_that_is_none_is_named_by_its_flag(tmp_path: Path) -> None:
     (one,) = contenders([], [], rivals=[str(tmp_path / "nowhere")])
     with pytest.raises(ModelError, match=r"--rival .*nowhere: no such folder"):
         Stage().load(one)
+
+
+def test_what_does_not_fit_is_found_before_it_is_measured(
+    tiny_adapter: Path, tmp_path: Path
+) -> None:
+    wide = write_tiny_backbone(tmp_path / "wide", hidden_size=64)
+    lora = write_mlx_lm_adapter(tmp_path / "lora", wide)
+    cut = write_tiny_backbone(tmp_path / "cut")
+    (weights,) = cut.glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-4])
+    for rival, said in ((lora, "cannot put it on this model"), (cut, "cut short")):
+        (one,) = contenders([str(tiny_adapter)], [], rivals=[str(rival)])
+        with pytest.raises(InputError, match=said):
+            Stage().check(one)
+    for one in contenders([str(tiny_adapter)], rivals=[str(wide)]):
+        Stage().check(one)
 
 
 def test_an_adapter_of_another_model_is_remarked(
