@@ -59,7 +59,7 @@ class Past:
 
 
 class AnswerLog:
-    """The answers of one comparison, written as they come.
+    """The answers of one comparison, written as they come; before the first there is no new file.
 
     Args:
         path: The file; ``None`` for a log that is kept nowhere.
@@ -77,17 +77,16 @@ class AnswerLog:
         self._past: dict[str, Past] = {}
         self._finished = False
         self._log: LineLog | None = None
-        if path is not None:
-            plain = json.loads(json.dumps(test))
-            if resume:
-                self._go_on(path, plain)
-            else:
-                self._begin(path, plain)
-            self._log = LineLog(path)
+        self._head = json.loads(json.dumps({"comparison": FORMAT, "test": test}))
+        self._fresh = not resume
+        if path is not None and resume:
+            self._go_on(path)
+        elif path is not None:
+            self._begin(path)
         elif resume:
             raise InputError("--resume: needs the place of the answers (--report)")
 
-    def _begin(self, path: Path, test: Mapping[str, Any]) -> None:
+    def _begin(self, path: Path) -> None:
         if path.exists() or path.is_symlink():
             self._read(path, None)
             if not self._finished and any(past.answers for past in self._past.values()):
@@ -96,12 +95,11 @@ class AnswerLog:
                     "with it. Remove the file to begin anew, or give the report another name"
                 )
             self._past = {}
-        write_text(path, _line({"comparison": FORMAT, "test": test}) + "\n")
 
-    def _go_on(self, path: Path, test: Mapping[str, Any]) -> None:
+    def _go_on(self, path: Path) -> None:
         if not path.exists():
             raise InputError(f"{path}: not there; --resume goes on with a comparison that left it")
-        self._read(path, test)
+        self._read(path, self._head["test"])
 
     def past(self, one: Contender, model: str, files: str) -> Past:
         """What is there of a contender, which is begun where nothing is.
@@ -153,8 +151,13 @@ class AnswerLog:
             self._log.close()
 
     def _write(self, **values: Any) -> None:
-        if self._log is not None:
-            self._log.write(_line(values))
+        if self.path is None:
+            return
+        if self._log is None:
+            if self._fresh:
+                write_text(self.path, json.dumps(self._head) + "\n")
+            self._log = LineLog(self.path)
+        self._log.write(json.dumps(values))
 
     def _read(self, path: Path, test: Mapping[str, Any] | None) -> None:
         """Read the whole lines; ``test`` is what must have been asked, or ``None``."""
@@ -224,7 +227,3 @@ def _object(path: Path, raw: bytes, number: int) -> dict[str, Any]:
         return parse_object(raw)
     except JsonFileError as error:
         raise InputError(f"{path}: line {number}: {error}") from None
-
-
-def _line(values: Mapping[str, Any]) -> str:
-    return json.dumps(values)

@@ -76,8 +76,16 @@ def test_answers_of_a_stopped_comparison_are_not_thrown_away(tmp_path: Path) -> 
     assert path.read_bytes() == before
     path.unlink()
     begun(path, finished=True)
-    AnswerLog(path, TEST).close()
-    assert path.read_bytes().count(b"\n") == 1
+    log = AnswerLog(path, TEST)
+    assert path.read_bytes().count(b"\n") == 6  # it stays until there is something new
+    log.past(BASE, "model", "files")
+    log.close()
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_what_fails_at_once_leaves_no_file(tmp_path: Path) -> None:
+    AnswerLog(tmp_path / "log", TEST).close()
+    assert not (tmp_path / "log").exists()
 
 
 def test_nothing_is_resumed_from_nothing(tmp_path: Path) -> None:
