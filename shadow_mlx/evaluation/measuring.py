@@ -31,7 +31,7 @@ from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answer_log import AnswerLog, Measured, Past
-from shadow_mlx.evaluation.answering import answer_all, measure_speed
+from shadow_mlx.evaluation.answering import OnAnswer, answer_all, measure_speed
 from shadow_mlx.evaluation.contenders import Contender, contenders
 from shadow_mlx.evaluation.metrics import Metric, metric_for
 from shadow_mlx.evaluation.outcomes import Outcome, Size, compared_on_all
@@ -204,15 +204,7 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
         test.on_step(f"{contender.name}: answers", len(past.answers), len(questions))
 
     if missing:
-        answer_all(
-            model,
-            loaded.tokenizer,
-            missing,
-            max_tokens=test.options.max_tokens,
-            batch_size=test.options.batch_size,
-            on_answer=keep,
-            stop=test.stop,
-        )
+        _answer(test, model, loaded.tokenizer, missing, keep)
     if not past.answers:
         test.look_at_stop()
     return Outcome(
@@ -224,6 +216,21 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
         questions,
         [_read(question, past, asked.asker) for question in questions],
         asked.notes,
+    )
+
+
+def _answer(
+    test: _Test, model: Any, tokenizer: Any, questions: Sequence[Question], keep: OnAnswer
+) -> None:
+    """Have questions answered, and each answer kept as it comes."""
+    answer_all(
+        model,
+        tokenizer,
+        questions,
+        max_tokens=test.options.max_tokens,
+        batch_size=test.options.batch_size,
+        on_answer=keep,
+        stop=test.stop,
     )
 
 
