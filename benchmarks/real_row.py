@@ -35,7 +35,8 @@ from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.evaluation.answering import answer_all
-from shadow_mlx.evaluation.metrics import count_fields, exact_match
+from shadow_mlx.evaluation.json_answers import count_fields
+from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.questions import questions_of
 from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.generation.asking import Asker

@@ -87,9 +87,11 @@ def compare(
     template: TemplateConfig | None = None,
     on_step: Callable[[str, int, int], None] = lambda what, done, total: None,
     stop: StopToken | None = None,
+    answers: str | Path | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> Comparison:
-    """Base, attached and detached of some adapters on one test file, measured and paired.
+    """Base, attached and detached of some adapters, and rivals, on one test file, paired.
 
     Args:
         data: A JSON Lines file of chats or completions.
@@ -98,6 +100,8 @@ def compare(
         template: How the chat template is used, if not as each adapter was trained.
         on_step: Called with what is measured now, how much of it is done, and how much there is.
         stop: Looked at between tokens and batches; what is measured by then is given.
+        answers: A file that keeps the answers as they come.
+        resume: Go on with the answers that are kept there.
         options: Any other field of :class:`shadow_mlx.config.CompareConfig`.
 
     Raises:
@@ -108,4 +112,10 @@ def compare(
     for group in groups:
         options = group | options
     given = {**options, "data": str(data), "adapter_path": [str(one) for one in adapters]}
-    return measure(CompareConfig.from_mapping(given, where="compare"), on_step, stop)
+    return measure(
+        CompareConfig.from_mapping(given, where="compare"),
+        on_step,
+        stop,
+        answers=answers,
+        resume=resume,
+    )

@@ -93,7 +93,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/evaluation/answering.py",
         "shadow_mlx/evaluation/questions.py",
         "shadow_mlx/evaluation/results.py",
-        "shadow_mlx/evaluation/scoring.py",
         "shadow_mlx/jobs.py",
     ],
     "files/test_card_seal.py": [

@@ -33,7 +33,7 @@ COMMANDS = {
     "distill": "go on with an adapter's shadow by itself, taught by the attached model",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
-    "compare": "measure base, attached and detached side by side on a test file",
+    "compare": "measure base, attached, detached and rivals on a test file",
     "estimate": "how much memory a training run takes, and what would make it fit",
     "data": "check training data, or show what is trained of it",
     "runs": "the runs below a folder: how far each is, and its losses",

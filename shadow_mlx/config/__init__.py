@@ -9,6 +9,7 @@ from shadow_mlx.config.answers import (
     ChatConfig,
     CompareConfig,
     GenerateConfig,
+    MetricName,
     SamplingConfig,
 )
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
@@ -40,6 +41,7 @@ __all__ = [
     "EncodingConfig",
     "GenerateConfig",
     "LengthPolicy",
+    "MetricName",
     "Mode",
     "ModelConfig",
     "ObjectiveName",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from shadow_mlx.config.data import TemplateConfig
 from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig
 from shadow_mlx.config.option import Options, option
+
+MetricName = Literal["auto", "exact", "json", "label", "number", "regex", "contains"]
+"""How answers are judged; see :mod:`shadow_mlx.evaluation.metrics`."""
 
 NO_TEST_FILE = "--data: name the chats or completions to answer (a .jsonl file)"
 """What is said where a comparison has no data."""
@@ -74,7 +79,7 @@ class GenerateConfig(ChatConfig):
 
 @dataclass(frozen=True)
 class CompareConfig(EncodingConfig):
-    """Base, attached and detached of some adapters on one test file."""
+    """Base, attached and detached of some adapters, and their rivals, on one test file."""
 
     data: str | None = option(
         None, kind="path", metavar="FILE", help="chats or completions to answer"
@@ -86,6 +91,23 @@ class CompareConfig(EncodingConfig):
         help="adapter folders, one or several (default: adapters)",
     )
     modes: tuple[Mode, ...] = option(MODES, help="what to measure")
+    rival: tuple[str, ...] | None = option(
+        None,
+        kind="path",
+        metavar="DIR|HUB_ID|sprout",
+        help="what else answers: mlx-lm's LoRA or DoRA (on the same backbone), or whole models",
+    )
+    metric: MetricName = option(
+        "auto",
+        help="how answers are judged: the same text, JSON values, label (accuracy and macro F1), "
+        "number behind ####, what --pattern finds, or expected words (auto: by the data)",
+    )
+    pattern: str | None = option(
+        None,
+        metavar="REGEX",
+        help="judge by what this finds last in the answer and in the expected one (its first "
+        "group, if it has one)",
+    )
     limit: int | None = option(None, minimum=1, unit="examples", help="only the first ones")
     seed: int | None = option(
         None,
@@ -95,6 +117,21 @@ class CompareConfig(EncodingConfig):
     )
     max_tokens: int = option(256, minimum=1, unit="tokens", help="longest answer")
     batch_size: int = option(32, minimum=1, help="answers that are generated together")
+
+    def cross_checks(self) -> list[str]:
+        """A pattern is a regular expression, and judges by itself."""
+        problems = super().cross_checks()
+        if self.pattern is None:
+            if self.metric == "regex":
+                problems.append("--metric regex: needs the expression as --pattern")
+            return problems
+        if self.metric not in ("auto", "regex"):
+            problems.append(f"--pattern: judges by itself; leave it or --metric {self.metric} out")
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            problems.append(f"--pattern: no regular expression: {error}")
+        return problems
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from shadow_mlx.kernels import broken_off
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of
 
-OnProgress = Callable[[int], None]
+OnAnswer = Callable[[int, str], None]
+"""Told a question's place among those that were asked, and its answer, as it is finished."""
 
 
 def answer_all(
@@ -27,7 +28,7 @@ def answer_all(
     *,
     max_tokens: int,
     batch_size: int = 32,
-    on_progress: OnProgress = lambda done: None,
+    on_answer: OnAnswer = lambda place, answer: None,
     stop: StopToken | None = None,
 ) -> list[str | None]:
     """The model's greedy answers, in the order of the questions.
@@ -40,7 +41,7 @@ def answer_all(
         questions: What is asked.
         max_tokens: Longest answer.
         batch_size: Answers that are generated together.
-        on_progress: Called with the number of finished answers.
+        on_answer: Told of each answer as it comes.
         stop: Looked at between tokens.
     """
     limit = positions_of(model)
@@ -56,6 +57,7 @@ def answer_all(
     )
     try:
         numbers = generator.insert([list(question.prompt) for question in questions], longest)
+        place = {number: i for i, number in enumerate(numbers)}
         tokens: dict[int, list[int]] = {number: [] for number in numbers}
         finished: dict[int, str] = {}
         while not (stop is not None and stop.stopping):
@@ -71,8 +73,8 @@ def answer_all(
                 if response.finish_reason != "stop":
                     tokens[response.uid].append(response.token)
                 if response.finish_reason is not None:
-                    finished[response.uid] = tokenizer.decode(tokens[response.uid])
-                    on_progress(len(finished))
+                    answer = finished[response.uid] = tokenizer.decode(tokens[response.uid])
+                    on_answer(place[response.uid], answer)
     finally:
         generator.close()
     return [finished.get(number) for number in numbers]

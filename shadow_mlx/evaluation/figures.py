@@ -6,6 +6,7 @@ declared here once. Nothing here needs MLX.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,35 @@ class Figure:
 
     def of(self, result: Mapping[str, Any]) -> str:
         """The figure of one result, with its unit."""
-        value = result[self.key]
+        value = self.value(result)
         return MISSING if value is None else self.write(value)
+
+    def value(self, result: Mapping[str, Any]) -> float | None:
+        """The figure of one result, as a number."""
+        value: float | None = result[self.key]
+        return value
+
+
+@dataclass(frozen=True)
+class ScoreFigure(Figure):
+    """A score of the comparison's metric, with its interval."""
+
+    def of(self, result: Mapping[str, Any]) -> str:
+        """The score, and in brackets its interval in per cent."""
+        bounds = self.bounds(result)
+        if bounds is None:
+            return super().of(result)
+        return f"{super().of(result)} ({100 * bounds[0]:.0f}–{100 * bounds[1]:.0f})"
+
+    def value(self, result: Mapping[str, Any]) -> float | None:
+        """The score."""
+        value: float | None = result["scores"][self.key]["value"]
+        return value
+
+    def bounds(self, result: Mapping[str, Any]) -> tuple[float, float] | None:
+        """Its interval; None where there is none."""
+        score = result["scores"][self.key]
+        return None if score["low"] is None else (score["low"], score["high"])
 
 
 def _share(value: float) -> str:
@@ -46,8 +74,7 @@ def _perplexity(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
 
 
-# In the order of what people ask first: a narrow screen cuts the last ones off.
-FIGURES = (
+WHATEVER = (
     Figure("exact", "exact", "answers that are the expected text, white space aside", _share),
     Figure(
         "field_f1",
@@ -55,6 +82,11 @@ FIGURES = (
         "fields of JSON answers that are right: harmonic mean of precision and recall",
         _share,
     ),
+)
+"""Scores that are there whatever the metric: shown where it has not those itself."""
+
+# In the order of what people ask first: a narrow screen cuts the last ones off.
+COSTS = (
     Figure("loss", "loss", "cross entropy in nats a supervised token", "{:.3f}".format),
     Figure("decode_tps", "decode tok/s", "generated tokens a second, one question alone", _rate),
     Figure(
@@ -81,10 +113,33 @@ FIGURES = (
 )
 
 
-def rows(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """For each model its name and, in the order of :data:`FIGURES`, its figures."""
+def scores(figures: Mapping[str, Any]) -> list[ScoreFigure]:
+    """The scores of the comparison's metric, the share of right answers first."""
+    interval = "in brackets its 95 % interval over the questions, in per cent"
     return [
-        (str(result["name"]), *(figure.of(result) for figure in FIGURES))
+        ScoreFigure(one["name"], one["title"], f"{one['meaning']}; {interval}", _share)
+        for one in figures["metric"]["scores"]
+    ]
+
+
+def columns(figures: Mapping[str, Any]) -> list[Figure]:
+    """The figures that are shown of a comparison, what people ask first to the left."""
+    judged = scores(figures)
+    keys = {figure.key for figure in judged}
+    others = [
+        figure
+        for figure in WHATEVER
+        if figure.key not in keys
+        and any(figure.value(one) is not None for one in figures["results"])
+    ]
+    return [*judged, *others, *COSTS]
+
+
+def rows(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """For each model its name and, in the order of :func:`columns`, its figures."""
+    shown = columns(figures)
+    return [
+        (str(result["name"]), *(figure.of(result) for figure in shown))
         for result in figures["results"]
     ]
 
@@ -94,17 +149,83 @@ def names(figures: Mapping[str, Any]) -> list[str]:
     return [str(result["name"]) for result in figures["results"]]
 
 
-def changes(figures: Mapping[str, Any]) -> dict[tuple[str, str], tuple[int, int]]:
-    """What (first, second) changed from the first model to the second: (FIXED, REGRESSED).
+@dataclass(frozen=True)
+class Between:
+    """From one model's answers to another's; the fields are those of ``results.Pairing``."""
+
+    fixed: int
+    regressed: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    p_adjusted: float
+    verdict: str
+
+    def reversed(self) -> Between:
+        """From the other to the one."""
+        other = {"better": "worse", "worse": "better"}
+        return dataclasses.replace(
+            self,
+            fixed=self.regressed,
+            regressed=self.fixed,
+            difference=-self.difference,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
+            verdict=other.get(self.verdict, self.verdict),
+        )
+
+    @property
+    def net(self) -> int:
+        """How many more are right, as far as it is no chance: 0 where that may explain it."""
+        return 0 if self.verdict == "open" else self.fixed - self.regressed
+
+    def __str__(self) -> str:
+        """What may be said of it."""
+        said = "no difference shown" if self.verdict == "open" else self.verdict
+        points = f"{_points(self.difference)} points"
+        if self.low is not None and self.high is not None:
+            points += f", {_points(self.low)} to {_points(self.high)}"
+        return f"{said} ({points}; {_chance(self.p, self.p_adjusted)})"
+
+
+def changes(figures: Mapping[str, Any]) -> dict[tuple[str, str], Between]:
+    """What (first, second) changed from the first model to the second.
 
     Every two models stand there in both orders.
     """
-    found: dict[tuple[str, str], tuple[int, int]] = {}
+    found: dict[tuple[str, str], Between] = {}
+    fields = [field.name for field in dataclasses.fields(Between)]
     for pairing in figures["pairings"]:
-        first, second = pairing["first"], pairing["second"]
-        found[first, second] = (pairing["fixed"], pairing["regressed"])
-        found[second, first] = (pairing["regressed"], pairing["fixed"])
+        change = Between(**{name: pairing[name] for name in fields})
+        found[pairing["first"], pairing["second"]] = change
+        found[pairing["second"], pairing["first"]] = change.reversed()
     return found
+
+
+def sentences(figures: Mapping[str, Any]) -> list[str]:
+    """What each model FIXED and REGRESSED against those before it, and whether that says much."""
+    between = changes(figures)
+    return [
+        f"{p['second']} against {p['first']}: {p['fixed']} FIXED, {p['regressed']} REGRESSED, "
+        f"{p['both_right']} right in both, {p['both_wrong']} wrong in both: "
+        f"{between[p['first'], p['second']]}"
+        for p in figures["pairings"]
+    ]
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _chance(p: float, among_all: float) -> str:
+    """McNemar's p, as it is among all pairs where that is another."""
+    alone, among = _p(p), _p(among_all)
+    return alone if alone == among else f"{alone}, among all pairs {among}"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
 def heading(figures: Mapping[str, Any]) -> str:

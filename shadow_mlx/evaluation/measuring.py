@@ -1,111 +1,128 @@
-"""Base, attached, detached and other adapters on one test file, measured and paired.
+"""Base, attached, detached, other adapters and their rivals on one test file, measured and paired.
 
-The same file, limit and seed give the same questions, and these the same answers: decoding is
-greedy.
+All of them are asked the same questions, by the same chat template's rules, for answers of the same
+length. The same file, limit and seed give the same questions, and these the same answers: decoding
+is greedy.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.positions import tightest
 from shadow_mlx.checkpoints.template_record import template_of
-from shadow_mlx.config import NO_TEST_FILE, CompareConfig
+from shadow_mlx.config import NO_TEST_FILE, CompareConfig, TemplateConfig
+from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
-from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
+from shadow_mlx.evaluation.answer_log import AnswerLog, Measured, Past
+from shadow_mlx.evaluation.answering import OnAnswer, answer_all, measure_speed
 from shadow_mlx.evaluation.contenders import Contender, contenders
-from shadow_mlx.evaluation.metrics import count_fields
-from shadow_mlx.evaluation.questions import Question, questions_of, within
+from shadow_mlx.evaluation.metrics import Metric, metric_for
+from shadow_mlx.evaluation.outcomes import Outcome, Size, compared_on_all
+from shadow_mlx.evaluation.questions import Question, answers_in, questions_of, within
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
-from shadow_mlx.evaluation.results import Comparison, Result
-from shadow_mlx.evaluation.scoring import mean_loss, perplexity
+from shadow_mlx.evaluation.results import Comparison
+from shadow_mlx.evaluation.scoring import mean_loss
+from shadow_mlx.evaluation.stage import Loaded, Stage, files_stamp
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
-from shadow_mlx.generation.engine import modes_of
-from shadow_mlx.loading import load
 from shadow_mlx.runs.events import StopToken
-from shadow_mlx.shadow.reach import positions_of
 
 OnStep = Callable[[str, int, int], None]
 """Called with what is measured now, how much of it is done, and how much there is."""
+
+FREE = frozenset(
+    {"data", "adapter_path", "model", "trust_remote_code", "modes", "rival", "metric", "pattern",
+     "batch_size"}
+)  # fmt: skip
+"""Options that change neither the questions nor an answer to them: a stopped comparison may go on
+with others of these."""
 
 
 def measure(
     options: CompareConfig,
     on_step: OnStep = lambda what, done, total: None,
     stop: StopToken | None = None,
+    *,
+    answers: str | Path | None = None,
+    resume: bool = False,
 ) -> Comparison:
-    """Measure every mode of every adapter on one test file.
+    """Measure every mode of every adapter, and every rival, on one test file.
 
     Stopped, it gives what is measured by then: whole results, and the answers so far of the model
     that was at work.
 
     Args:
         options: The file, who takes part, and how they are asked. A backbone that several adapters
-            share is measured once. How the chat template is used is, where the options leave it
-            open, as each adapter was trained.
+            share is loaded and measured once. How the chat template is used is, where the options
+            leave it open, as each adapter was trained; rivals are asked as the first one.
         on_step: Told about progress.
         stop: Looked at between tokens and batches.
+        answers: Where answers are kept as they come, if they are.
+        resume: Go on with the answers that are kept there.
 
     Raises:
-        InputError: A file or an adapter cannot be used.
+        InputError: A file, an adapter, a rival or the kept answers cannot be used.
         Interrupted: ``stop`` asked for it before there was anything to give.
     """
     if options.data is None:
         raise InputError(NO_TEST_FILE)
-    taking_part = contenders(options.adapters, options.modes, options.model)
+    taking_part = contenders(options.adapters, options.modes, options.model, options.rival or ())
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
-    records = _chosen(JsonLines(options.data, options.columns), options.limit, options.seed)
-    test = _Test(options, records, on_step, stop or StopToken())
-    measured: list[_Measured] = []
+    file = JsonLines(options.data, options.columns)
+    records = _chosen(file, options.limit, options.seed)
+    log = AnswerLog(None if answers is None else Path(answers), _asked_of_all(options), resume)
+    whole = answers_in(file) if len(records) < len(file) else []
+    test = _Test(options, records, whole, on_step, stop or StopToken(), log)
+    measured: list[Outcome] = []
     try:
         for one in _measure_all(test, taking_part):
             measured.append(one)  # kept, whatever comes later
+        if all(one.whole for one in measured):
+            log.finish()
     except Interrupted:
         if not measured:
             raise
-    results = tuple(one.result for one in measured)
-    stopped = len(results) < len(taking_part) or any(None in result.right for result in results)
-    notes = dict.fromkeys(note for one in measured for note in one.notes)
-    return Comparison(options.data, tuple(measured[-1].questions), results, stopped, tuple(notes))
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """One model's result, what it was asked, and what is to be known of that."""
-
-    result: Result
-    questions: list[Question]
-    notes: list[str]
+    finally:
+        log.close()
+    return compared_on_all(
+        options.data,
+        measured,
+        functools.partial(_judged, test),
+        everybody=len(measured) == len(taking_part),
+    )
 
 
 @dataclass(frozen=True)
 class _Test:
-    """What every model is put to, and who hears of it."""
+    """What every model is put to, and who hears of it.
+
+    ``whole`` is what all of the file expects, where only a part of it is asked.
+    """
 
     options: CompareConfig
     records: Records
+    whole: list[str]
     on_step: OnStep
     stop: StopToken
-
-    def step(self, name: str, total: int, done: int) -> None:
-        """Tell how many answers there are."""
-        self.on_step(f"{name}: answers", done, total)
+    log: AnswerLog
 
     def look_at_stop(self) -> None:
         """Raise :class:`Interrupted` when asked to stop."""
@@ -113,110 +130,146 @@ class _Test:
             raise Interrupted("stopped before there was anything to show")
 
 
-def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[_Measured]:
-    for adapter, group in itertools.groupby(taking_part, lambda one: one.adapter):
+@dataclass(frozen=True)
+class _Asked:
+    """The test as models with one tokenizer are put to it.
+
+    Attributes:
+        dataset: The examples, for the loss.
+        asker: Reads answers.
+        questions: What these models can be asked.
+        template: How their chat template is used.
+        notes: What a person should know of the data.
+    """
+
+    dataset: EncodedDataset
+    asker: Asker
+    questions: list[Question]
+    template: TemplateConfig
+    notes: list[str]
+
+
+def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[Outcome]:
+    stage = Stage(trust_remote_code=test.options.trust_remote_code)
+    shared = itertools.groupby(taking_part, lambda one: (one.adapter, one.model, one.rival))
+    groups = [list(group) for _, group in shared]
+    for group in groups[1:]:  # the first one tells of itself at once
+        stage.check(group[0])
+    for group in groups:
         test.look_at_stop()
-        yield from _measure_adapter(test, list(group), adapter)
-        mx.clear_cache()  # what this adapter took is free before the next one is loaded
+        yield from _measure_group(test, stage, group)
 
 
-def _measure_adapter(
-    test: _Test, group: Sequence[Contender], adapter: str | None
-) -> Iterator[_Measured]:
-    """The results of modes that share their weights."""
+def _measure_group(test: _Test, stage: Stage, group: Sequence[Contender]) -> Iterator[Outcome]:
+    """The results of contenders that share their weights."""
     test.on_step(f"{group[0].name}: loading", 0, 1)
+    loaded = stage.load(group[0])
+    asked = _ask(test, loaded, group)
+    for contender in group:
+        yield _measure_one(test, loaded, asked, contender)
+
+
+def _ask(test: _Test, loaded: Loaded, group: Sequence[Contender]) -> _Asked:
     options = test.options
-    loaded, tokenizer = load(
-        options.model,
-        adapter,
-        "base" if adapter is None else "attached",
-        trust_remote_code=options.trust_remote_code,
-    )
-    limit = tightest(positions_of(modes_of(loaded)[one.mode]) for one in group)
-    template = template_of(adapter, options.template)
-    encoder = Encoder(
-        tokenizer, dataclasses.replace(options.encoding, **template.to_mapping()), limit
-    )
-    dataset = encode_all(test.records, encoder)
+    limit = tightest(loaded.limit(one.mode) for one in group)
+    template = template_of(group[0].adapter, options.template)
+    encoding = dataclasses.replace(options.encoding, **template.to_mapping())
+    encoder = Encoder(loaded.tokenizer, encoding, limit)
     asker = Asker(encoder.format)
     questions, left_out = within(limit, questions_of(test.records, asker))
+    _judged(test, questions)  # what cannot be judged says so before it is answered
+    dataset = encode_all(test.records, encoder)
     notes = [
+        *loaded.notes,
         *encoder.format.template.notes,
         *dataset.counts.notes(),
         *length_notes(dataset, options.max_seq_length, limit),
         *left_out,
     ]
-    for contender in group:
-        one = modes_of(loaded)[contender.mode]
-        start = time.monotonic()
-        test.on_step(f"{contender.name}: loss", 0, 1)
-        loss = mean_loss(one, dataset, stop=test.stop)
-        test.on_step(f"{contender.name}: speed", 0, 1)
-        speed = measure_speed(
-            one, tokenizer, questions, max_tokens=options.max_tokens, stop=test.stop
-        )
-        answers = answer_all(
-            one,
-            tokenizer,
-            questions,
-            max_tokens=options.max_tokens,
-            batch_size=options.batch_size,
-            on_progress=functools.partial(test.step, contender.name, len(questions)),
-            stop=test.stop,
-        )
-        if all(answer is None for answer in answers):
-            test.look_at_stop()
-        seconds = time.monotonic() - start
-        replies = [
-            None if answer is None else reply_to(question, answer, asker)
-            for question, answer in zip(questions, answers, strict=True)
-        ]
-        result = _result(contender, one, questions, replies, loss, speed, seconds)
-        yield _Measured(result, questions, notes)
+    return _Asked(dataset, asker, questions, template, notes)
 
 
-def _result(
-    contender: Contender,
-    model: Any,
-    questions: Sequence[Question],
-    replies: Sequence[Reply | None],
-    loss: float,
-    speed: Speed,
-    seconds: float,
-) -> Result:
-    answered = [
-        (reply.compared, compared(question))
-        for reply, question in zip(replies, questions, strict=True)
-        if reply is not None
-    ]
-    right = tuple(None if reply is None else reply.right for reply in replies)
-    shadow = getattr(model, "shadow", None)
-    return Result(
-        name=contender.name,
-        mode=contender.mode,
-        adapter=None if contender.mode == "base" else contender.adapter,
-        questions=len(answered),
-        exact=right.count(True) / len(answered),
-        field_f1=count_fields(answered).f1,
-        loss=loss,
-        perplexity=perplexity(loss),
-        prompt_tps=speed.prompt_tps,
-        decode_tps=speed.decode_tps,
-        first_token_seconds=speed.first_token_seconds,
-        memory_bytes=speed.memory_bytes,
-        weight_bytes=weight_bytes(model),
-        parameters=get_total_parameters(model),
-        trainable_parameters=_count(shadow.trainable_parameters()) if shadow is not None else 0,
-        seconds=seconds,
-        answers=tuple(None if reply is None else reply.words for reply in replies),
-        right=right,
-        reasonings=tuple("" if reply is None else reply.reasoning for reply in replies),
-        unfinished=sum(reply is not None and reply.unfinished for reply in replies),
+def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contender) -> Outcome:
+    model, questions, log = loaded.models[contender.mode], asked.questions, test.log
+    files = files_stamp(loaded.model, contender.folder)
+    past = log.past(contender, loaded.model, f"{files} {json.dumps(asked.template.to_mapping())}")
+    measured = past.measured or _costs(test, model, loaded.tokenizer, asked, contender.name)
+    if past.measured is None:
+        log.measured(past, measured)
+    missing = [question for question in questions if question.line not in past.answers]
+    start, before = time.monotonic(), past.seconds
+
+    def keep(place: int, answer: str) -> None:
+        log.answered(past, missing[place].line, answer, before + time.monotonic() - start)
+        test.on_step(f"{contender.name}: answers", len(past.answers), len(questions))
+
+    if missing:
+        _answer(test, model, loaded.tokenizer, missing, keep)
+    if not past.answers:
+        test.look_at_stop()
+    return Outcome(
+        contender,
+        loaded.model,
+        _size(model, loaded),
+        measured,
+        measured.seconds + past.seconds,
+        questions,
+        [_read(question, past, asked.asker) for question in questions],
+        asked.notes,
     )
 
 
-def _count(parameters: Any) -> int:
-    return sum(array.size for _, array in tree_flatten(parameters))
+def _answer(
+    test: _Test, model: Any, tokenizer: Any, questions: Sequence[Question], keep: OnAnswer
+) -> None:
+    """Have questions answered, and each answer kept as it comes."""
+    answer_all(
+        model,
+        tokenizer,
+        questions,
+        max_tokens=test.options.max_tokens,
+        batch_size=test.options.batch_size,
+        on_answer=keep,
+        stop=test.stop,
+    )
+
+
+def _costs(test: _Test, model: Any, tokenizer: Any, asked: _Asked, name: str) -> Measured:
+    start = time.monotonic()
+    test.on_step(f"{name}: loss", 0, 1)
+    loss = mean_loss(model, asked.dataset, stop=test.stop)
+    test.on_step(f"{name}: speed", 0, 1)
+    speed = measure_speed(
+        model, tokenizer, asked.questions, max_tokens=test.options.max_tokens, stop=test.stop
+    )
+    return Measured(loss, speed, time.monotonic() - start)
+
+
+def _read(question: Question, past: Past, asker: Asker) -> Reply | None:
+    answer = past.answers.get(question.line)
+    return None if answer is None else reply_to(question, answer, asker)
+
+
+def _size(model: Any, loaded: Loaded) -> Size:
+    trained, shadow = loaded.trained, getattr(model, "shadow", None)
+    if shadow is not None:
+        trained = sum(array.size for _, array in tree_flatten(shadow.trainable_parameters()))
+    # mlx-lm counts what its own adapters stand on, and not them
+    return Size(weight_bytes(model), get_total_parameters(model) + loaded.added, trained)
+
+
+def _judged(test: _Test, questions: Sequence[Question]) -> Metric:
+    name, pattern = test.options.metric, test.options.pattern
+    return metric_for(name, [compared(one) for one in questions], pattern, test.whole)
+
+
+def _asked_of_all(options: CompareConfig) -> dict[str, Any]:
+    """What tells this test from another: the data, and how everybody is asked."""
+    assert options.data is not None
+    with Path(options.data).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    kept = {name: value for name, value in options.to_mapping().items() if name not in FREE}
+    return {"data": digest[:16], **kept}
 
 
 def _chosen(records: JsonLines, limit: int | None, seed: int | None) -> Records:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.data.reading.notices import Notice
 from shadow_mlx.data.reading.records import Records
 from shadow_mlx.errors import DataError
 from shadow_mlx.generation.asking import Asker, Question
 
-__all__ = ["Question", "questions_of", "within"]
+__all__ = ["Question", "answers_in", "questions_of", "within"]
+
+MOST_READ = 2000
+"""Records that are looked at to see what kind of answers a file expects."""
 
 _LONGER = Notice("question is longer", "questions are longer")
 
@@ -31,6 +36,23 @@ def questions_of(records: Records, asker: Asker) -> list[Question]:
             "or prompts with completions"
         )
     return questions
+
+
+def answers_in(records: Records, most: int = MOST_READ) -> list[str]:
+    """What the first records of a file expect, as it is written there.
+
+    Plain texts expect nothing, and a line that is no record is passed over: it may be none of those
+    that are asked.
+    """
+    found = []
+    for i in range(min(len(records), most)):
+        with contextlib.suppress(DataError):
+            record = records[i]
+            if record.kind == "completion":
+                found.append(record.completion)
+            elif record.kind == "chat" and record.messages[-1]["role"] == "assistant":
+                found.append(str(record.messages[-1]["content"]))
+    return found
 
 
 def within(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shadow_mlx.evaluation.metrics import exact_match
+from shadow_mlx.evaluation.metrics import Pair, exact_match
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.calls import as_text
 
@@ -17,29 +17,29 @@ class Reply:
         words: What was said, the tool calls with it.
         reasoning: What was thought before it.
         unfinished: Whether it was still thinking at the end of its length.
-        right: Whether it is what was expected: the same calls where calls are expected, else the
-            same text.
-        compared: What fields are counted in: the calls as JSON, or the words.
+        pair: What is judged: the words beside the expected ones; where calls are expected, both
+            calls as JSON.
     """
 
     words: str
     reasoning: str
     unfinished: bool
-    right: bool
-    compared: str
+    pair: Pair
 
 
 def reply_to(question: Question, answer: str, asker: Asker) -> Reply:
     """Read what a model has answered to a question."""
     read = asker.read(answer, question)
-    if not question.calls:
-        right = exact_match(read.words, question.expected)
-        return Reply(read.words, read.reasoning, read.unfinished, right, read.words)
-    calls = asker.calls(read.words, question)
-    right = calls == list(question.calls)
-    return Reply(read.words, read.reasoning, read.unfinished, right, as_text(calls))
+    if question.calls:
+        calls = asker.calls(read.words, question)
+        same = calls == list(question.calls)
+        pair = Pair(as_text(calls), compared(question), same)
+    else:
+        same = exact_match(read.words, question.expected)
+        pair = Pair(read.words, question.expected, same)
+    return Reply(read.words, read.reasoning, read.unfinished, pair)
 
 
 def compared(question: Question) -> str:
-    """The expected answer, as :attr:`Reply.compared` gives a model's."""
+    """What a model's answer is held against: the expected calls as JSON, or the expected words."""
     return as_text(question.calls) if question.calls else question.expected

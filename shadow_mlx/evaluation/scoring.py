@@ -1,4 +1,4 @@
-"""The loss of any of the three models on supervised tokens.
+"""The loss of any model on supervised tokens.
 
 B batch · T tokens · D hidden size · V vocabulary
 """
@@ -15,7 +15,7 @@ from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
-from shadow_mlx.errors import Interrupted
+from shadow_mlx.errors import Interrupted, UnsupportedArchitectureError
 from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
@@ -61,5 +61,8 @@ def _parts(model: Any) -> tuple[Hidden, Head]:
         return (lambda inputs: model.hidden(inputs)[0]), model.head
     if isinstance(model, DetachedModel):
         return model.shadow, model.head
-    decoder = find_decoder(model)
+    try:
+        decoder = find_decoder(model)
+    except UnsupportedArchitectureError:  # it answers all the same
+        return model, lambda logits: logits
     return decoder.final_hidden, HeadView(decoder)

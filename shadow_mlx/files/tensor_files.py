@@ -65,6 +65,8 @@ def read_tensor_infos(path: Path) -> dict[str, TensorInfo]:
 
 
 def _check_metadata(metadata: Any) -> None:
+    if metadata is None:  # what MLX writes for none
+        return
     texts = isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())
     if not texts:
         raise DamagedFileError("its header is damaged: __metadata__ is not made of texts")

@@ -81,8 +81,8 @@ def open_regular(path: str | os.PathLike[str], flags: int) -> int:
 def _not_regular(path: str | os.PathLike[str]) -> str:
     kind = "a symbolic link" if Path(path).is_symlink() else "not a regular file"
     return (
-        f"{path}: is {kind}, and a run writes that file itself. Move it away, or choose another "
-        "folder with --adapter-path."
+        f"{path}: is {kind}, and this program writes that file itself. Move it away, or name "
+        "another place (--adapter-path, --report)."
     )
 
 

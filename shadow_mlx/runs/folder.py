@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from shadow_mlx.config.paths import local
 from shadow_mlx.errors import InputError, SurroundingsError
+from shadow_mlx.files.line_log import LineLog
 from shadow_mlx.files.writing import disk_errors, open_regular, remove_leftovers
 from shadow_mlx.runs.events import Event, to_json
 
@@ -232,49 +232,9 @@ def _is_at(path: Path, handle: int) -> bool:
         return False
 
 
-class EventLog:
-    """Appends events to a file, each line written at once, so that any viewer can follow it.
-
-    Calling it with an event writes that event: it is a listener. A line that a killed writer, or a
-    full disk, left unfinished is cut off when the file is opened.
-
-    Raises:
-        InputError: A symbolic link, or what is no file, has that name.
-        SurroundingsError: The disk refuses.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-            self._file = os.fdopen(handle, "ab+", buffering=0)
-            _cut_torn_line(self._file)
+class EventLog(LineLog):
+    """Appends events to a file. Calling it with an event writes that event: it is a listener."""
 
     def __call__(self, event: Event) -> None:
         """Append one line."""
-        rest = to_json(event).encode() + b"\n"
-        with disk_errors(self._path):
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def close(self) -> None:
-        """Close the file; no event may follow."""
-        self._file.close()
-
-
-def _cut_torn_line(file: IO[bytes], block: int = 65536) -> None:
-    """Truncate ``file`` after its last newline."""
-    end = file.seek(0, os.SEEK_END)
-    position = end
-    while position > 0:
-        start = max(0, position - block)
-        file.seek(start)
-        newline = file.read(position - start).rfind(b"\n")
-        if newline >= 0:
-            position = start + newline + 1
-            break
-        position = start
-    if position != end:
-        file.truncate(position)
-    file.seek(0, os.SEEK_END)
+        self.write(to_json(event))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shadow_mlx.config import Mode
+from shadow_mlx.evaluation.metrics import EXACT, Pair
 from shadow_mlx.evaluation.questions import Question
 from shadow_mlx.evaluation.results import Comparison, Result
+from shadow_mlx.evaluation.uncertainty import estimate
 
 
 def made_result(name: str, right: Sequence[bool | None], **changes: Any) -> Result:
@@ -15,6 +17,7 @@ def made_result(name: str, right: Sequence[bool | None], **changes: Any) -> Resu
     mode: Mode = "base" if name == "base" else "detached" if "detached" in name else "attached"
     answers = {True: "yes", False: "perhaps not", None: None}
     answered = [flag for flag in right if flag is not None]
+    pairs = [Pair("", "", flag) for flag in answered]
     figures: dict[str, Any] = {
         "name": name,
         "mode": mode,
@@ -34,6 +37,7 @@ def made_result(name: str, right: Sequence[bool | None], **changes: Any) -> Resu
         "seconds": 1.0,
         "answers": tuple(answers[flag] for flag in right),
         "right": tuple(right),
+        "scores": {"exact": estimate(EXACT, pairs, answered)},
     }
     return Result(**{**figures, **changes})
 

@@ -15,6 +15,7 @@ from shadow_mlx.cli.main import main
 from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.evaluation import measuring as engine
 from shadow_mlx.evaluation.answering import Speed
+from tests.mlx_lm_adapters import write_mlx_lm_adapter
 
 
 def test_the_table_has_a_row_for_each_mode_and_says_what_was_fixed(
@@ -35,8 +36,9 @@ def test_every_figure_has_its_column(
     command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--limit", "1"]
     assert main([*command, "--modes", "attached", "--max-tokens", "2"]) == 0
     head = capsys.readouterr().out.splitlines()[2]
+    assert "field F1" not in head  # there is no JSON
     for title in (
-        "exact", "field F1", "loss", "perplexity", "decode tok/s", "first token", "peak memory",
+        "exact", "loss", "perplexity", "decode tok/s", "first token", "peak memory",
         "parameters", "trainable", "prompt tok/s",
     ):  # fmt: skip
         assert title in head
@@ -156,3 +158,59 @@ def test_ctrl_c_keeps_what_was_measured(
 def test_counts_begin_with_one(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--data", "x.jsonl", flag, "0"]) == 2
     assert f"{flag}: must be at least 1, found 0" in capsys.readouterr().err
+
+
+def test_a_stopped_comparison_goes_on_with_resume(
+    adapter: Path,
+    chats: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measure, calls = engine.measure_speed, []
+
+    def interrupted(*args: Any, **options: Any) -> Speed:
+        calls.append(args)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return measure(*args, **options)
+
+    monkeypatch.setattr(engine, "measure_speed", interrupted)
+    report = tmp_path / "report.html"
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter), "--json"]
+    command += ["--max-tokens", "2", "--report", str(report)]
+    assert main(command) == 130
+    assert "with --resume goes on" in capfd.readouterr().err
+    assert main(command) == 2  # what was measured is not thrown away by accident
+    assert "--resume goes on with it" in capfd.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert [result["name"] for result in printed["results"]] == ["base", "attached", "detached"]
+    assert len(calls) == 4  # the second one was stopped
+    assert "partial: stopped" not in report.read_text(encoding="utf-8")
+    assert main(command) == 0  # and a finished one is measured anew
+
+
+def test_resuming_needs_the_report(chats: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--data", str(chats), "--modes", "base", "--resume"]) == 2
+    assert "--resume: needs the place of the answers (--report)" in capsys.readouterr().err
+
+
+def test_rivals_stand_in_table_and_report(
+    adapter: Path,
+    chats: Path,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lora = write_mlx_lm_adapter(tmp_path / "mine", tiny_backbone)
+    report = tmp_path / "report.html"
+    command = ["compare", "--data", str(chats), "--adapter-path", str(adapter)]
+    command += ["--modes", "attached", "--rival", str(lora), "--rival", str(tiny_backbone)]
+    assert main([*command, "--max-tokens", "2", "--report", str(report)]) == 0
+    shown = capsys.readouterr().out
+    assert "lora against attached: " in shown
+    assert f"model {tiny_backbone.name}" in shown
+    text = report.read_text(encoding="utf-8")
+    assert text.count('class="point rival"') == 2 * 3  # two rivals, three plots of points
+    assert "lora against attached: " in text

@@ -24,10 +24,10 @@ def test_thoughts_are_no_part_of_an_answer() -> None:
     asker, question = asked("qwen3", {"content": "four", "reasoning_content": "2 + 2"})
     assert compared(question) == question.expected == "four"
     for text in ("<think>\nother\n</think>\n\nfour", "<think>\n\n</think>\n\nfour", "four\n"):
-        assert reply_to(question, text, asker).right
-    assert not reply_to(question, "<think>\nfour\n</think>\n\nfive", asker).right
+        assert reply_to(question, text, asker).pair.same
+    assert not reply_to(question, "<think>\nfour\n</think>\n\nfive", asker).pair.same
     reply = reply_to(question, "<think>\nfour", asker)
-    assert (reply.right, reply.unfinished, reply.reasoning) == (False, True, "four")
+    assert (reply.pair.same, reply.unfinished, reply.reasoning) == (False, True, "four")
 
 
 def test_calls_are_compared_as_calls() -> None:
@@ -37,14 +37,14 @@ def test_calls_are_compared_as_calls() -> None:
     assert question.calls == (("look", {"at": "sky", "times": 2}),)
     start, end = "<tool_call>", "</tool_call>"
     other_order = '{"arguments": {"times": 2, "at": "sky"}, "name": "look"}'
-    assert reply_to(question, f"Well.\n{start}{other_order}{end}", asker).right
+    assert reply_to(question, f"Well.\n{start}{other_order}{end}", asker).pair.same
     for wrong in (
         other_order.replace("2", "3"),
         other_order.replace("look", "go"),
         f"{other_order}{end}{start}{other_order}",
     ):
-        assert not reply_to(question, f"{start}{wrong}{end}", asker).right
-    assert not reply_to(question, "no call", asker).right
+        assert not reply_to(question, f"{start}{wrong}{end}", asker).pair.same
+    assert not reply_to(question, "no call", asker).pair.same
 
 
 def test_calls_of_an_unknown_form_are_compared_as_text() -> None:
@@ -52,5 +52,5 @@ def test_calls_of_an_unknown_form_are_compared_as_text() -> None:
     asker, question = asked("seed-oss", {"content": "", "tool_calls": [{"function": function}]})
     assert question.calls == ()
     assert "<function=look>" in question.expected
-    assert reply_to(question, question.expected, asker).right
-    assert not reply_to(question, question.expected.replace("sky", "sea"), asker).right
+    assert reply_to(question, question.expected, asker).pair.same
+    assert not reply_to(question, question.expected.replace("sky", "sea"), asker).pair.same

@@ -162,6 +162,7 @@ async def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
         await press(pilot, "f")
         await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
         assert "✔ ✘ question 1" not in words(pilot)
+        assert "(1) · no difference shown (+0.0 points, −100.0 to +100.0; p = 1.00)" in words(pilot)
         assert "✔ detached" in words(pilot)
         await press(pilot, "p")
         await until(pilot, lambda: "fixed: detached against attached (0)" in words(pilot))

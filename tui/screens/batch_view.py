@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from shadow_mlx.evaluation.figures import heading, names, remarks
+from shadow_mlx.evaluation.figures import changes, heading, names, remarks
 from shadow_mlx.terminal import visible
 from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
@@ -77,7 +77,11 @@ class BatchView(Vertical):
         self._first, self._second = models[0], models[-1]
         notice = " · ".join([heading(figures), *remarks(figures)])
         self.query_one("#notice", Static).update(visible(notice))
-        fill(self.query_one("#figures", DataTable), comparison.columns(), comparison.rows(figures))
+        fill(
+            self.query_one("#figures", DataTable),
+            comparison.columns(figures),
+            comparison.rows(figures),
+        )
         matrix = self.query_one("#matrix", DataTable)
         against = [f"against {visible(name)}" for name in models]
         fill(matrix, ("model", *against), comparison.matrix(figures))
@@ -106,6 +110,8 @@ class BatchView(Vertical):
         said = f"{self._filter}: {self._second} against {self._first} ({len(self._found)})"
         if self._words:
             said += f", containing {self._words!r}"
+        if change := changes(self.figures or {"pairings": ()}).get((self._first, self._second)):
+            said += f" · {change}"
         self.query_one("#chosen", Static).update(visible(said))
         self._show_one(0)
 

@@ -39,7 +39,14 @@ from tui.widgets.waiting import Waiting
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.contenders import Contender
 
-OF_DATA = ("data", "adapter_path", "model", "trust_remote_code", *ColumnConfig().to_mapping())
+OF_DATA = (
+    "data",
+    "adapter_path",
+    "rival",
+    "model",
+    "trust_remote_code",
+    *ColumnConfig().to_mapping(),
+)
 """Options that are not kept for the next test file."""
 NO_ADAPTER = "There is no adapter to compare: train one, or ctrl+o opens one."
 

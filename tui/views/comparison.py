@@ -9,7 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from shadow_mlx.evaluation.differences import differences
-from shadow_mlx.evaluation.figures import FIGURES, changes, names
+from shadow_mlx.evaluation.figures import changes, names
+from shadow_mlx.evaluation.figures import columns as figure_columns
 from shadow_mlx.evaluation.figures import rows as figure_rows
 from shadow_mlx.terminal import visible
 
@@ -21,7 +22,7 @@ SIGNS = {True: "✔", False: "✘", None: "–"}
 class Example:
     """One question with everybody's answers.
 
-    ``right`` says which are exact; None, there and among the answers, stands for those that a
+    ``right`` says which are right; None, there and among the answers, stands for those that a
     stopped comparison did not come to.
     """
 
@@ -46,9 +47,9 @@ def examples_of(figures: Mapping[str, Any]) -> list[Example]:
     ]
 
 
-def columns() -> tuple[str, ...]:
+def columns(figures: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the figures in :func:`rows`."""
-    return ("model", *(figure.title for figure in FIGURES))
+    return ("model", *(figure.title for figure in figure_columns(figures)))
 
 
 def rows(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -61,8 +62,10 @@ def matrix(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
     models, changed = names(figures), changes(figures)
 
     def cell(first: str, second: str) -> str:
-        fixed, regressed = changed.get((first, second), (0, 0))
-        return "·" if first == second else f"+{fixed} −{regressed}"
+        if first == second:
+            return "·"
+        change = changed[first, second]
+        return f"+{change.fixed} −{change.regressed}"
 
     return [(visible(second), *(cell(first, second) for first in models)) for second in models]
 

@@ -1,4 +1,4 @@
-"""Measure base, attached and detached on a test file: quality, speed, memory, side by side."""
+"""Measure base, attached, detached and rivals on a test file: quality, speed, memory."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write figures, plots and every example as one HTML file that needs no network",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a comparison that was stopped: the answers beside its --report are kept",
+    )
     add_options(parser, OPTIONS)
 
 
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     options = build_options(OPTIONS, args)
     if args.report is not None:
         check_writable(args.report)  # before a long measurement, not after it
-    comparison = _measure(options)
+    comparison = _measure(options, args.report, args.resume)
     figures = comparison.to_mapping()
     try:  # neither a full disk nor a reader that left takes what the other would have got
         if args.report is not None:
@@ -58,15 +63,23 @@ def run(args: argparse.Namespace) -> int:
             print(visible(_table(figures)))
         sys.stdout.flush()
     if comparison.stopped:
-        raise Interrupted("stopped; what was measured by then stands above")
+        how = "the same command with --resume goes on"
+        if args.report is None:
+            how = "with --report, the answers are kept, and --resume goes on"
+        raise Interrupted(f"stopped; what was measured by then stands above; {how}")
     return 0
 
 
-def _measure(options: CompareConfig) -> Comparison:
-    """Compare, with a progress bar on stderr and Ctrl-C as a request to stop."""
+def _measure(options: CompareConfig, report: str | None, resume: bool) -> Comparison:
+    """Compare, with a progress bar on stderr and Ctrl-C as a request to stop.
+
+    Raises:
+        InputError: There is nothing to resume.
+    """
     from tqdm import tqdm
 
     from shadow_mlx.cli.signals import stopping_on_signals
+    from shadow_mlx.evaluation.answer_log import log_path
     from shadow_mlx.evaluation.measuring import measure
     from shadow_mlx.runs.events import StopToken
 
@@ -79,20 +92,23 @@ def _measure(options: CompareConfig) -> Comparison:
         bar.refresh()
 
     with bar, stopping_on_signals(stop, "what is measured so far is shown", saving=False):
-        return measure(options, on_step, stop)
+        answers = None if report is None else log_path(report)
+        return measure(options, on_step, stop, answers=answers, resume=resume)
 
 
 def _table(figures: Mapping[str, Any]) -> str:
-    from shadow_mlx.evaluation.figures import FIGURES, aligned, heading, remarks, rows
+    from shadow_mlx.evaluation.figures import (
+        aligned,
+        columns,
+        heading,
+        remarks,
+        rows,
+        sentences,
+    )
 
-    head = ("model", *(figure.title for figure in FIGURES))
+    head = ("model", *(figure.title for figure in columns(figures)))
     lines = [heading(figures), *remarks(figures)]
     lines += ["", *aligned([head, *rows(figures)])]
     if figures["pairings"]:
-        lines.append("")
-    lines += [
-        f"{p['second']} against {p['first']}: {p['fixed']} FIXED, {p['regressed']} REGRESSED, "
-        f"{p['both_right']} right in both, {p['both_wrong']} wrong in both"
-        for p in figures["pairings"]
-    ]
+        lines += ["", *sentences(figures)]
     return "\n".join(lines)

@@ -19,9 +19,22 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from shadow_mlx import words
 from shadow_mlx.config.paths import local
 from shadow_mlx.evaluation.differences import Piece, differences
-from shadow_mlx.evaluation.figures import FIGURES, changes, heading, names, remarks, rows
+from shadow_mlx.evaluation.figures import (
+    COSTS,
+    Figure,
+    ScoreFigure,
+    changes,
+    columns,
+    heading,
+    names,
+    remarks,
+    rows,
+    scores,
+    sentences,
+)
 from shadow_mlx.evaluation.report.plots import WIDTH, Bar, Drawing, Point, bars, scatter
 from shadow_mlx.files.writing import write_text
 from shadow_mlx.terminal import visible
@@ -42,7 +55,7 @@ VERDICTS = {True: "✔ right", False: "✘ wrong", None: "– not answered"}
 LETTERS = {True: "1", False: "0", None: "-"}
 """What the filters look at."""
 
-_FIGURE = {figure.key: figure for figure in FIGURES}
+_COST = {figure.key: figure for figure in COSTS}
 
 
 def free_report_name(data: str) -> str:
@@ -82,10 +95,12 @@ def render(figures: Mapping[str, Any], written: str = "") -> str:
         written=written,
         heading=heading(figures),
         remarks=remarks(figures),
+        columns=columns(figures),
         rows=rows(figures),
-        plots=_plots(figures["results"]),
+        plots=_plots(figures),
         models=names(figures),
         changes=changes(figures),
+        sentences=sentences(figures),
         examples=figures["examples"],
     )
 
@@ -101,7 +116,7 @@ def _template() -> jinja2.Template:
     )
     environment.globals.update(
         {
-            **{"figures": FIGURES, "filters": FILTERS, "verdicts": VERDICTS, "letters": LETTERS},
+            **{"filters": FILTERS, "verdicts": VERDICTS, "letters": LETTERS},
             **{"longest": LONGEST, "width": WIDTH, "heat": _heat, "told": _told},
             **{"beginning": _beginning, "differences": _differences},
         }
@@ -116,32 +131,48 @@ def _finalize(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _plots(results: Sequence[Mapping[str, Any]]) -> list[Drawing]:
-    size, speed = _FIGURE["parameters"].title, _FIGURE["decode_tps"].title
+def _plots(figures: Mapping[str, Any]) -> list[Drawing]:
+    results, judged = figures["results"], scores(figures)[0]
+    title = f"Right answers ({judged.title})"
+    against = [
+        scatter(key, f"{title} against {key}", _points(results, judged, cost), cost.title, write)
+        for key, cost, write in (
+            ("memory", _COST["memory_bytes"], words.size),
+            ("speed", _COST["decode_tps"], None),
+            ("size", _COST["parameters"], None),
+        )
+    ]
     return [
-        bars("exact", "Exact match: more is better", _bars(results, "exact"), top=1.0),
-        bars("loss", "Loss: less is better", _bars(results, "loss")),
-        scatter("size", "Exact match against size", _points(results, "parameters"), size),
-        scatter("speed", "Exact match against speed", _points(results, "decode_tps"), speed),
+        bars("score", f"{title}: more is better", _bars(results, judged), top=1.0),
+        bars("loss", "Loss: less is better", _bars(results, _COST["loss"])),
+        *against,
     ]
 
 
-def _bars(results: Sequence[Mapping[str, Any]], key: str) -> list[Bar]:
-    return [Bar(result["name"], result[key], _FIGURE[key].of(result)) for result in results]
+def _bars(results: Sequence[Mapping[str, Any]], figure: Figure) -> list[Bar]:
+    return [
+        Bar(result["name"], figure.value(result), figure.of(result), _bounds(result, figure))
+        for result in results
+    ]
 
 
-def _points(results: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
-    exact, other = _FIGURE["exact"], _FIGURE[key]
+def _bounds(result: Mapping[str, Any], figure: Figure) -> tuple[float, float] | None:
+    return figure.bounds(result) if isinstance(figure, ScoreFigure) else None
+
+
+def _points(results: Sequence[Mapping[str, Any]], judged: ScoreFigure, cost: Figure) -> list[Point]:
     return [
         Point(
             result["name"],
             result["mode"],
-            x=result[key],
-            y=result["exact"],
-            shown=f"{exact.of(result)} {exact.title}, {other.of(result)} {other.title}",
+            x=x,
+            y=y,
+            shown=f"{judged.of(result)} {judged.title}, {cost.of(result)} {cost.title}",
+            bounds=judged.bounds(result),
         )
         for result in results
-        if result[key]  # a speed that could not be measured has no place on the axis
+        for x, y in [(cost.value(result), judged.value(result))]
+        if x and y is not None  # a speed that could not be measured has no place on the axis
     ]
 
 

@@ -7,7 +7,7 @@ What stands where is computed here; ``report.html`` draws it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,22 +20,27 @@ LINE = 14
 
 @dataclass(frozen=True)
 class Bar:
-    """One model's figure; ``value`` is None where there is none."""
+    """One model's figure; ``value`` is None where there is none, ``bounds`` are its interval."""
 
     name: str
     value: float | None
     shown: str
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Point:
-    """One model between two figures. ``y`` is a share from 0 to 1, ``x`` is positive."""
+    """One model between two figures.
+
+    ``y`` is a share from 0 to 1, ``bounds`` its interval; ``x`` is positive.
+    """
 
     name: str
     mode: str
     x: float
     y: float
     shown: str
+    bounds: tuple[float, float] | None = None
 
 
 class Text(NamedTuple):
@@ -66,6 +71,7 @@ class Drawing:
         texts: Words.
         bars: Bars.
         grid: Paths of the lines behind the points.
+        whiskers: Paths of the intervals.
         points: Mode, x and y of each.
     """
 
@@ -76,6 +82,7 @@ class Drawing:
     texts: list[Text] = field(default_factory=list)
     bars: list[Track] = field(default_factory=list)
     grid: list[str] = field(default_factory=list)
+    whiskers: list[str] = field(default_factory=list)
     points: list[tuple[str, float, float]] = field(default_factory=list)
 
 
@@ -89,11 +96,30 @@ def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) ->
         share = row.value / top if row.value is not None and top > 0 else 0.0
         plot.texts += [Text(_short(row.name), 0, y), Text(row.shown, WIDTH, y, "end strong")]
         plot.bars.append(Track(y + 5, share * WIDTH))
+        if row.bounds is not None and top > 0:
+            low, high = (round(bound / top * WIDTH, 1) for bound in row.bounds)
+            middle = y + 9.5
+            plot.whiskers.append(f"M{low:g} {middle:g}H{high:g}")
+            plot.whiskers += [f"M{end:g} {middle - 3:g}v6" for end in (low, high)]
     return plot
 
 
-def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Drawing:
-    """Shares against a positive figure on a logarithmic axis; the shape of a point is its mode."""
+def scatter(
+    key: str,
+    title: str,
+    points: Sequence[Point],
+    x_title: str,
+    write: Callable[[float], str] | None = None,
+) -> Drawing:
+    """Shares against a positive figure on a logarithmic axis; the shape of a point is its mode.
+
+    Args:
+        key: See :class:`Drawing`.
+        title: See there.
+        points: The models.
+        x_title: Below the axis.
+        write: Writes a figure at the axis, if not in millions and the like.
+    """
     plot = Drawing(key, title, _said(points), BOTTOM + 40)
     if not points:
         return plot
@@ -106,12 +132,15 @@ def scatter(key: str, title: str, points: Sequence[Point], x_title: str) -> Draw
     for value in ticks(low, high):
         x = _across(value, low, high)
         plot.grid.append(f"M{round(x, 1):g} {TOP}V{BOTTOM}")
-        plot.texts.append(Text(_brief(value), x, BOTTOM + 16, "middle"))
+        plot.texts.append(Text((write or _brief)(value), x, BOTTOM + 16, "middle"))
     plot.texts.append(Text(x_title, RIGHT, BOTTOM + 32, "end"))
     taken: list[tuple[float, float, float]] = []
     for point in sorted(points, key=lambda one: -one.y):
         x, y = _across(point.x, low, high), BOTTOM - point.y * (BOTTOM - TOP)
         plot.points.append((point.mode, x, y))
+        if point.bounds is not None:
+            lower, upper = (round(BOTTOM - bound * (BOTTOM - TOP), 1) for bound in point.bounds)
+            plot.whiskers.append(f"M{round(x, 1):g} {upper:g}V{lower:g}")
         plot.texts.append(_label(point.name, x, y, taken))
     return plot
 
@@ -132,17 +161,21 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _label(name: str, x: float, y: float, taken: list[tuple[float, float, float]]) -> Text:
-    """The name beside its point, lower where another name stands; ``taken`` remembers it."""
+    """The name beside its point, nearer to the middle where another name stands.
+
+    ``taken`` remembers where names stand.
+    """
     shown = _short(name)
     to_the_left = x > (LEFT + RIGHT) / 2
     length = 6.5 * len(shown)
     start = x - 10 - length if to_the_left else x + 10
-    line = max(y + 4, TOP + 4)
+    line = min(max(y + 4, TOP + 4), BOTTOM - 4)
+    step = 2 if y < (TOP + BOTTOM) / 2 else -2
     while any(
         abs(line - other) < LINE and start < end and begin < start + length
         for other, begin, end in taken
     ):
-        line += 2
+        line += step
     taken.append((line, start, start + length))
     edge = x - 10 if to_the_left else x + 10
     return Text(shown, edge, line, "end" if to_the_left else "")

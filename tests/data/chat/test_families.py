@@ -162,8 +162,8 @@ def _check_score(asked: Asked, form: ChatFormat, whole: Whole) -> None:
         return
     body = bodies[-1]
     reply = reply_to(question, body, asker)
-    assert reply.right, (body, question)
-    assert not reply_to(question, body + " not this", asker).right or question.calls
+    assert reply.pair.same, (body, question)
+    assert not reply_to(question, body + " not this", asker).pair.same or question.calls
     read = asker.read(body, question)
     if not question.calls and oracle.words_of(last).strip():
         if not last.get("tool_calls"):

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from shadow_mlx.evaluation.figures import FIGURES
+from shadow_mlx.evaluation.figures import columns
 from shadow_mlx.evaluation.questions import Question
 from shadow_mlx.evaluation.report import render, write_report
 from shadow_mlx.evaluation.results import Comparison
@@ -70,9 +70,9 @@ def test_every_figure_of_every_model_stands_in_the_table() -> None:
     page = _page(figures)
     for result in figures["results"]:
         assert result["name"] in page.texts["th"]
-        for figure in FIGURES:
+        for figure in columns(figures):
             assert figure.of(result) in page.texts["td"]
-    assert {figure.title for figure in FIGURES} <= set(page.texts["th"])
+    assert {figure.title for figure in columns(figures)} <= set(page.texts["th"])
 
 
 def test_the_matrix_holds_every_two_models_both_ways() -> None:
@@ -136,7 +136,7 @@ def test_it_can_be_read_without_eyes_or_colours() -> None:
     ids = [has["id"] for _, has in page.elements if "id" in has]
     assert len(ids) == len(set(ids))
     drawings = page.all("svg")
-    assert len(drawings) == 4
+    assert len(drawings) == 5
     for has in drawings:
         assert set(str(has["aria-labelledby"]).split()) <= set(ids)
     assert any("attached: 50.0%" in said for said in page.texts["desc"])
@@ -161,7 +161,7 @@ def test_one_model_alone_and_figures_that_are_no_numbers() -> None:
     question = Question(1, "q", (), "yes")
     page = _page(Comparison("f", (question,), (result,)).to_mapping())
     assert "There is only one model." in page.texts["p"]
-    assert "Exact match against speed: not measured." in page.texts["p"]
+    assert "Right answers (exact) against speed: not measured." in page.texts["p"]
     assert page.texts["td"].count("–") >= 2
 
 
@@ -182,6 +182,28 @@ def test_five_hundred_examples_of_three_models_stay_small() -> None:
     )
     text = render(Comparison("test.jsonl", questions, results).to_mapping())
     assert len(text.encode()) < 1_500_000
+
+
+def test_intervals_and_chances_are_drawn_and_said() -> None:
+    flags = {"base": [False] * 10, "attached": [True] * 9 + [False], "lora": [False] * 9 + [True]}
+    figures = made_comparison(flags).to_mapping()
+    page = _page(figures)
+    assert len(page.all("path", class_="whisker")) == 3 * 3 + 3 * 3  # three bars, three scatters
+    assert "attached against base: 9 FIXED, 0 REGRESSED" in " ".join(page.texts["li"])
+    coloured = [has["class"] for has in page.all("td") if has.get("class")]
+    # attached against both others; one FIXED of ten, lora against base, says nothing
+    assert sorted(coloured) == ["better-4", "better-4", "worse-4", "worse-4"]
+
+
+def test_rivals_have_marks_of_their_own() -> None:
+    results = tuple(
+        made_result(name, [True, False], mode=mode)
+        for name, mode in (("base", "base"), ("lora", "lora"), ("model x", "model"))
+    )
+    questions = (Question(1, "q", (), "yes"), Question(2, "q", (), "yes"))
+    page = _page(Comparison("f", questions, results).to_mapping())
+    assert len(page.all("path", class_="point rival")) == 2 * 3
+    assert len(page.all("circle", class_="point base")) == 3
 
 
 def test_it_is_written_whole_with_its_date(tmp_path: Path) -> None:
