@@ -29,6 +29,7 @@ from mlx_lm.tuner.trainer import TrainingArgs, train
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from shadow_mlx import load
+from shadow_mlx.checkpoints.mlx_lm_adapter import CONFIG, WEIGHTS
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.dataset import EncodedDataset
@@ -183,6 +184,10 @@ def weight_space(row: Row, folder: Path) -> Outcome:
     model.freeze()
     keys = {"rank": rank, "scale": 20.0, "dropout": 0.0}
     linear_to_lora_layers(model, len(model.layers), keys, use_dora=row.kind == "dora")
+    adapter = folder / ADAPTER
+    adapter.mkdir(exist_ok=True)
+    facts = {"fine_tune_type": row.kind, "num_layers": len(model.layers), "lora_parameters": keys}
+    (adapter / CONFIG).write_text(json.dumps({**facts, "model": row.model}), encoding="utf-8")
     warmup = max(1, row.steps // 10)
     schedule = optim.join_schedules(
         [
@@ -208,7 +213,7 @@ def weight_space(row: Row, folder: Path) -> Outcome:
             steps_per_report=10,
             steps_per_eval=max(1, row.steps // VALIDATIONS),
             steps_per_save=10 * row.steps,
-            adapter_file=str(folder / "adapters.safetensors"),
+            adapter_file=str(adapter / WEIGHTS),
         ),
         training_callback=watcher,
     )

@@ -143,8 +143,9 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         group="distillation",
         kind="path",
         metavar="base|DIR|PATH|HUB_ID",
-        help="who the shadow learns from: the untuned backbone, an adapter's attached model, or "
-        "a model with the same tokens (default: the attached model itself; base in pretraining)",
+        help="who the shadow learns from: the untuned backbone, the attached model of an adapter, "
+        "an adapter of mlx-lm on the backbone, or a model with the same tokens (default: the "
+        "attached model itself; base in pretraining)",
     )
     distill_temperature: float = option(
         1.0,

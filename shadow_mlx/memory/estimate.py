@@ -12,6 +12,7 @@ from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
+from shadow_mlx.checkpoints.mlx_lm_adapter import WEIGHTS
 from shadow_mlx.checkpoints.peft import with_network_of
 from shadow_mlx.checkpoints.record import PEFT_FILES
 from shadow_mlx.config import ShadowConfig, TrainConfig
@@ -147,8 +148,9 @@ def teacher_weights(config: TrainConfig) -> int:
     if not config.distils or config.teacher_top or name in (None, BASE):
         return 0
     folder = local(name)
-    if folder is not None and (folder / PEFT_FILES.config).is_file():  # it shares the backbone
-        return (folder / PEFT_FILES.weights).stat().st_size
+    for weights in (PEFT_FILES.weights, WEIGHTS):  # an adapter shares the backbone
+        if folder is not None and (folder / weights).is_file():
+            return (folder / weights).stat().st_size
     teacher = build_backbone(
         read_config(resolving.resolve_config(name, flag="--teacher"), name), name
     )

@@ -1,4 +1,4 @@
-"""Who the shadow learns from: the backbone, an adapter's attached model, or another model."""
+"""Who the shadow learns from: the backbone, a model that an adapter makes of it, or another one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import mlx.nn as nn
 from shadow_mlx import loading
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
+from shadow_mlx.backbones.twin import twin
+from shadow_mlx.checkpoints.mlx_lm_adapter import is_mlx_lm_adapter, put_on, read_mlx_lm_adapter
 from shadow_mlx.checkpoints.record import CONFIG_FILE
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.paths import local
@@ -31,8 +33,7 @@ def distillation_of(
 
     A divergence alone stands for the model that is trained itself.
 
-    Called before the shadow that is trained is put on the backbone: a teacher that stands on the
-    same backbone shares it, below.
+    A teacher that stands on the same backbone shares its arrays.
 
     Args:
         config: The settled options.
@@ -93,10 +94,14 @@ def _teacher(
         return base_teacher(backbone)
     trusted = config.trust_remote_code
     folder = local(name)
-    if folder is None or not (folder / CONFIG_FILE).is_file():
+    if folder is not None and is_mlx_lm_adapter(folder):
+        model = put_on(read_mlx_lm_adapter(folder), twin(backbone))
+        its_tokenizer = tokenizer
+    elif folder is None or not (folder / CONFIG_FILE).is_file():
         model, its_tokenizer = loading.load(name, mode="base", trust_remote_code=trusted)
     elif _stands_on(folder, config):
-        model = loading.attach_adapter(folder, backbone, backbone_config, str(config.model))
+        shared = twin(backbone)
+        model = loading.attach_adapter(folder, shared, backbone_config, str(config.model))
         its_tokenizer = tokenizer
     else:
         model, its_tokenizer = loading.load(None, folder, trust_remote_code=trusted)

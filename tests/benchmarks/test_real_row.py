@@ -51,7 +51,12 @@ def test_a_row_trains_scores_and_is_a_line_of_the_table(
 def test_a_row_learns_from_what_an_earlier_one_trained(
     tmp_path: Path, data: Path, tiny_backbone: Path
 ) -> None:
-    methods = ("update,rank=4", "alone,shadow=@update+rank=4,teacher=@update+rank=4,iters=12")
+    methods = (
+        "update,rank=4",
+        "alone,shadow=@update+rank=4,teacher=@update+rank=4,iters=12",
+        "lora,learning_rate=1e-3",
+        "alone,teacher=@lora+learning_rate=1e-3,iters=12",
+    )
     for method in methods:
         row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 24, 3)
         folder = tmp_path / row.name

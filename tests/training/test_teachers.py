@@ -9,10 +9,13 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
+from mlx_lm.tuner.utils import load_adapters
+from mlx_lm.utils import load_model
 
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.jobs import train
 from shadow_mlx.training.losses import gather, supervised
+from tests.mlx_lm_adapters import write_mlx_lm_adapter
 from tests.training.batches import make_batch
 
 
@@ -95,3 +98,14 @@ def test_a_teacher_that_is_not_there_is_told_by_its_flag(make_parts, tmp_path):
 def test_options_that_contradict_each_other(make_config, options, message):
     with pytest.raises(ConfigError, match=message):
         make_config(**options)
+
+
+def test_an_adapter_of_mlx_lm_teaches_on_the_backbone(make_parts, tiny_backbone, tmp_path):
+    adapter = write_mlx_lm_adapter(tmp_path / "lora", tiny_backbone)
+    parts = make_parts(objective="pretrain", teacher=str(adapter))
+    found, batch = taught(parts)
+    tuned, _ = load_model(tiny_backbone)
+    expected = gather(load_adapters(tuned, str(adapter))(batch.inputs), batch.positions)
+    np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-4)
+    base = gather(parts.model.backbone(batch.inputs), batch.positions)
+    assert mx.abs(found - base).max().item() > 1e-2
