@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx.utils import tree_map
 
 from shadow_mlx import loading
 from shadow_mlx.backbones.decoder import find_decoder
@@ -95,13 +96,14 @@ def _teacher(
     trusted = config.trust_remote_code
     folder = local(name)
     if folder is not None and is_mlx_lm_adapter(folder):
-        model = put_on(read_mlx_lm_adapter(folder), twin(backbone))
+        model = put_on(read_mlx_lm_adapter(folder), _beside(backbone))
         its_tokenizer = tokenizer
     elif folder is None or not (folder / CONFIG_FILE).is_file():
         model, its_tokenizer = loading.load(name, mode="base", trust_remote_code=trusted)
     elif _stands_on(folder, config):
-        shared = twin(backbone)
-        model = loading.attach_adapter(folder, shared, backbone_config, str(config.model))
+        model = loading.attach_adapter(
+            folder, _beside(backbone), backbone_config, str(config.model)
+        )
         its_tokenizer = tokenizer
     else:
         model, its_tokenizer = loading.load(None, folder, trust_remote_code=trusted)
@@ -112,6 +114,17 @@ def _teacher(
         width = embedding_width(model.decoder)
         return HeadTeacher(lambda _, inputs: attached.hidden(inputs)[0], model.head, width)
     return base_teacher(model)
+
+
+def _beside(backbone: nn.Module) -> nn.Module:
+    """A twin that a compiled step may use beside the backbone: the same memory by other names.
+
+    MLX refuses to compile a function that is given an array and holds it, too.
+    """
+    beside = twin(backbone)
+    beside.update(tree_map(mx.stop_gradient, beside.parameters()))
+    mx.eval(beside.parameters())
+    return beside
 
 
 def base_teacher(model: nn.Module) -> HeadTeacher:

@@ -109,3 +109,17 @@ def test_an_adapter_of_mlx_lm_teaches_on_the_backbone(make_parts, tiny_backbone,
     np.testing.assert_allclose(np.array(found), np.array(expected), atol=1e-4)
     base = gather(parts.model.backbone(batch.inputs), batch.positions)
     assert mx.abs(found - base).max().item() > 1e-2
+
+
+@pytest.mark.parametrize("kind", ["adapter", "lora", "model", "base"])
+def test_a_run_with_every_kind_of_teacher(make_config, adapter, tiny_backbone, tmp_path, kind):
+    names = {
+        "adapter": adapter,
+        "lora": write_mlx_lm_adapter(tmp_path / "lora", tiny_backbone),
+        "model": tiny_backbone,
+        "base": "base",
+    }
+    config = make_config(objective="pretrain", teacher=str(names[kind]), iters=2)
+    before = mx.get_active_memory()
+    assert train(config).best_losses["distill_loss"] > 0
+    assert mx.get_active_memory() - before < 2**20
