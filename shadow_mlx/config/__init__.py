@@ -22,6 +22,7 @@ from shadow_mlx.config.model import (
     Mode,
     ModelConfig,
 )
+from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
 from shadow_mlx.config.shadow import ShadowConfig, Sharing
 from shadow_mlx.config.training import OptimizerName, ScheduleName, TrainConfig
 
@@ -38,11 +39,15 @@ __all__ = [
     "CompareConfig",
     "DataConfig",
     "EncodingConfig",
+    "ExportConfig",
+    "ExportFormat",
     "GenerateConfig",
+    "ImportConfig",
     "LengthPolicy",
     "Mode",
     "ModelConfig",
     "OptimizerName",
+    "PushConfig",
     "SamplingConfig",
     "ScheduleName",
     "ShadowConfig",
