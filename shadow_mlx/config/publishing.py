@@ -104,7 +104,7 @@ class ImportConfig(BackboneConfig):
         group="model",
         kind="path",
         metavar="PATH|HUB_ID",
-        help="the shadow's own model, where a shadow-peft adapter has one: its files do not name it",
+        help="model of the shadow that a shadow-peft adapter has: its own files do not name it",
     )
 
 

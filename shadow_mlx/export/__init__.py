@@ -1,1 +1,1 @@
-"""Detached models as plain folders, adapters in other programs' formats, and what goes to the hub."""
+"""Detached models as plain folders, adapters in other formats, and what goes to the hub."""

@@ -79,7 +79,9 @@ def exported_card(facts: Facts) -> str:
     if facts.measured:
         sections.append(f"## Measured\n\n{facts.measured}\n")
     if facts.record.training:
-        rows = [f"| {_cell(key)} | {_cell(value)} |" for key, value in facts.record.training.items()]
+        rows = [
+            f"| {_cell(key)} | {_cell(value)} |" for key, value in facts.record.training.items()
+        ]
         sections.append("\n".join(["## Training\n", "| | |", "|---|---|", *rows, ""]))
     return "\n".join(sections)
 

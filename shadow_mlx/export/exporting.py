@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 import mlx_lm.utils
-
 
 from shadow_mlx import loading
 from shadow_mlx.backbones.trial import answers
@@ -22,7 +21,7 @@ from shadow_mlx.export.card import CARD_NAME, Facts, exported_card
 from shadow_mlx.export.folder import check_output, write_settings, write_weights
 from shadow_mlx.export.layout import file_tensors, why_not_transformers
 from shadow_mlx.export.quantizing import dequantized, quantized, recorded
-from shadow_mlx.export.standalone import Standalone, difference, standalone, tolerance
+from shadow_mlx.export.standalone import difference, standalone, tolerance
 from shadow_mlx.export.tokenizer_files import CutTokenizer, Kept, copy_tokenizer, renumbered
 from shadow_mlx.export.vocabulary import cut_model, tokens_of
 from shadow_mlx.files.card_seal import sealed
@@ -56,6 +55,10 @@ class Exported:
     added_blocks: int
     apart: float | None
     not_for_transformers: str | None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {**dataclasses.asdict(self), "folder": str(self.folder)}
 
 
 def export_model(

@@ -20,9 +20,44 @@ from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.errors import UnsupportedArchitectureError
 
 OPENED_BY_TRANSFORMERS = frozenset(
-    "apertus cohere cohere2 ernie4_5 exaone4 gemma gemma2 gemma3_text glm glm4 gpt2 gpt_bigcode "
-    "gpt_neox gptj granite helium hunyuan_v1_dense lfm2 llama ministral3 mistral nemotron olmo2 "
-    "olmo3 phi phi3 qwen2 qwen3 seed_oss smollm3 stablelm starcoder2".split()
+    [
+        "apertus",
+        "cohere",
+        "cohere2",
+        "ernie4_5",
+        "exaone4",
+        "gemma",
+        "gemma2",
+        "gemma3_text",
+        "glm",
+        "glm4",
+        "gpt2",
+        "gpt_bigcode",
+        "gpt_neox",
+        "gptj",
+        "granite",
+        "helium",
+        "hunyuan_v1_dense",
+        "lfm2",
+        "llama",
+        "ministral3",
+        "mistral",
+        "mixtral",
+        "nemotron",
+        "olmo2",
+        "olmo3",
+        "olmoe",
+        "phi",
+        "phi3",
+        "qwen2",
+        "qwen2_moe",
+        "qwen3",
+        "qwen3_moe",
+        "seed_oss",
+        "smollm3",
+        "stablelm",
+        "starcoder2",
+    ]
 )
 """Families whose folders transformers was seen to open, with the same logits (``tests/golden``)."""
 
@@ -47,7 +82,7 @@ def file_tensors(model: nn.Module, config: dict[str, Any]) -> Tensors:
 
 
 def why_not_transformers(config: dict[str, Any]) -> str | None:
-    """Why transformers is not said to open a folder with this ``config.json``; ``None`` if it is."""
+    """Why nothing is said of transformers for this ``config.json``; ``None`` if it opens it."""
     if is_quantized(config):
         return "its weights are quantized as MLX has them; --dequantize writes plain ones"
     if config.get("model_type") not in OPENED_BY_TRANSFORMERS:
@@ -67,9 +102,30 @@ def _outward(decoder: Decoder, family: Family, own: Tensors) -> Iterator[Tensors
     inner = {k.removeprefix(inside): v for k, v in own.items() if k.startswith(inside)}
     outside = {k: v for k, v in own.items() if not k.startswith(inside)}
     outside |= {k: v for k, v in inner.items() if k.startswith(own_head)}
-    found = family.outward({k: v for k, v in inner.items() if not k.startswith(own_head)})
-    for prefix in (family.blocks.rpartition(".")[0] + ".", ""):
-        yield {**{prefix + name: value for name, value in found.items()}, **outside}
+    blocks = {k: v for k, v in inner.items() if not k.startswith(own_head)}
+    for found in (family.outward(blocks), _single_experts(blocks)):
+        for prefix in (family.blocks.rpartition(".")[0] + ".", ""):
+            yield {**{prefix + name: value for name, value in found.items()}, **outside}
+
+
+def _single_experts(tensors: Tensors) -> Tensors:
+    """``switch_mlp.up_proj`` ``[E, I, H]`` as ``E`` matrices, as checkpoints on the hub have them.
+
+    transformers joins them when it loads, and mlx-lm stacks them.
+    """
+    found: Tensors = {}
+    for name, value in tensors.items():
+        stem, switch, part = name.partition("switch_mlp.")
+        if not switch:
+            found[name] = value
+            continue
+        if stem.endswith("block_sparse_moe."):  # Mixtral
+            part = _MIXTRAL[part.partition("_")[0]] + ".weight"
+        found |= {f"{stem}experts.{i}.{part}": value[i] for i in range(value.shape[0])}
+    return found
+
+
+_MIXTRAL = {"gate": "w1", "down": "w2", "up": "w3"}
 
 
 def _reads_back(tensors: Tensors, own: Tensors, config: dict[str, Any]) -> bool:

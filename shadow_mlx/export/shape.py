@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from shadow_mlx.checkpoints.keys import family_of
+
 _DEPTH = (
     "num_hidden_layers",
     "num_layers",
@@ -53,12 +55,15 @@ def shape_config(
     if "scale_depth" in part:  # MiniCPM divides it by the root of the number of blocks
         part["scale_depth"] *= math.sqrt(blocks / depth)
     for name, value in part.items():
-        of_layers = isinstance(value, list | str) and len(value) == depth > 1
-        if of_layers and not name.endswith(_OF_NO_LAYER) and name != "model_type":
+        listed = isinstance(value, list) or (isinstance(value, str) and "pattern" in name)
+        if listed and len(value) == depth > 1 and not name.endswith(_OF_NO_LAYER):
             part[name] = value[:blocks]
     for one in (config, part):
         if "vocab_size" in one:
             one["vocab_size"] = vocabulary
+    family = family_of(str(config.get("model_type")))
+    if family is not None and family.mlp_follows_width:
+        part["intermediate_size"] = 4 * int(part["hidden_size"])  # what mlx-lm takes there
     if own_head:
         tied = [name for name in _TIED if name in declared or name in part]
         part |= dict.fromkeys(tied, False)

@@ -32,8 +32,7 @@ TOKENS = 24
 """On so many tokens the two models are compared."""
 
 MOST_ADDED = 7
-"""Blocks of zeros that may be added: Gemma's pattern of six blocks needs four, Jamba's of eight six.
-"""
+"""Blocks of zeros that may be added: for Gemma's pattern of six blocks four, for Jamba's six."""
 
 _OWN_HEAD = "own_head"  # its name in HeadView
 _FAILURES = (
@@ -102,14 +101,14 @@ def difference(
         model: What is compared.
         kept: Where ``model`` knows a part of the tokens, their numbers in the detached model.
     """
-    known = mx.arange(detached.embedding.weight.shape[0]) if kept is None else mx.array(kept)
+    known = mx.arange(detached.embedding.weight.shape[0]) if kept is None else mx.array(list(kept))
     inputs = mx.arange(TOKENS) * 7919 % known.size  # a prime: far apart, the same each time
     expected = detached(known[inputs][None])[..., known].astype(mx.float32)
     found = model(inputs[None]).astype(mx.float32)
     if found.shape != expected.shape:
         return float("inf")
-    apart = float((mx.abs(found - expected).max() / mx.abs(expected).max()).item())
-    return float("inf") if math.isnan(apart) else apart
+    apart: Any = (mx.abs(found - expected).max() / mx.abs(expected).max()).item()
+    return float("inf") if math.isnan(apart) else float(apart)
 
 
 def tolerance(detached: DetachedModel) -> float:
@@ -184,10 +183,20 @@ def _take_blocks(decoder: Decoder, shadow: Decoder) -> None:
 def _take_head(model: nn.Module, decoder: Decoder, detached: DetachedModel) -> None:
     """The backbone's head as it is, quantized or not."""
     heads = {_path(name, decoder): module for name, module in tables.head_modules(detached).items()}
+    if not heads:
+        _without_head(model, decoder)
     wanted = {name for name, _ in behind_blocks(model, decoder)}
     if wanted != heads.keys():
         raise ValueError(f"behind its blocks it has {sorted(wanted)}, not {sorted(heads)}")
     model.update_modules(tree_unflatten(list(heads.items())))
+
+
+def _without_head(model: nn.Module, decoder: Decoder) -> None:
+    """Let an architecture see weights without a head: Gemma 3 then ties it to the table."""
+    inside = ".".join(decoder.path) + "."
+    weights = tree_flatten(model.parameters())
+    if hasattr(model, "sanitize"):
+        model.sanitize({name: value for name, value in weights if name.startswith(inside)})
 
 
 def _fold_head(model: nn.Module, decoder: Decoder, detached: DetachedModel) -> None:
@@ -246,9 +255,9 @@ def _heads_apart(decoder: Decoder, detached: DetachedModel) -> tuple[float, floa
     widened = states @ shadow.projection.weight.T if "projection" in shadow else states
     expected = detached.head(widened.astype(mx.float32)).astype(mx.float32)
     found = HeadView(decoder)(states).astype(mx.float32)
-    factor = (expected * found).sum() / (found * found).sum()
-    apart = mx.abs(expected - factor * found).max() / mx.abs(expected).max()
-    return float(factor.item()), float(apart.item())
+    factor: Any = ((expected * found).sum() / (found * found).sum()).item()
+    apart: Any = (mx.abs(expected - factor * found).max() / mx.abs(expected).max()).item()
+    return float(factor), float(apart)
 
 
 def _why_own_head(detached: DetachedModel) -> str:
@@ -261,9 +270,9 @@ def behind_blocks(model: nn.Module, decoder: Decoder) -> Iterator[tuple[str, nn.
     inside = ".".join(decoder.path)
     own = f"{inside}.{decoder.own_head}"
     for name, module in model.named_modules():
-        if name and not module.children() and tree_flatten(module.parameters()):
-            if name == own or not name.startswith(f"{inside}."):
-                yield name, module
+        behind = name == own or not name.startswith(f"{inside}.")
+        if name and behind and not module.children() and tree_flatten(module.parameters()):
+            yield name, module
 
 
 def _path(name: str, decoder: Decoder) -> str:
@@ -275,4 +284,3 @@ def _path(name: str, decoder: Decoder) -> str:
 def _copied(config: Mapping[str, Any]) -> dict[str, Any]:
     """mlx-lm's argument classes write into nested dictionaries."""
     return {k: _copied(v) if isinstance(v, dict) else v for k, v in config.items()}
-

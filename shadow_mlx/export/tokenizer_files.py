@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import shutil
@@ -204,7 +205,7 @@ def _pair(merge: str | list[str]) -> tuple[str, str]:
 
 
 def _neighbours(symbols: list[str]) -> Iterable[tuple[str, str]]:
-    return zip(symbols, symbols[1:], strict=False)  # one pair fewer than symbols
+    return itertools.pairwise(symbols)
 
 
 def _processor_ids(processor: Any) -> Iterable[int]:
