@@ -43,8 +43,8 @@ class Exported:
         bytes: Size of its weights.
         tokens: Tokens that it knows, and those that its backbone knew.
         added_blocks: Blocks of zeros that its architecture needed.
-        apart: The largest difference of a logit from the detached model, relative to the largest
-            logit; ``None`` for a model that was quantized, which is another function.
+        apart: How far its logits are from the detached model's, in root mean square, relative to
+            theirs; ``None`` for a model that was quantized, which is another function.
         not_for_transformers: Why transformers is not said to open it; ``None`` if it is.
     """
 

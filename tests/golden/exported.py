@@ -26,7 +26,7 @@ except ImportError:  # run beside the generator, as a script
 
 KINDS: dict[str, dict[str, int]] = {
     "wide": {},
-    "narrow": {"shadow_hidden_size": 16, "shadow_heads": 2, "shadow_kv_heads": 2},
+    "narrow": {"shadow_hidden_size": 16, "shadow_heads": 2},
 }
 """The mirror's options: as wide as its backbone, or with its two projections to fold."""
 

@@ -58,7 +58,7 @@ def _lines(found: Exported) -> list[str]:
     if found.apart is None:
         lines.append("quantized: its answers may differ from those of the detached model")
     else:
-        lines.append(f"logits compared with the detached model's: {found.apart:.1g} apart at most")
+        lines.append(f"its logits against the detached model's: {found.apart:.1g} apart")
     if found.not_for_transformers:
         lines.append(f"not for transformers: {found.not_for_transformers}")
     return lines
