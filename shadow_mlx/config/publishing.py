@@ -93,8 +93,8 @@ class ExportConfig(ColumnConfig, TemplateConfig, BackboneConfig):
 class ImportConfig(BackboneConfig):
     """An adapter that another program wrote, as one of ours."""
 
-    source: str = option(
-        "", kind="path", metavar="DIR", help="folder of a PEFT or shadow-peft adapter"
+    source: str | None = option(
+        None, kind="path", metavar="DIR", help="folder of a PEFT or shadow-peft adapter"
     )
     adapter_path: str = option(
         "adapters", group="model", kind="path", metavar="DIR", help="where the adapter is written"
@@ -115,7 +115,9 @@ class PushConfig(Options):
     folder: str = option(
         "adapters", kind="path", metavar="DIR", help="adapter or exported model to upload"
     )
-    repo: str = option("", metavar="OWNER/NAME", help="the repository; made if there is none")
+    repo: str | None = option(
+        None, metavar="OWNER/NAME", help="repository; made if there is none"
+    )
     private: bool = option(False, help="make a new repository private")
     message: str = option("Upload with shadow-mlx", metavar="TEXT", help="of the commit")
     dry_run: bool = option(False, help="list what would be uploaded, and upload nothing")

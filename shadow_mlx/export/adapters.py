@@ -58,7 +58,7 @@ def import_adapter(config: ImportConfig) -> Path:
             holds something else.
         SurroundingsError: The disk is full or otherwise refuses.
     """
-    if not config.source:
+    if config.source is None:
         raise InputError("--source: name the folder of a PEFT or shadow-peft adapter")
     source, target = Path(config.source), RunFolder(Path(config.adapter_path))
     record = adapter_record(source)  # an adapter that cannot be read fails first

@@ -40,6 +40,8 @@ def publish(config: PushConfig) -> Publication:
             name is none.
         HubError: The hub cannot be reached, or refuses.
     """
+    if config.repo is None:
+        raise InputError("--repo: name the repository, as in somebody/robot")
     check_repository(config.repo)
     folder = Path(config.folder)
     kind, names = _chosen(folder)

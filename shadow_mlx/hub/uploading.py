@@ -54,7 +54,7 @@ def check_repository(repo: str) -> None:
     else:
         valid = repo.count("/") == 1
     if not valid:
-        raise InputError(f"--repo {repo or '(none)'}: expected OWNER/NAME, as in somebody/robot")
+        raise InputError(f"--repo {repo}: expected OWNER/NAME, as in somebody/robot")
 
 
 @contextmanager

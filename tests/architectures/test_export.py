@@ -1,4 +1,4 @@
-"""Every family: its detached model as mlx-lm's own, written, read by mlx-lm, with the same logits."""
+"""Every family: its detached model as mlx-lm's own, written, read back, with the same logits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ UNREADABLE = {"minicpm", "qwen3_vl_moe", "baichuan_m1"}
 head is normalized as it is read, and this random one is not."""
 
 ADDED = {
-    "exaone4": 1, "gemma3_text": 1, "gemma3": 1, "olmo3": 1, "cohere2": 1, "llama4": 2, "nemotron_h": 1,
+    "exaone4": 1, "gemma3_text": 1, "gemma3": 1, "olmo3": 1, "cohere2": 1, "llama4": 2,
+    "nemotron_h": 1,
 }  # fmt: skip
 """Blocks of zeros: their loops look for their masks at a block beyond the two."""
 

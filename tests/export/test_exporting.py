@@ -1,4 +1,4 @@
-"""The whole way: an adapter to a folder that mlx-lm loads and answers from as the detached model."""
+"""The whole way: an adapter to a folder from which mlx-lm answers as the detached model does."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def test_an_own_export_an_empty_folder_and_none_may_be_written(
         (lambda f: (f / "config.json").write_text("{"), "holds what shadow-mlx did not export"),
     ],
 )
-def test_what_somebody_else_wrote_is_never_replaced(export: Path, change: object, says: str) -> None:
+def test_what_somebody_else_wrote_is_never_replaced(
+    export: Path, change: object, says: str
+) -> None:
     assert callable(change)
     change(export)
     with pytest.raises(InputError, match=says):

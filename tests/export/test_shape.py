@@ -43,7 +43,9 @@ def test_a_head_of_its_own_and_fewer_tokens() -> None:
 
 
 def test_the_language_part_of_a_wrapped_model() -> None:
-    found = shaped({"model_type": "gemma3", "vocab_size": 96, "text_config": NETWORK}, own_head=True)
+    found = shaped(
+        {"model_type": "gemma3", "vocab_size": 96, "text_config": NETWORK}, own_head=True
+    )
     assert found["text_config"]["num_hidden_layers"] == 2
     assert found["text_config"]["tie_word_embeddings"] is False
     assert "num_hidden_layers" not in found
