@@ -46,7 +46,8 @@ COMMANDS = {
 # What users of mlx-lm look for here, and what there is instead.
 ELSEWHERE = {
     "fuse": "a shadow cannot be fused into the backbone, since what it adds depends on the input; "
-    "the model that stands alone is the detached one: shadow-mlx export --output DIR",
+    "the model that stands alone is the detached one: shadow-mlx chat --detached talks with it, "
+    "shadow-mlx export --output DIR writes it as a plain model",
     "lora": "shadow-mlx trains a shadow instead of LoRA: shadow-mlx train --data FILE",
 }
 

@@ -115,9 +115,7 @@ class PushConfig(Options):
     folder: str = option(
         "adapters", kind="path", metavar="DIR", help="adapter or exported model to upload"
     )
-    repo: str | None = option(
-        None, metavar="OWNER/NAME", help="repository; made if there is none"
-    )
+    repo: str | None = option(None, metavar="OWNER/NAME", help="repository; made if there is none")
     private: bool = option(False, help="make a new repository private")
     message: str = option("Upload with shadow-mlx", metavar="TEXT", help="of the commit")
     dry_run: bool = option(False, help="list what would be uploaded, and upload nothing")

@@ -87,19 +87,15 @@ def export_model(
     assert isinstance(detached, DetachedModel)
     found = standalone(detached)
     rows = int(detached.embedding.weight.shape[0])
-    cut, kept = None, None
     template = template_of(adapter, config.template)
+    cut, kept = None, None
     if config.vocabulary is not None:
         on_step("choosing tokens")
         cut = CutTokenizer(source, str(tokenizer.chat_template or ""))
         used = tokens_of(config.vocabulary, tokenizer, config.columns, template)
         kept = cut.kept(used, tokenizer.eos_token_ids, rows)
         cut_model(found, kept)
-    if config.dequantize or config.q_bits is not None:
-        dequantized(found.model)
-    if config.q_bits is not None:
-        quantized(found.model, config.q_bits, config.q_group_size)
-    found.config.update(recorded(found.model))
+    _settle_bits(found, config)
     generation = _generation(source, found.config, tokenizer, kept)
     found.config["eos_token_id"] = generation["eos_token_id"]
     _name_dtype(found.config, detached.shadow.state_dtype)
@@ -125,7 +121,8 @@ def export_model(
             cut.write(folder, kept)
         write_text(folder / CARD_NAME, sealed(exported_card(facts)))
         on_step("reading it back")
-        apart = _checked(folder, detached, kept, exact=config.q_bits is None)
+        exact = config.q_bits is None
+        apart = _checked(folder, detached, kept, exact=exact, trust_remote_code=trusted)
     return Exported(
         folder=output,
         parameters=facts.parameters,
@@ -137,8 +134,22 @@ def export_model(
     )
 
 
+def _settle_bits(found: Standalone, config: ExportConfig) -> None:
+    """The weights plain or quantized as the options want them, and recorded so."""
+    if config.dequantize or config.q_bits is not None:
+        dequantized(found.model)
+    if config.q_bits is not None:
+        quantized(found.model, config.q_bits, config.q_group_size)
+    found.config.update(recorded(found.model))
+
+
 def _checked(
-    folder: Path, detached: DetachedModel, kept: Kept | None, *, exact: bool
+    folder: Path,
+    detached: DetachedModel,
+    kept: Kept | None,
+    *,
+    exact: bool,
+    trust_remote_code: bool,
 ) -> float | None:
     """What mlx-lm loads from the folder, asked beside the detached model.
 
@@ -146,7 +157,7 @@ def _checked(
         ModelError: It gives other answers.
     """
     model, _ = mlx_lm.utils.load_model(folder)
-    loading.load_tokenizer(folder)
+    loading.load_tokenizer(folder, trust_remote_code=trust_remote_code)
     if not exact:
         if not answers(model):
             raise ModelError("the quantized model's answers are not finite numbers; use more bits")
