@@ -21,7 +21,7 @@ from shadow_mlx.export.card import CARD_NAME, Facts, exported_card
 from shadow_mlx.export.folder import check_output, write_settings, write_weights
 from shadow_mlx.export.layout import file_tensors, why_not_transformers
 from shadow_mlx.export.quantizing import dequantized, quantized, recorded
-from shadow_mlx.export.standalone import difference, standalone, tolerance
+from shadow_mlx.export.standalone import Standalone, difference, standalone, tolerance
 from shadow_mlx.export.tokenizer_files import CutTokenizer, Kept, copy_tokenizer, renumbered
 from shadow_mlx.export.vocabulary import cut_model, tokens_of
 from shadow_mlx.files.card_seal import sealed
