@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +28,16 @@ from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.export import tables
 from shadow_mlx.export.shape import shape_config
 from shadow_mlx.shadow.detached import DetachedModel
-from shadow_mlx.shadow.network import SharedEmbedding, embedding_width
+from shadow_mlx.shadow.network import ShadowBackbone, SharedEmbedding, embedding_width
 
 TOKENS = 24
 """On so many tokens the two models are compared."""
 
 MOST_ADDED = 7
 """Blocks of zeros that may be added: for Gemma's pattern of six blocks four, for Jamba's six."""
+
+STEADY = 1e-4
+"""So near to 1, over all tokens together, comes the ratio of two equal heads in any precision."""
 
 _OWN_HEAD = "own_head"  # its name in HeadView
 _FAILURES = (
@@ -70,6 +74,17 @@ def standalone(detached: DetachedModel) -> Standalone:
         UnsupportedArchitectureError: The architecture cannot say what the shadow computes; says
             why, and what can be done.
     """
+    shadow = detached.shadow
+    dtype = shadow.state_dtype
+    if dtype == mx.float32 or not _has_own_head(detached):
+        return _tried(detached)
+    with _in_float32(shadow):  # products are rounded otherwise than what they are made of
+        blocks = len(shadow.decoder.blocks) + _tried(detached).added
+    return _made(detached, blocks, _depth(shadow.decoder))
+
+
+def _tried(detached: DetachedModel) -> Standalone:
+    """The model of the fewest blocks that answers as the detached one does."""
     decoder = detached.shadow.decoder
     shadow_blocks, depth = len(decoder.blocks), _depth(decoder)
     reason = ""
@@ -83,13 +98,26 @@ def standalone(detached: DetachedModel) -> Standalone:
         except _FAILURES as error:
             reason = reason or str(error).strip().partition("\n")[0] or type(error).__name__
             continue
-        if apart <= tolerance(detached):
+        if apart <= (2e-5 if detached.shadow.state_dtype == mx.float32 else 3e-2):
             return made
         reason = f"a model of {blocks} blocks gives other answers (logits {apart:.1g} apart)"
     raise UnsupportedArchitectureError(
         f"the detached shadow is no plain model of mlx-lm's {decoder.name}: {reason}. It works "
         "with shadow-mlx, as before (shadow-mlx chat --detached)"
     )
+
+
+@contextmanager
+def _in_float32(shadow: ShadowBackbone) -> Iterator[None]:
+    """Compute in float32 meanwhile; nothing is lost on the way back."""
+    dtype = shadow.state_dtype
+    shadow.cast(mx.float32)
+    shadow.state_dtype = mx.float32
+    try:
+        yield
+    finally:
+        shadow.cast(dtype)
+        shadow.state_dtype = dtype
 
 
 def difference(
@@ -121,8 +149,12 @@ def _apart(found: mx.array, expected: mx.array) -> float:
 
 
 def tolerance(detached: DetachedModel) -> float:
-    """How far apart two orders of the same sums may be in the model's precision."""
-    return 2e-5 if detached.shadow.state_dtype == mx.float32 else 3e-2
+    """How far apart two orders of the same sums may be in the model's precision.
+
+    In half precision that is little above what a wrong mask makes, so that a model with folded
+    tables is tried in float32 (:func:`standalone`).
+    """
+    return 2e-5 if detached.shadow.state_dtype == mx.float32 else 1e-1
 
 
 def _depth(decoder: Decoder) -> int:
@@ -135,10 +167,8 @@ def _depth(decoder: Decoder) -> int:
 
 def _made(detached: DetachedModel, blocks: int, depth: int) -> Standalone:
     shadow = detached.shadow
-    widened = "projection" in shadow
-    shared = isinstance(shadow.decoder.embedding, SharedEmbedding)
     narrowed = tables.narrowing(detached)
-    own_head = widened or narrowed is not None or not shared
+    own_head = _has_own_head(detached)
     vocabulary = int(detached.embedding.weight.shape[0])
     config = shape_config(
         shadow.model_config,
@@ -165,6 +195,12 @@ def _made(detached: DetachedModel, blocks: int, depth: int) -> Standalone:
         decoder.embedding.weight = matrix
         _fold_head(model, decoder, detached)
     return Standalone(model, config, blocks - len(shadow.decoder.blocks), own_head)
+
+
+def _has_own_head(detached: DetachedModel) -> bool:
+    """Whether the embeddings that the shadow reads and its head are two matrices in any case."""
+    shared = isinstance(detached.shadow.decoder.embedding, SharedEmbedding)
+    return "projection" in detached.shadow or not shared or tables.narrowing(detached) is not None
 
 
 def _take_blocks(decoder: Decoder, shadow: Decoder) -> None:
@@ -233,7 +269,7 @@ def _fold_head(model: nn.Module, decoder: Decoder, detached: DetachedModel) -> N
         factor, apart = _heads_apart(decoder, detached)
         if apart > tolerance(detached):
             continue
-        if abs(factor - 1) > tolerance(detached):
+        if abs(factor - 1) > STEADY:
             dtype = head.weight.dtype
             head.weight = (head.weight.astype(mx.float32) * factor).astype(dtype)
         return
@@ -244,10 +280,10 @@ def _fold_head(model: nn.Module, decoder: Decoder, detached: DetachedModel) -> N
 
 
 def _put_head(head: nn.Module, source: nn.Module, detached: DetachedModel) -> None:
-    matrix = tables.dense(source)
+    matrix, dtype = tables.dense(source, in_products=True), detached.shadow.state_dtype
     if "projection" in detached.shadow:
-        projection = detached.shadow.projection.weight
-        matrix = tables.multiplied(matrix, projection, detached.shadow.state_dtype)
+        matrix = tables.multiplied(matrix, detached.shadow.projection.weight, dtype)
+    matrix = matrix.astype(dtype)
     if "bias" in head:
         zeros = mx.zeros((matrix.shape[0],), matrix.dtype)
         head.bias = source.bias if "bias" in source else zeros

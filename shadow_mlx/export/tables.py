@@ -19,15 +19,23 @@ from shadow_mlx.shadow.network import SharedEmbedding
 _ROWS = 4096  # that are computed at once: a dequantized table is large
 
 
-def dense(module: nn.Module) -> mx.array:
-    """The matrix of an embedding or a linear module, dequantized if it is quantized."""
+def dense(module: nn.Module, *, in_products: bool = False) -> mx.array:
+    """The matrix of an embedding or a linear module, dequantized if it is quantized.
+
+    Args:
+        module: The module.
+        in_products: As it stands in products, in float32. A lookup of a row rounds it.
+    """
     if "scales" not in module:
         weight: mx.array = module.weight
         return weight
+    scales, biases = module.scales, module.get("biases")
+    if in_products and biases is not None:  # affine; the other modes' scales are bytes
+        scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
     return mx.dequantize(
         module.weight,
-        module.scales,
-        module.get("biases"),
+        scales,
+        biases,
         module.group_size,
         module.bits,
         module.mode,
