@@ -43,7 +43,8 @@ def export_adapter(config: ExportConfig) -> Path:
     )
     model = load_adapter(source, backbone, backbone_config)
     with atomic_folder(output) as folder:
-        _save(folder, model, record, config.model or str(name), backbone_config, variant)
+        named = config.model or record.backbone_name or str(name)
+        _save(folder, model, record, named, backbone_config, variant)
     return output
 
 
@@ -81,9 +82,8 @@ def import_adapter(config: ImportConfig) -> Path:
             "--explicit-shadow: PEFT's adapters name their shadow themselves (shadow_model); only "
             "shadow-peft's do not"
         )
-    _save(
-        target.path, model, record, config.model or str(name), backbone_config, model.shadow.variant
-    )
+    named = config.model or record.backbone_name or str(name)
+    _save(target.path, model, record, named, backbone_config, model.shadow.variant)
     return target.path
 
 
@@ -98,7 +98,7 @@ def _save(
     save_adapter(
         folder,
         model,
-        backbone=record.backbone_name or backbone,
+        backbone=backbone,
         backbone_config=backbone_config,
         training=record.training,
         template=record.template,

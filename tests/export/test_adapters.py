@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import mlx.core as mx
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from shadow_mlx import loading
+from shadow_mlx.checkpoints.peft import adapter_record
 from shadow_mlx.config import ExportConfig, ImportConfig
 from shadow_mlx.errors import CheckpointError, ConfigError, InputError
 from shadow_mlx.export.adapters import export_adapter, import_adapter
@@ -74,6 +76,18 @@ def test_an_adapter_alone_without_its_run(tiny_adapter: Path, tmp_path: Path) ->
     (out / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="notes"):
         export_adapter(config)
+
+
+def test_the_backbone_that_is_named_is_the_one_that_is_recorded(
+    tiny_backbone: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    out, elsewhere = tmp_path / "out", str(tmp_path / "elsewhere")
+    shutil.copytree(tiny_backbone, elsewhere)
+    for model in (None, elsewhere):
+        export_adapter(
+            ExportConfig(adapter_path=str(tiny_adapter), output=str(out), to="peft", model=model)
+        )
+        assert adapter_record(out).backbone_name == (model or str(tiny_backbone))
 
 
 def test_a_run_is_never_replaced(tiny_adapter: Path, tmp_path: Path) -> None:
