@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
+from shadow_mlx.errors import InputError
+from shadow_mlx.evaluation import figures
 from shadow_mlx.evaluation.measuring import measure
 from shadow_mlx.evaluation.written_data import Which, with_written_answers
+from shadow_mlx.export.adapters import export_adapter, import_adapter
+from shadow_mlx.export.exporting import Exported, export_model
+from shadow_mlx.export.publishing import publish as push
+from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.memory.fitting import fitted
 from shadow_mlx.memory.report import report as estimate
 from shadow_mlx.training.finetune import finetune
 
 if TYPE_CHECKING:
-    from shadow_mlx.config import TrainConfig
+    from shadow_mlx.config import ExportConfig, TrainConfig
     from shadow_mlx.evaluation.results import Comparison
     from shadow_mlx.runs.events import Listener, StopToken
     from shadow_mlx.training.reporting import RunSummary
 
-__all__ = ["compare", "distill", "estimate", "train"]
+__all__ = ["compare", "distill", "estimate", "export", "import_adapter", "push", "train"]
 
 
 def train(
@@ -119,3 +125,39 @@ def compare(
         answers=answers,
         resume=resume,
     )
+
+
+def export(
+    config: ExportConfig, *, on_step: Callable[[str], None] = lambda what: None
+) -> Exported | Path:
+    """The detached model as a plain folder, or with ``config.to`` the adapter in another format.
+
+    Args:
+        config: Which adapter, where to, and in what form.
+        on_step: Told what is done now, in a few words.
+
+    Raises:
+        InputError: Something that was given cannot be used, or not be exported; says why.
+        SurroundingsError: The disk is full or otherwise refuses.
+    """
+    if config.to != "model":
+        return export_adapter(config)
+    measured = "" if config.comparison is None else _table(config.comparison)
+    return export_model(config, measured=measured, on_step=on_step)
+
+
+def _table(path: str) -> str:
+    """The figures that ``compare --json`` printed into a file, as a table in Markdown."""
+    try:
+        found = read_object(Path(path))
+        head = ("model", *(figure.title for figure in figures.columns(found)))
+        lines = [head, ("---",) * len(head), *figures.rows(found)]
+        said = [figures.heading(found), *figures.remarks(found)]
+    except OSError as error:
+        raise InputError(f"--comparison {path}: cannot be read: {error.strerror}") from error
+    except (JsonFileError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"--comparison {path}: expected what shadow-mlx compare --json prints ({error})"
+        ) from error
+    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([*rows, "", *(f"{one}." for one in said)])

@@ -37,6 +37,7 @@ SLOW = (
     "architectures", "benchmarks",
     "checkpoints/test_keys.py", "checkpoints/test_mutated_adapters.py",
     "cli/test_streams.py", "cli/test_surroundings.py", "cli/test_train_command.py",
+    "export/test_layout.py",
     "data/chat/test_families.py", "data/chat/test_sandbox.py", "data/reading/test_mutated_lines.py",
     "backbones/test_mutated_models.py", "hub", "memory", "models",
     "test_docs.py", "test_packaging.py", "test_kernels.py",

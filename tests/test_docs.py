@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import functools
-import importlib
 import re
 import shlex
 import tomllib
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow_mlx.cli.main import COMMANDS
+from shadow_mlx.cli.main import COMMANDS, command_module
 from shadow_mlx.cli.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,7 +123,7 @@ def test_the_floors_are_those_that_are_checked() -> None:
 @functools.cache
 def parser_of(command: str) -> Parser:
     parser = Parser(prog=f"shadow-mlx {command}")
-    importlib.import_module(f"shadow_mlx.cli.commands.{command}").add_arguments(parser)
+    command_module(command).add_arguments(parser)
     return parser
 
 

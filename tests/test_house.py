@@ -59,6 +59,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/config/answers.py",
         "shadow_mlx/config/data.py",
         "shadow_mlx/config/model.py",
+        "shadow_mlx/config/publishing.py",
         "shadow_mlx/config/shadow.py",
         "shadow_mlx/config/training.py",
     ],
@@ -225,7 +226,7 @@ def test_no_file_is_long() -> None:
 
 def own_tests(module: Path) -> list[Path]:
     """Where the tests of a module may stand."""
-    place, name = module.parent, f"test_{module.name}"
+    place, name = module.parent, f"test_{module.stem.rstrip('_')}.py"  # import_ is `import`
     if module.parts[0] == "shadow_mlx":
         place = Path(*place.parts[1:])
     if place.parts[:2] == ("cli", "commands"):

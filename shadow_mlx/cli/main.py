@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from shadow_mlx.cli.streams import flush_stdout, give_up_stdout, protect_streams, stdout_is_closed
 from shadow_mlx.cli.surroundings import check_surroundings
@@ -34,6 +36,9 @@ COMMANDS = {
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
     "compare": "measure base, attached, detached and rivals on a test file",
+    "export": "the detached model as a plain folder, or the adapter as PEFT opens it",
+    "import": "an adapter of PEFT or shadow-peft as one of ours",
+    "push": "an adapter or an exported model to the Hugging Face hub",
     "estimate": "how much memory a training run takes, and what would make it fit",
     "data": "check training data, or show what is trained of it",
     "runs": "the runs below a folder: how far each is, and its losses",
@@ -43,7 +48,8 @@ COMMANDS = {
 # What users of mlx-lm look for here, and what there is instead.
 ELSEWHERE = {
     "fuse": "a shadow cannot be fused into the backbone, since what it adds depends on the input; "
-    "the model that stands alone is the detached one: shadow-mlx chat --detached",
+    "the model that stands alone is the detached one: shadow-mlx chat --detached talks with it, "
+    "shadow-mlx export --output DIR writes it as a plain model",
     "lora": "shadow-mlx trains a shadow instead of LoRA: shadow-mlx train --data FILE",
 }
 
@@ -118,7 +124,7 @@ def _dispatch(argv: list[str]) -> int:
 def _run(name: str, argv: list[str]) -> int:
     from shadow_mlx.cli.options import Parser
 
-    command = importlib.import_module(f"shadow_mlx.cli.commands.{name}")
+    command = command_module(name)
     parser = Parser(prog=f"shadow-mlx {name}", description=command.__doc__)
     command.add_arguments(parser)
     try:
@@ -132,6 +138,12 @@ def _run(name: str, argv: list[str]) -> int:
 
     with DownloadDisplay() as display, watching_downloads(display):
         return int(command.run(args))
+
+
+def command_module(name: str) -> ModuleType:
+    """The module of a command; ``import``, which is a word of Python's, stands in ``import_``."""
+    module = f"{name}_" if keyword.iskeyword(name) else name
+    return importlib.import_module(f"shadow_mlx.cli.commands.{module}")
 
 
 def _overview() -> str:

@@ -23,6 +23,7 @@ from shadow_mlx.config.model import (
     Mode,
     ModelConfig,
 )
+from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
 from shadow_mlx.config.shadow import ShadowConfig, Sharing
 from shadow_mlx.config.training import ObjectiveName, OptimizerName, ScheduleName, TrainConfig
 
@@ -39,13 +40,17 @@ __all__ = [
     "CompareConfig",
     "DataConfig",
     "EncodingConfig",
+    "ExportConfig",
+    "ExportFormat",
     "GenerateConfig",
+    "ImportConfig",
     "LengthPolicy",
     "MetricName",
     "Mode",
     "ModelConfig",
     "ObjectiveName",
     "OptimizerName",
+    "PushConfig",
     "SamplingConfig",
     "ScheduleName",
     "ShadowConfig",

@@ -41,6 +41,9 @@ GROUP_TITLES = {
     "report": "reports and checkpoints",
     "start": "start",
     "sampling": "sampling",
+    "quantization": "quantization",
+    "vocabulary": "vocabulary",
+    "card": "model card",
 }
 """The groups of options in the order in which they are shown."""
 

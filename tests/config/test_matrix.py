@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx import config
+from shadow_mlx.cli.main import command_module
 from shadow_mlx.cli.options import Parser, build_options
 from shadow_mlx.config.option import Options, flag_name, option_info
 from shadow_mlx.config.values import choices_of, element_of, hints_of, plain_type
@@ -27,6 +27,9 @@ COMMANDS = {
     "generate": config.GenerateConfig,
     "compare": config.CompareConfig,
     "data": config.EncodingConfig,
+    "export": config.ExportConfig,
+    "import": config.ImportConfig,
+    "push": config.PushConfig,
 }
 BESIDE = {"teacher_top": {"teacher": "base"}}
 """What an option cannot be without."""
@@ -52,6 +55,8 @@ def other_value(declared: dataclasses.Field[Any], hint: Any) -> Any:
         return not declared.default
     if kind is str:
         return '{"a": 1}' if info.metavar == "JSON" else "something"
+    if kind is int and info.maximum is not None and info.maximum <= 128:
+        return int(info.maximum)
     if kind is int:
         return 9 if info.minimum is None else int(max(info.minimum + 1, 9))
     return 0.25
@@ -70,7 +75,7 @@ def as_flags(declared: dataclasses.Field[Any], value: Any) -> list[str]:
 def parsers() -> dict[str, argparse.ArgumentParser]:
     made = {}
     for name in COMMANDS:
-        command = importlib.import_module(f"shadow_mlx.cli.commands.{name}")
+        command = command_module(name)
         assert command.OPTIONS is COMMANDS[name]
         made[name] = Parser(prog=name)
         command.add_arguments(made[name])
