@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from shadow_mlx.config.data import TemplateConfig
 from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig
 from shadow_mlx.config.option import Options, option
+
+Score = Literal["answers", "labels"]
 
 NO_TEST_FILE = "--data: name the chats or completions to answer (a .jsonl file)"
 """What is said where a comparison has no data."""
@@ -94,7 +97,24 @@ class CompareConfig(EncodingConfig):
         help="with --limit: draw the examples from the whole file, the same ones for the same seed",
     )
     max_tokens: int = option(256, minimum=1, unit="tokens", help="longest answer")
-    batch_size: int = option(32, minimum=1, help="answers that are generated together")
+    batch_size: int = option(32, minimum=1, help="answers that are computed together")
+    score: Score = option(
+        "answers",
+        help="what is scored: the answers that are generated, or the one of the data's labels "
+        "that is the most likely answer",
+    )
+    calibrate: bool = option(
+        False,
+        help="with --score labels: weigh each label by how likely it is where nothing is said "
+        "(contextual calibration)",
+    )
+
+    def cross_checks(self) -> list[str]:
+        """Only labels are calibrated."""
+        problems = super().cross_checks()
+        if self.calibrate and self.score != "labels":
+            problems.append("--calibrate weighs labels: it needs --score labels")
+        return problems
 
     @property
     def adapters(self) -> tuple[str, ...]:
