@@ -20,8 +20,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def file_facts(report: CheckReport) -> dict[str, Any]:
     """What reading a file found.
 
-    ``bytes`` are the file's; ``unread_columns`` and ``message_keys`` (those that only some chat
-    templates read) and ``labels`` have the number of their lines; ``line`` is null for a whole file.
+    ``bytes`` are the file's; ``labels``, ``unread_columns`` and ``message_keys`` (those that only
+    some chat templates read) have the number of their lines; ``line`` is null for a whole file.
     """
     return {
         "path": str(report.path),

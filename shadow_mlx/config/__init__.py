@@ -10,6 +10,7 @@ from shadow_mlx.config.answers import (
     CompareConfig,
     GenerateConfig,
     SamplingConfig,
+    Score,
 )
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
@@ -45,6 +46,7 @@ __all__ = [
     "OptimizerName",
     "SamplingConfig",
     "ScheduleName",
+    "Score",
     "ShadowConfig",
     "Sharing",
     "TemplateConfig",

@@ -55,6 +55,7 @@ FIGURES = (
         "fields of JSON answers that are right: harmonic mean of precision and recall",
         _share,
     ),
+    Figure("macro_f1", "macro F1", "F1 of each label, and the mean of them all", _share),
     Figure("loss", "loss", "cross entropy in nats a supervised token", "{:.3f}".format),
     Figure("decode_tps", "decode tok/s", "generated tokens a second, one question alone", _rate),
     Figure(

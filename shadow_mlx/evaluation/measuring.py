@@ -27,7 +27,9 @@ from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
 from shadow_mlx.evaluation.answering import Speed, answer_all, measure_speed
+from shadow_mlx.evaluation.choice import Choice, labels_of
 from shadow_mlx.evaluation.contenders import Contender, contenders
+from shadow_mlx.evaluation.labels import macro_f1
 from shadow_mlx.evaluation.metrics import count_fields
 from shadow_mlx.evaluation.questions import Question, questions_of, within
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
@@ -70,8 +72,10 @@ def measure(
     taking_part = contenders(options.adapters, options.modes, options.model)
     if not taking_part:
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
-    records = _chosen(JsonLines(options.data, options.columns), options.limit, options.seed)
-    test = _Test(options, records, on_step, stop or StopToken())
+    data = JsonLines(options.data, options.columns)
+    records = _chosen(data, options.limit, options.seed)
+    labels, said = labels_of(data, options.adapters) if options.score == "labels" else ((), [])
+    test = _Test(options, records, on_step, stop or StopToken(), labels)
     measured: list[_Measured] = []
     try:
         for one in _measure_all(test, taking_part):
@@ -81,7 +85,7 @@ def measure(
             raise
     results = tuple(one.result for one in measured)
     stopped = len(results) < len(taking_part) or any(None in result.right for result in results)
-    notes = dict.fromkeys(note for one in measured for note in one.notes)
+    notes = dict.fromkeys(said) | dict.fromkeys(note for one in measured for note in one.notes)
     return Comparison(options.data, tuple(measured[-1].questions), results, stopped, tuple(notes))
 
 
@@ -96,12 +100,13 @@ class _Measured:
 
 @dataclass(frozen=True)
 class _Test:
-    """What every model is put to, and who hears of it."""
+    """What every model is put to, and who hears of it; ``labels`` where one is to be chosen."""
 
     options: CompareConfig
     records: Records
     on_step: OnStep
     stop: StopToken
+    labels: tuple[str, ...] = ()
 
     def step(self, name: str, total: int, done: int) -> None:
         """Tell how many answers there are."""
@@ -139,7 +144,10 @@ def _measure_adapter(
     )
     dataset = encode_all(test.records, encoder)
     asker = Asker(encoder.format)
-    questions, left_out = within(limit, questions_of(test.records, asker))
+    questions = questions_of(test.records, asker)
+    choice = _choice(test, questions, encoder, asker)
+    longest = choice.longest if choice else 1
+    questions, left_out = within(limit, questions, longest)
     notes = [
         *encoder.format.template.notes,
         *dataset.counts.notes(),
@@ -152,27 +160,51 @@ def _measure_adapter(
         test.on_step(f"{contender.name}: loss", 0, 1)
         loss = mean_loss(one, dataset, stop=test.stop)
         test.on_step(f"{contender.name}: speed", 0, 1)
-        speed = measure_speed(
-            one, tokenizer, questions, max_tokens=options.max_tokens, stop=test.stop
-        )
-        answers = answer_all(
-            one,
-            tokenizer,
-            questions,
-            max_tokens=options.max_tokens,
-            batch_size=options.batch_size,
-            on_progress=functools.partial(test.step, contender.name, len(questions)),
-            stop=test.stop,
-        )
-        if all(answer is None for answer in answers):
+        most = min(longest, options.max_tokens) if choice else options.max_tokens
+        speed = measure_speed(one, tokenizer, questions, max_tokens=most, stop=test.stop)
+        progress = functools.partial(test.step, contender.name, len(questions))
+        if choice:
+            replies = choice.replies(
+                one,
+                questions,
+                batch_size=options.batch_size,
+                on_progress=progress,
+                stop=test.stop,
+            )
+        else:
+            answers = answer_all(
+                one,
+                tokenizer,
+                questions,
+                max_tokens=options.max_tokens,
+                batch_size=options.batch_size,
+                on_progress=progress,
+                stop=test.stop,
+            )
+            replies = [
+                None if answer is None else reply_to(question, answer, asker)
+                for question, answer in zip(questions, answers, strict=True)
+            ]
+        if all(reply is None for reply in replies):
             test.look_at_stop()
         seconds = time.monotonic() - start
-        replies = [
-            None if answer is None else reply_to(question, answer, asker)
-            for question, answer in zip(questions, answers, strict=True)
-        ]
         result = _result(contender, one, questions, replies, loss, speed, seconds)
+        if choice:
+            pairs = zip(replies, choice.expected(questions), strict=True)
+            balanced = macro_f1((reply.words, label) for reply, label in pairs if reply)
+            result = dataclasses.replace(result, macro_f1=balanced)
         yield _Measured(result, questions, notes)
+
+
+def _choice(
+    test: _Test, questions: Sequence[Question], encoder: Encoder, asker: Asker
+) -> Choice | None:
+    """The questions as a choice among labels, where that is what is scored."""
+    if not test.labels:
+        return None
+    return Choice(
+        test.labels, test.records, questions, encoder, asker, calibrate=test.options.calibrate
+    )
 
 
 def _result(

@@ -21,6 +21,7 @@ class Result:
     whether its answer matched exactly; None stands where the comparison was stopped before the
     answer. ``answers`` are what was said; what a model thought before it stands in ``reasonings``,
     and ``unfinished`` counts the answers that were still thinking at the end of their length.
+    ``macro_f1`` is the mean of the labels' F1 scores, and None where no labels were chosen.
     ``memory_bytes`` is the peak while one question was answered, for this model alone.
     """
 
@@ -44,6 +45,7 @@ class Result:
     right: tuple[bool | None, ...]
     reasonings: tuple[str, ...] = ()
     unfinished: int = 0
+    macro_f1: float | None = None
 
 
 @dataclass(frozen=True)

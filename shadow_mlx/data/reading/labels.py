@@ -19,6 +19,11 @@ MOST_LISTED = 20
 """Labels that a question may list: a longer list takes more tokens than most texts."""
 
 
+ONE_LABEL = (
+    "one label, a text or a whole number (--text-feature alone trains the texts without labels)"
+)
+
+
 @dataclass(frozen=True)
 class Labels:
     """What is known of the labels of a file.
@@ -45,9 +50,7 @@ class Labels:
         if number is not None:
             return self._name(number, column, findings)
         if not isinstance(value, str):
-            hint = "; one label for each text" if isinstance(value, list) else ""
-            found = f"'{column}' is {quoted(value)}"
-            findings.refuse(found, f"a label: text, or a whole number{hint}")
+            findings.refuse(f"'{column}' is {quoted(value)}", ONE_LABEL)
             return ""
         if not value.strip():
             findings.refuse(f"'{column}' is empty", "a label")

@@ -51,7 +51,7 @@ class Record:
         prompt: What is asked in a completion, for models without a chat template: the system
             text, the earlier turns and the question, joined by blank lines.
         completion: The answer of a completion.
-        text: A plain text.
+        text: A plain text, or the one that has a label.
         options: Variables that the line sets in the chat template.
         unread: Its columns that nothing reads.
         message_keys: Keys of its messages and calls that only some chat templates read.
@@ -124,8 +124,8 @@ def _read_record(
         text = line.text(columns.text_feature or "text")
         return Record(kind, number, text=text, unread=line.unread())
     if kind == "label":
-        names = columns.text_feature or "text", columns.label_feature or "label"
-        return _label(line, number, *names, labels)
+        of_text, of_label = columns.text_feature or "text", columns.label_feature or "label"
+        return _label(line, number, of_text, of_label, labels)
     if kind == "chat":
         column = columns.chat_feature or "messages"
         return _chat(line, number, [(column, line.required(column))])
@@ -166,14 +166,15 @@ def _shown_only(message: Message) -> Message:
 
 def _label(line: Line, number: int, of_text: str, of_label: str, labels: Labels) -> Record:
     """A person says the text, and the label is the answer."""
-    question = labels.question(line.text(of_text))
+    text = line.text(of_text)
     value = line.required(of_label)
     label = labels.read(value, of_label, line.findings) if of_label in line.value else ""
     messages = (
-        {"role": "user", "content": question},
+        {"role": "user", "content": labels.question(text)},
         {"role": "assistant", "content": label},
     )
-    return _conversation(line, number, "label", messages, ToolBox(line.findings))
+    record = _conversation(line, number, "label", messages, ToolBox(line.findings))
+    return replace(record, text=text)
 
 
 def _completion(line: Line, number: int, names: list[str], answer: str) -> Record:
