@@ -101,8 +101,8 @@ def _format(facts: dict[str, Any]) -> str:
 
 def _labels(labels: Mapping[str, int]) -> str:
     fewest, most = min(labels.values()), max(labels.values())
-    each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    return f"{len(labels):,} ({each} examples each)"
+    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{len(labels):,} ({each} example{'' if most == 1 else 's'} each)"
 
 
 def _token_rows(tokens: dict[str, Any]) -> Iterator[tuple[str, str]]:

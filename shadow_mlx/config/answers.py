@@ -109,13 +109,6 @@ class CompareConfig(EncodingConfig):
         "(contextual calibration)",
     )
 
-    def cross_checks(self) -> list[str]:
-        """Only labels are calibrated."""
-        problems = super().cross_checks()
-        if self.calibrate and self.score != "labels":
-            problems.append("--calibrate weighs labels: it needs --score labels")
-        return problems
-
     @property
     def adapters(self) -> tuple[str, ...]:
         """The adapter folders; for the backbone alone, none is needed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shadow_mlx.config import CompareConfig
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines, Records
 from shadow_mlx.data.reading.schema import Record
@@ -24,8 +25,9 @@ from shadow_mlx.runs.events import StopToken
 MOST = 1000
 """Different answers up to which they count as labels."""
 
-CONTENT_FREE = ("N/A", "[MASK]", "")
-"""Texts that say nothing, those of the paper on calibration."""
+CONTENT_FREE = ("N/A", "[MASK]")
+"""Texts that say nothing, those of the paper on calibration but for the empty one: some templates
+and every model without a template cannot be asked that."""
 
 
 def label_of(record: Record) -> str | None:
@@ -36,23 +38,25 @@ def label_of(record: Record) -> str | None:
     return None if last.get("tool_calls") else str(last["content"]).strip()
 
 
-def labels_of(data: JsonLines, adapters: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The labels to choose from, and what is to be said of them.
+def labels_of(data: JsonLines, options: CompareConfig) -> tuple[tuple[str, ...], list[str]]:
+    """The labels to choose from, and what is to be said of them; none where answers are generated.
 
-    They are the answers of the whole compared file and of the files that the adapters were
-    trained on, as far as these are here.
+    They are the answers of the whole compared file, and of each file that an adapter was trained
+    on, where that is here and has some of the same.
 
     Raises:
         DataError: The answers of the compared file are no labels: too many different ones, or one.
     """
-    found = _answers_in(data)
-    if found is None:
+    if options.score != "labels":
+        return (), ["--calibrate weighs labels: nothing without --score labels"] * options.calibrate
+    own = _answers_in(data)
+    if own is None:
         raise DataError(
             f"{data.path}: more than {MOST:,} different answers; --score labels chooses among the "
             "answers of the data, which must be few: leave it out to have answers generated"
         )
-    notes = []
-    for adapter in adapters:
+    notes, found = [], set(own)
+    for adapter in options.adapters:
         trained = training_file(Path(adapter))
         if trained is None or trained[0] == data.path:
             continue
@@ -60,10 +64,12 @@ def labels_of(data: JsonLines, adapters: Iterable[str]) -> tuple[tuple[str, ...]
             more = _answers_in(JsonLines(*trained))
         except InvalidDataError:
             more = None
-        if more is None:
-            notes.append(f"{trained[0]}, on which {adapter} was trained, has no labels to add")
-        else:
+        if more and more & own:
             found |= more
+        else:
+            notes.append(
+                f"none of the labels is an answer of {trained[0]}, which trained {adapter}"
+            )
     if len(found) < 2:
         raise DataError(f"{data.path}: {len(found)} label; expected two or more to choose from")
     return tuple(sorted(found)), [f"chosen from {len(found):,} labels", *notes]

@@ -55,7 +55,6 @@ FIGURES = (
         "fields of JSON answers that are right: harmonic mean of precision and recall",
         _share,
     ),
-    Figure("macro_f1", "macro F1", "F1 of each label, and the mean of them all", _share),
     Figure("loss", "loss", "cross entropy in nats a supervised token", "{:.3f}".format),
     Figure("decode_tps", "decode tok/s", "generated tokens a second, one question alone", _rate),
     Figure(
@@ -135,7 +134,12 @@ def remarks(figures: Mapping[str, Any]) -> list[str]:
         for result in figures["results"]
         if result.get("unfinished")
     ]
-    return [*filter(None, [incomplete(figures)]), *figures.get("notes", []), *thinking]
+    balanced = [
+        f"{result['name']}: macro F1 {_share(result['macro_f1'])}, the mean over the labels"
+        for result in figures["results"]
+        if result.get("macro_f1") is not None
+    ]
+    return [*filter(None, [incomplete(figures)]), *figures.get("notes", []), *balanced, *thinking]
 
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:

@@ -74,7 +74,7 @@ def measure(
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
     data = JsonLines(options.data, options.columns)
     records = _chosen(data, options.limit, options.seed)
-    labels, said = labels_of(data, options.adapters) if options.score == "labels" else ((), [])
+    labels, said = labels_of(data, options)
     test = _Test(options, records, on_step, stop or StopToken(), labels)
     measured: list[_Measured] = []
     try:

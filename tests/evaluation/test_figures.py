@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shadow_mlx.evaluation.figures import aligned, changes, heading, incomplete, rows
+from shadow_mlx.evaluation.figures import aligned, changes, heading, incomplete, remarks, rows
 from tests.evaluation.made import made_comparison
 
 
@@ -16,6 +16,13 @@ def test_what_is_missing_is_said() -> None:
     assert incomplete(cut).endswith("; b answered 1 of 2")
     assert heading(cut) == "2 questions of test.jsonl"
     assert heading(whole.to_mapping()) == "1 question of test.jsonl"
+
+
+def test_what_stands_beside_the_figures() -> None:
+    figures = made_comparison({"base": [True]}).to_mapping()
+    assert remarks(figures) == []
+    figures["results"][0]["macro_f1"] = 0.25
+    assert remarks(figures) == ["base: macro F1 25.0%, the mean over the labels"]
 
 
 def test_figures_have_their_units() -> None:

@@ -108,10 +108,10 @@ def _names_in(card: Path, _changed: int, size: int, column: str) -> tuple[str, .
     if "class_label" not in head:
         return ()
     try:
-        events = yaml.parse(head, Loader=yaml.SafeLoader)
+        events = yaml.parse(head, Loader=yaml.BaseLoader)
         if any(isinstance(event, yaml.AliasEvent) for event in events):
             return ()  # a few lines of them stand for gigabytes
-        info = yaml.safe_load(head)
+        info = yaml.load(head, Loader=yaml.BaseLoader)  # text alone: 'no' is a name, not false
     except (yaml.YAMLError, ValueError, RecursionError):
         return ()
     found = {_class_names(one, column) for one in _listed(_entry(info, "dataset_info"))} - {()}
@@ -124,10 +124,9 @@ def _class_names(info: Any, column: str) -> tuple[str, ...]:
         if _entry(feature, "name") == column:
             names = _entry(_entry(_entry(feature, "dtype"), "class_label"), "names")
             if isinstance(names, Mapping):
-                by_number = {str(number): str(name) for number, name in names.items()}
-                names = [by_number.get(str(i)) for i in range(len(by_number))]
-            if isinstance(names, list) and all(names):
-                return tuple(map(str, names))
+                names = [names.get(str(i)) for i in range(len(names))]
+            if isinstance(names, list) and all(name and isinstance(name, str) for name in names):
+                return tuple(names)
     return ()
 
 
