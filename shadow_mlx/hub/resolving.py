@@ -272,7 +272,7 @@ def resolve_dataset(name: str) -> Path:
             return candidate
     raise DataError(
         f"--data {name}: the dataset has no train.jsonl; download it, write JSON Lines of chats, "
-        "completions or texts, and give that file"
+        "completions, labels or texts, and give that file"
     )
 
 
