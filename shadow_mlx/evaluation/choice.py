@@ -17,6 +17,7 @@ from shadow_mlx.data.tokens import Encoder, refused
 from shadow_mlx.data.trained_on import training_file
 from shadow_mlx.errors import DataError
 from shadow_mlx.evaluation.labels import LabelPrompt, OnProgress, choose
+from shadow_mlx.evaluation.metrics import exact_match
 from shadow_mlx.evaluation.replies import Reply
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.continuations import Ids
@@ -31,11 +32,11 @@ and every model without a template cannot be asked that."""
 
 
 def label_of(record: Record) -> str | None:
-    """The answer that a record expects, where it can be a label."""
+    """The answer that a record expects, as it is trained, where it can be a label."""
     if not record.messages or record.messages[-1]["role"] != "assistant":
         return None
     last = record.messages[-1]
-    return None if last.get("tool_calls") else str(last["content"]).strip()
+    return None if last.get("tool_calls") else str(last["content"])
 
 
 def labels_of(data: JsonLines, options: CompareConfig) -> tuple[tuple[str, ...], list[str]]:
@@ -71,7 +72,7 @@ def labels_of(data: JsonLines, options: CompareConfig) -> tuple[tuple[str, ...],
                 f"none of the labels is an answer of {trained[0]}, which trained {adapter}"
             )
     if len(found) < 2:
-        raise DataError(f"{data.path}: {len(found)} label; expected two or more to choose from")
+        raise DataError(f"{data.path}: {len(found)} different answers; expected two labels or more")
     return tuple(sorted(found)), [f"chosen from {len(found):,} labels", *notes]
 
 
@@ -80,7 +81,7 @@ def _answers_in(records: JsonLines) -> set[str] | None:
     found: set[str] = set()
     for record in records:
         label = label_of(record)
-        if label:
+        if label is not None and label.strip():
             found.add(label)
         if len(found) > MOST:
             return None
@@ -148,7 +149,7 @@ class Choice:
             stop=stop,
         )
         return [
-            None if label is None else Reply(label, "", False, label == expected, label)
+            None if label is None else Reply(label, "", False, exact_match(label, expected), label)
             for label, expected in zip(chosen, self.expected(questions), strict=True)
         ]
 

@@ -191,7 +191,7 @@ def _measure_adapter(
         result = _result(contender, one, questions, replies, loss, speed, seconds)
         if choice:
             pairs = zip(replies, choice.expected(questions), strict=True)
-            balanced = macro_f1((reply.words, label) for reply, label in pairs if reply)
+            balanced = macro_f1((one.words.strip(), label.strip()) for one, label in pairs if one)
             result = dataclasses.replace(result, macro_f1=balanced)
         yield _Measured(result, questions, notes)
 

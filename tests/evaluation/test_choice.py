@@ -93,9 +93,9 @@ def test_answers_that_are_no_labels_are_refused(
     many = write(tmp_path / "many.jsonl", ROWS)
     with pytest.raises(DataError, match=r"more than 2 different answers.*leave it out"):
         asked(many, options)
-    with pytest.raises(DataError, match="1 label; expected two or more"):
+    with pytest.raises(DataError, match="1 different answers; expected two labels or more"):
         asked(write(tmp_path / "one.jsonl", ROWS[:1]), options)
-    with pytest.raises(DataError, match="0 label"):
+    with pytest.raises(DataError, match="0 different answers"):
         asked(write(tmp_path / "text.jsonl", [{"text": "x"}]), options)
     call = {"function": {"name": "f", "arguments": {}}}
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [call]}]
