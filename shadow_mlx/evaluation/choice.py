@@ -195,8 +195,8 @@ def _answered(record: Record, label: str) -> Record:
 
 
 def _saying(record: Record, text: str) -> Record:
-    """A record in which the last thing that a person says is another text."""
-    last = max(i for i, one in enumerate(record.messages) if one["role"] == "user")
+    """A record in which the last thing that a person says, or the system's text, is another one."""
+    last = max((i for i, one in enumerate(record.messages) if one["role"] == "user"), default=0)
     said = str(record.messages[last]["content"])
     lead = said.removesuffix(record.text) if record.kind == "label" else ""
     message = {**record.messages[last], "content": lead + text}

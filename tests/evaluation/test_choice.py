@@ -154,6 +154,14 @@ def test_a_prompt_that_says_nothing_keeps_what_stands_around_the_text(
     assert choice._prompts[2].content_free == first.content_free
 
 
+def test_a_system_text_may_be_all_that_is_said(tmp_path: Path, tiny_backbone: Path) -> None:
+    said = [{"role": "system", "content": "It broke"}, {"role": "assistant", "content": "bad"}]
+    choice = made(write(tmp_path / "d.jsonl", [{"messages": said}]), tiny_backbone, calibrate=True)
+    _, tokenizer = load(str(tiny_backbone), None, "base")
+    shown = "<|im_start|>system\nN/A<|im_end|>\n<|im_start|>assistant\n"
+    assert tokenizer.decode(list(choice._prompts[1].content_free[0])) == shown
+
+
 @pytest.mark.parametrize("calibrate", [False, True])
 def test_every_mode_chooses_what_it_finds_the_likeliest(
     reviews: Path, adapter: Path, calibrate: bool
