@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 # Before anything imports them: what their signatures say of arrays is checked at each call.
 install_import_hook(
-    ["shadow_mlx.shadow", "shadow_mlx.training.losses", "shadow_mlx.generation.decode"],
+    [
+        *("shadow_mlx.shadow", "shadow_mlx.training.losses"),
+        *("shadow_mlx.generation.decode", "shadow_mlx.generation.continuations"),
+    ],
     "beartype.beartype",
 )
 

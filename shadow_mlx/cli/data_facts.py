@@ -9,7 +9,7 @@ from shadow_mlx.data.dataset import EncodedDataset, histogram
 from shadow_mlx.data.reading.checking import CheckReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shadow_mlx.data.reading.problems import Problem
 
@@ -20,8 +20,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def file_facts(report: CheckReport) -> dict[str, Any]:
     """What reading a file found.
 
-    ``bytes`` are the file's; ``unread_columns`` and ``message_keys`` (those that only some chat
-    templates read) have the number of their lines; ``line`` is null for a whole file.
+    ``bytes`` are the file's; ``labels``, ``unread_columns`` and ``message_keys`` (those that only
+    some chat templates read) have the number of their lines; ``line`` is null for a whole file.
     """
     return {
         "path": str(report.path),
@@ -30,6 +30,7 @@ def file_facts(report: CheckReport) -> dict[str, Any]:
         "bytes": report.file_bytes,
         "assistant_turns": report.turns,
         "with_tools": report.tool_records,
+        "labels": dict(report.labels.most_common()),
         "unread_columns": dict(report.unread),
         "message_keys": dict(report.message_keys),
         "repeated_examples": report.prints.repeats().examples,
@@ -78,6 +79,8 @@ def as_text(facts: dict[str, Any]) -> str:
     rows = [("format", _format(facts)), ("examples", f"{facts['examples']:,}")]
     if facts["assistant_turns"]:
         rows.append(("assistant turns", f"{facts['assistant_turns']:,}"))
+    if facts["labels"]:
+        rows.append(("labels", _labels(facts["labels"])))
     rows.append(("size", words.file_size(facts["bytes"])))
     if facts["problem_count"]:
         rows.append(("problems", f"{facts['problem_count']:,}"))
@@ -94,6 +97,12 @@ def as_text(facts: dict[str, Any]) -> str:
 def _format(facts: dict[str, Any]) -> str:
     tools = f" ({facts['with_tools']:,} with tools)" if facts["with_tools"] else ""
     return f"{facts['format'] or 'unknown'}{tools}"
+
+
+def _labels(labels: Mapping[str, int]) -> str:
+    fewest, most = min(labels.values()), max(labels.values())
+    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{len(labels):,} ({each} example{'' if most == 1 else 's'} each)"
 
 
 def _token_rows(tokens: dict[str, Any]) -> Iterator[tuple[str, str]]:

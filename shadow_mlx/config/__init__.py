@@ -11,6 +11,7 @@ from shadow_mlx.config.answers import (
     GenerateConfig,
     MetricName,
     SamplingConfig,
+    Score,
 )
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
@@ -53,6 +54,7 @@ __all__ = [
     "PushConfig",
     "SamplingConfig",
     "ScheduleName",
+    "Score",
     "ShadowConfig",
     "Sharing",
     "TemplateConfig",

@@ -13,6 +13,8 @@ from shadow_mlx.config.option import Options, option
 MetricName = Literal["auto", "exact", "json", "label", "number", "regex", "contains"]
 """How answers are judged; see :mod:`shadow_mlx.evaluation.metrics`."""
 
+Score = Literal["answers", "labels"]
+
 NO_TEST_FILE = "--data: name the chats or completions to answer (a .jsonl file)"
 """What is said where a comparison has no data."""
 
@@ -116,7 +118,17 @@ class CompareConfig(EncodingConfig):
         help="with --limit: draw the examples from the whole file, the same ones for the same seed",
     )
     max_tokens: int = option(256, minimum=1, unit="tokens", help="longest answer")
-    batch_size: int = option(32, minimum=1, help="answers that are generated together")
+    batch_size: int = option(32, minimum=1, help="answers that are computed together")
+    score: Score = option(
+        "answers",
+        help="what is scored: the answers that are generated, or the one of the data's labels "
+        "that is the most likely answer",
+    )
+    calibrate: bool = option(
+        False,
+        help="with --score labels: weigh each label by how likely it is where nothing is said "
+        "(contextual calibration)",
+    )
 
     def cross_checks(self) -> list[str]:
         """A pattern is a regular expression, and judges by itself."""

@@ -17,8 +17,9 @@ Thinking = Literal["auto", "on", "off"]
 class ColumnConfig(Options):
     """Which columns of a data file hold what; the names are mlx-lm's.
 
-    None named: the format is found by itself (``messages``, ``prompt`` and ``completion``, or
-    ``text``). One format's columns named: every line is read by them and nothing else.
+    None named: the format is found by itself (``messages``, ``prompt`` and ``completion``,
+    ``text`` and ``label``, or ``text``). One format's columns named: every line is read by them
+    and nothing else.
     """
 
     prompt_feature: str | None = option(
@@ -36,21 +37,33 @@ class ColumnConfig(Options):
     chat_feature: str | None = option(
         None, group="data", metavar="COLUMN", help="column of a chat's messages"
     )
+    label_feature: str | None = option(
+        None, group="data", metavar="COLUMN", help="column of a text's label"
+    )
+    list_labels: bool = option(
+        False,
+        group="data",
+        help="ask for the label of a text by listing all of them before it, where they are few",
+    )
 
     def cross_checks(self) -> list[str]:
         """A file has one format."""
         problems = super().cross_checks()
         formats = (
             ("--prompt-feature or --completion-feature", self.pairs_named),
-            ("--text-feature", bool(self.text_feature)),
+            ("--text-feature", bool(self.text_feature) and not self.label_feature),
+            ("--label-feature", bool(self.label_feature)),
             ("--chat-feature", bool(self.chat_feature)),
         )
         named = [flags for flags, given in formats if given]
         if len(named) > 1:
             problems.append(
                 f"{' and '.join(named)}: columns of different formats; name those of one: prompt "
-                "and completion, or text, or chat"
+                "and completion, or text (and label), or chat"
             )
+        others = [flags for flags, given in formats if given and flags != "--label-feature"]
+        if self.list_labels and others:
+            problems.append(f"--list-labels is for texts with labels; {others[0]} names others")
         return problems
 
     @property
@@ -63,8 +76,8 @@ class ColumnConfig(Options):
         """These options alone, without those of a class that adds its own."""
         return self.part(ColumnConfig)
 
-    def named(self) -> dict[str, str]:
-        """The columns that are named, by option."""
+    def named(self) -> dict[str, Any]:
+        """Those of these options that are set."""
         return {name: value for name, value in self.columns.to_mapping().items() if value}
 
 

@@ -30,8 +30,8 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         None,
         kind="path",
         metavar="FILE|FOLDER|HUB_ID",
-        help="JSON Lines of chats, completions or texts; a folder of train/valid/test.jsonl; "
-        "or a dataset on the hub",
+        help="JSON Lines of chats, completions, labels or texts; a folder of "
+        "train/valid/test.jsonl; or a dataset on the hub",
     )
     adapter_path: str = option(
         "adapters",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shadow_mlx.config import ColumnConfig
 from shadow_mlx.config.paths import absolute
 from shadow_mlx.data.reading.sources import files_of, locate_here
 from shadow_mlx.runs.settings import settings_of
@@ -14,6 +15,13 @@ def held_out_file(adapter: Path) -> str | None:
     config = settings_of(adapter)
     files = locate_here(config.data or "") if config else None
     return str(files.test or files.valid or files.train) if files else None
+
+
+def training_file(adapter: Path) -> tuple[Path, ColumnConfig] | None:
+    """The file that an adapter was trained on, and its columns; ``None`` where it is not here."""
+    config = settings_of(adapter)
+    files = locate_here(config.data or "") if config else None
+    return (files.train, config.columns) if config and files else None
 
 
 def columns_of(adapter: str, data: str) -> dict[str, str]:

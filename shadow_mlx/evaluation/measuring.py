@@ -30,8 +30,9 @@ from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
-from shadow_mlx.evaluation.answer_log import AnswerLog, Measured, Past
+from shadow_mlx.evaluation.answer_log import AnswerLog, Measured
 from shadow_mlx.evaluation.answering import OnAnswer, answer_all, measure_speed
+from shadow_mlx.evaluation.choice import Choice, labels_of
 from shadow_mlx.evaluation.contenders import Contender, contenders
 from shadow_mlx.evaluation.metrics import Metric, metric_for
 from shadow_mlx.evaluation.outcomes import Outcome, Size, compared_on_all
@@ -88,9 +89,11 @@ def measure(
         raise InputError("nothing to compare: name an adapter folder, or take base as a mode")
     file = JsonLines(options.data, options.columns)
     records = _chosen(file, options.limit, options.seed)
-    log = AnswerLog(None if answers is None else Path(answers), _asked_of_all(options), resume)
+    labels, said = labels_of(file, options)
+    asked = _asked_of_all(options, labels)
+    log = AnswerLog(None if answers is None else Path(answers), asked, resume)
     whole = answers_in(file) if len(records) < len(file) else []
-    test = _Test(options, records, whole, on_step, stop or StopToken(), log)
+    test = _Test(options, records, whole, labels, said, on_step, stop or StopToken(), log)
     measured: list[Outcome] = []
     try:
         for one in _measure_all(test, taking_part):
@@ -114,12 +117,15 @@ def measure(
 class _Test:
     """What every model is put to, and who hears of it.
 
-    ``whole`` is what all of the file expects, where only a part of it is asked.
+    ``whole`` is what all of the file expects, where only a part of it is asked; ``labels`` are what
+    is chosen from, if it is, and ``said`` what a person should know of them.
     """
 
     options: CompareConfig
     records: Records
     whole: list[str]
+    labels: tuple[str, ...]
+    said: list[str]
     on_step: OnStep
     stop: StopToken
     log: AnswerLog
@@ -140,6 +146,7 @@ class _Asked:
         questions: What these models can be asked.
         template: How their chat template is used.
         notes: What a person should know of the data.
+        choice: The questions as a choice among labels, where that is what is scored.
     """
 
     dataset: EncodedDataset
@@ -147,6 +154,15 @@ class _Asked:
     questions: list[Question]
     template: TemplateConfig
     notes: list[str]
+    choice: Choice | None
+
+    def read(self, question: Question, answer: str | None) -> Reply | None:
+        """What a model has answered, beside what is expected."""
+        if answer is None:
+            return None
+        if self.choice is not None:
+            return self.choice.reply(question, answer)
+        return reply_to(question, answer, self.asker)
 
 
 def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[Outcome]:
@@ -176,7 +192,13 @@ def _ask(test: _Test, loaded: Loaded, group: Sequence[Contender]) -> _Asked:
     encoding = dataclasses.replace(options.encoding, **template.to_mapping())
     encoder = Encoder(loaded.tokenizer, encoding, limit)
     asker = Asker(encoder.format)
-    questions, left_out = within(limit, questions_of(test.records, asker))
+    questions = questions_of(test.records, asker)
+    choice = None
+    if test.labels:
+        choice = Choice(
+            test.labels, test.records, questions, encoder, asker, calibrate=options.calibrate
+        )
+    questions, left_out = within(limit, questions, choice.longest if choice else 1)
     _judged(test, questions)  # what cannot be judged says so before it is answered
     dataset = encode_all(test.records, encoder)
     notes = [
@@ -185,8 +207,9 @@ def _ask(test: _Test, loaded: Loaded, group: Sequence[Contender]) -> _Asked:
         *dataset.counts.notes(),
         *length_notes(dataset, options.max_seq_length, limit),
         *left_out,
+        *test.said,
     ]
-    return _Asked(dataset, asker, questions, template, notes)
+    return _Asked(dataset, asker, questions, template, notes, choice)
 
 
 def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contender) -> Outcome:
@@ -204,7 +227,7 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
         test.on_step(f"{contender.name}: answers", len(past.answers), len(questions))
 
     if missing:
-        _answer(test, model, loaded.tokenizer, missing, keep)
+        _answer(test, model, loaded.tokenizer, asked, missing, keep)
     if not past.answers:
         test.look_at_stop()
     return Outcome(
@@ -214,21 +237,30 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
         measured,
         measured.seconds + past.seconds,
         questions,
-        [_read(question, past, asked.asker) for question in questions],
+        [asked.read(question, past.answers.get(question.line)) for question in questions],
         asked.notes,
     )
 
 
 def _answer(
-    test: _Test, model: Any, tokenizer: Any, questions: Sequence[Question], keep: OnAnswer
+    test: _Test,
+    model: Any,
+    tokenizer: Any,
+    asked: _Asked,
+    questions: Sequence[Question],
+    keep: OnAnswer,
 ) -> None:
     """Have questions answered, and each answer kept as it comes."""
+    size = test.options.batch_size
+    if asked.choice is not None:
+        asked.choice.answer(model, questions, batch_size=size, on_answer=keep, stop=test.stop)
+        return
     answer_all(
         model,
         tokenizer,
         questions,
         max_tokens=test.options.max_tokens,
-        batch_size=test.options.batch_size,
+        batch_size=size,
         on_answer=keep,
         stop=test.stop,
     )
@@ -239,15 +271,11 @@ def _costs(test: _Test, model: Any, tokenizer: Any, asked: _Asked, name: str) ->
     test.on_step(f"{name}: loss", 0, 1)
     loss = mean_loss(model, asked.dataset, stop=test.stop)
     test.on_step(f"{name}: speed", 0, 1)
-    speed = measure_speed(
-        model, tokenizer, asked.questions, max_tokens=test.options.max_tokens, stop=test.stop
-    )
+    most = test.options.max_tokens
+    if asked.choice is not None:
+        most = min(most, asked.choice.longest)
+    speed = measure_speed(model, tokenizer, asked.questions, max_tokens=most, stop=test.stop)
     return Measured(loss, speed, time.monotonic() - start)
-
-
-def _read(question: Question, past: Past, asker: Asker) -> Reply | None:
-    answer = past.answers.get(question.line)
-    return None if answer is None else reply_to(question, answer, asker)
 
 
 def _size(model: Any, loaded: Loaded) -> Size:
@@ -260,16 +288,19 @@ def _size(model: Any, loaded: Loaded) -> Size:
 
 def _judged(test: _Test, questions: Sequence[Question]) -> Metric:
     name, pattern = test.options.metric, test.options.pattern
+    if test.labels and name == "auto" and pattern is None:
+        name = "label"
     return metric_for(name, [compared(one) for one in questions], pattern, test.whole)
 
 
-def _asked_of_all(options: CompareConfig) -> dict[str, Any]:
+def _asked_of_all(options: CompareConfig, labels: Sequence[str]) -> dict[str, Any]:
     """What tells this test from another: the data, and how everybody is asked."""
     assert options.data is not None
     with Path(options.data).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     kept = {name: value for name, value in options.to_mapping().items() if name not in FREE}
-    return {"data": digest[:16], **kept}
+    chosen_from = {"labels": list(labels)} if labels else {}
+    return {"data": digest[:16], **kept, **chosen_from}
 
 
 def _chosen(records: JsonLines, limit: int | None, seed: int | None) -> Records:

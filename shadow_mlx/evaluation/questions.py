@@ -56,21 +56,26 @@ def answers_in(records: Records, most: int = MOST_READ) -> list[str]:
 
 
 def within(
-    limit: PositionLimit | None, questions: list[Question]
+    limit: PositionLimit | None, questions: list[Question], room: int = 1
 ) -> tuple[list[Question], list[str]]:
     """The questions that a model can be asked, and what is to be said of the others.
+
+    Args:
+        limit: The model's positions, if it tells.
+        questions: All of them.
+        room: Tokens that an answer needs.
 
     Raises:
         DataError: There is none.
     """
     if limit is None:
         return questions, []
-    long = [question for question in questions if len(question.prompt) >= limit.tokens]
+    long = [question for question in questions if len(question.prompt) + room > limit.tokens]
     if not long:
         return questions, []
     if not limit.hard:
         return questions, [f"{limit}: {_LONGER.counted(len(long))}"]
-    asked = [question for question in questions if len(question.prompt) < limit.tokens]
+    asked = [question for question in questions if len(question.prompt) + room <= limit.tokens]
     if not asked:
         raise DataError(f"{limit}: all {len(long):,} questions are longer; nothing can be asked")
     return asked, [f"{limit}: {_LONGER.counted(len(long))}, and left out"]

@@ -39,7 +39,8 @@ DATASET_FILES = tuple(
     for split in ("train", "valid", "validation", "val", "dev", "test")
     for suffix in ("jsonl", "json")
 )
-_DATASET = Wanted(DATASET_FILES, DATASET_FILES, lambda folder: True, in_part=False)
+# The card names the labels that stand in the lines as numbers.
+_DATASET = Wanted((*DATASET_FILES, "README.md"), DATASET_FILES, lambda folder: True, in_part=False)
 ANSWER_SECONDS = 3.0  # how long the default model's choice waits for the hub
 
 OnDownload = Callable[[str, int, int], None]
@@ -271,7 +272,7 @@ def resolve_dataset(name: str) -> Path:
             return candidate
     raise DataError(
         f"--data {name}: the dataset has no train.jsonl; download it, write JSON Lines of chats, "
-        "completions or texts, and give that file"
+        "completions, labels or texts, and give that file"
     )
 
 

@@ -16,6 +16,8 @@ from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.checking import CheckReport, check_lines
 from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
+from shadow_mlx.data.reading.label_files import labels_of
+from shadow_mlx.data.reading.labels import Labels
 from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex, bare
 from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.problems import InvalidDataError
@@ -50,7 +52,7 @@ def serve(
 
 def view(record: Record) -> m.RecordView:
     """A record as its parts by role."""
-    if record.kind == "chat" or len(record.messages) > 2:  # with a system text, earlier turns
+    if record.kind in ("chat", "label") or len(record.messages) > 2:  # a system text, earlier turns
         parts = [part for message in record.messages for part in _parts(message)]
     elif record.kind == "completion":
         parts = [("prompt", record.prompt), ("completion", record.completion)]
@@ -84,7 +86,8 @@ def _page(request: m.ReadPage) -> m.Page:
         total = len(known)
         wanted = range(request.start, min(request.start + request.count, total))
         lines = [(known.read(i), int(known.numbers[i]), known.length(i)) for i in wanted]
-    records = [_read(*line, columns) for line in lines]
+    labels = labels_of(path, columns)
+    records = [_read(*line, columns, labels) for line in lines]
     found = _columns(raw for raw, _, length in lines if length <= MAX_LINE)
     return m.Page(
         request.id,
@@ -114,11 +117,13 @@ def _limited(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def _read(raw: bytes, number: int, length: int, columns: ColumnConfig) -> m.RecordView:
+def _read(
+    raw: bytes, number: int, length: int, columns: ColumnConfig, labels: Labels
+) -> m.RecordView:
     if length > MAX_LINE:
         return m.RecordView(number, "", [], f"one line of {words.file_size(length)}")
     try:
-        return view(parse(raw, number, columns))
+        return view(parse(raw, number, columns, labels))
     except UnknownFormatError as error:
         return m.RecordView(number, "", list(_columns([raw]).items()), str(error))
     except InvalidLineError as error:

@@ -45,6 +45,32 @@ def test_check_prints_counts_and_a_histogram(tmp_path: Path, capsys: Any) -> Non
     assert err.startswith("tokenizer: ")
 
 
+def test_texts_with_labels_are_counted_and_shown(
+    tmp_path: Path, capsys: Any, tiny_backbone: Path
+) -> None:
+    rows = [
+        {"text": "I love it", "label": 1},
+        {"text": "no", "label": 0},
+        {"text": "a", "label": 1},
+    ]
+    path = write(tmp_path / "data.jsonl", *rows)
+    model = ["--model", str(tiny_backbone)]
+    assert main(["data", "check", str(path), *model]) == 0
+    out = capsys.readouterr().out
+    for expected in ("format           label", "labels           2 (1 to 2 examples each)"):
+        assert expected in out
+    assert main(["data", "check", str(path), *model, "--json"]) == 0
+    (facts,) = json.loads(capsys.readouterr().out)["files"]
+    assert facts["labels"] == {"1": 2, "0": 1}
+    assert main(["data", "show", str(path), *model, "-n", "1", "--list-labels"]) == 0
+    out = capsys.readouterr().out
+    asked = "<|im_start|>user\nAnswer with the label of this text, one of: 0, 1.\n\nI love it"
+    assert f"{asked}<|im_end|>\n<|im_start|>assistant\n[[1<|im_end|>]]" in out
+    chats = write(tmp_path / "chats.jsonl", CHAT)
+    assert main(["data", "check", str(chats), *model, "--list-labels"]) == 2
+    assert "found no labels" in capsys.readouterr().err
+
+
 def test_check_gives_figures_as_json(tmp_path: Path, capsys: Any, tiny_backbone: Path) -> None:
     path = write(tmp_path / "chat.jsonl", CHAT, LONG)
     args = ["data", "check", str(path), "--json", "--model", str(tiny_backbone)]
@@ -200,7 +226,8 @@ def test_long_numbers_stay_aligned() -> None:
     }  # fmt: skip
     facts = {
         "path": "x", "format": "text", "examples": 2, "assistant_turns": 0, "bytes": 3_000_000,
-        "with_tools": 0, "problem_count": 0, "notes": [], "tokens": tokens,
+        "with_tools": 0, "labels": {"a": 1, "b": 1}, "problem_count": 0, "notes": [],
+        "tokens": tokens,
     }  # fmt: skip
     lines = as_text(facts).splitlines()
     assert lines[-2].startswith("      0 –   999  ████")
@@ -208,6 +235,7 @@ def test_long_numbers_stay_aligned() -> None:
     assert len(lines[-1]) == len(lines[-2])
     assert "  note             something" in lines
     assert "  size             3.0 MB" in lines
+    assert "  labels           2 (1 example each)" in lines
 
 
 def test_columns_are_named_by_flags(tmp_path: Path, capsys: Any) -> None:

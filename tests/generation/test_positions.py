@@ -111,6 +111,18 @@ def test_training_cuts_there_and_says_so(
     assert all(result.loss < 100 for result in comparison.results)
 
 
+def test_a_question_needs_room_for_the_longest_label(gpt2: Path, tmp_path: Path) -> None:
+    data = tmp_path / "labels.jsonl"
+    around = 19  # tokens of the template around a text; a letter is a token
+    longest = "a long label"
+    room = POSITIONS - around - len(longest) - 1  # its end is a token, too
+    lines = [{"text": "x" * room, "label": "short"}, {"text": "y" * (room + 1), "label": longest}]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    comparison = compare(data, [], modes=["base"], model=str(gpt2), score="labels")
+    assert [question.line for question in comparison.questions] == [1]
+    assert any("1 question is longer, and left out" in note for note in comparison.notes)
+
+
 def test_data_check_and_show_name_the_limit(
     gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -183,6 +183,7 @@ def test_datasets_need_a_train_file(server: FakeHub, tmp_path: Path) -> None:
         folder = tmp_path / name / where
         folder.mkdir(parents=True)
         (folder / "train.jsonl").write_text('{"text": "x"}\n')
+        (tmp_path / name / "README.md").write_text("names labels, perhaps")
         server.repos[f"datasets/owner/{name}"] = tmp_path / name
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "README.md").write_text("parquet only")
@@ -194,6 +195,8 @@ def test_datasets_need_a_train_file(server: FakeHub, tmp_path: Path) -> None:
     )
     assert (Path(top) / "train.jsonl").is_file()
     assert inner.endswith("/data")
+    for folder in (Path(top), Path(inner).parent):
+        assert (folder / "README.md").read_text() == "names labels, perhaps"
     assert other.startswith("DataError 2: --data owner/other: the dataset has no train.jsonl")
 
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
+from shadow_mlx.worker import reading
 from shadow_mlx.worker.__main__ import Worker
 
 BROKEN = """
@@ -58,6 +60,19 @@ def test_what_is_wrong_with_a_request_is_no_bug(tmp_path: Path) -> None:
     reply = last_replies(["-m", "shadow_mlx.worker"], request)[1]
     assert isinstance(reply, m.Failed)
     assert not reply.bug
+
+
+def test_a_text_with_a_label_is_seen_as_it_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "I love it", "label": 1}\n{"text": "a", "label": 5}\n')
+    names = "dataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n"
+    (tmp_path / "README.md").write_text(f"---\n{names}        names: [bad, good]\n---\n")
+    request = m.ReadPage(1, str(path), 0, 2)
+    (page,) = reading.serve(request, lambda reply: None, StopToken())
+    assert isinstance(page, m.Page)
+    first, second = page.records
+    assert (first.kind, first.parts) == ("label", [("user", "I love it"), ("assistant", "good")])
+    assert "one of the labels that README.md names" in second.problem
 
 
 def test_a_job_in_the_background_that_fails_ends_alone() -> None:

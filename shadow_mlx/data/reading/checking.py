@@ -18,7 +18,7 @@ KEPT_PROBLEMS = 1000
 """Problems of one file that are kept word by word; beyond that they are only counted."""
 
 KEPT_NAMES = 1000
-"""Names of columns and keys that are counted one by one; a file of more is no table."""
+"""Names of columns, keys and labels that are counted one by one; a file of more is no table."""
 
 SHOWN_NAMES = 10
 """Unread columns that have a sentence each."""
@@ -36,6 +36,7 @@ class CheckReport:
         kinds: Formats, each with its lines.
         turns: Assistant turns of chats.
         tool_records: Records with tools.
+        labels: Labels of texts, each with its lines.
         problems: The first thousand of ``problem_count``.
         problem_count: All of them.
         notices: What is left out of records or stands out in them, counted.
@@ -52,6 +53,7 @@ class CheckReport:
     kinds: dict[Kind, int] = field(default_factory=dict)
     turns: int = 0
     tool_records: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
     notices: Notices = field(default_factory=Counter)
@@ -84,6 +86,7 @@ class CheckReport:
             (record.unread, self.unread),
             (record.message_keys, self.message_keys),
             (record.absent, self.absent),
+            (record.labels, self.labels),
         ):
             if names:
                 counts.update(n for n in names if n in counts or len(counts) < KEPT_NAMES)

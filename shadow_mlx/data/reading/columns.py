@@ -1,4 +1,4 @@
-"""From the columns of a JSON object to one of the three formats: by their names, or as told."""
+"""From the columns of a JSON object to one of the four formats: by their names, or as told."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from shadow_mlx.data.reading.findings import empty
 from shadow_mlx.data.reading.problems import quoted
 from shadow_mlx.data.reading.strict_json import InvalidLineError
 
-Kind = Literal["chat", "completion", "text"]
+Kind = Literal["chat", "completion", "label", "text"]
 
 AS_NAMED = ColumnConfig()
 """The columns have the formats' own names."""
 
-FORMATS = "'messages', or 'prompt' and 'completion', or 'text'"
+FORMATS = "'messages', or 'prompt' and 'completion', or 'text', perhaps with 'label'"
 
 BESIDE = ("system", "system_prompt", "history", "tools", "functions", "chat_template_kwargs")
 """Columns that are read beside those of a chat or a completion."""
@@ -32,6 +32,7 @@ _COMPLETIONS = (
 _MORE = ("input", "context")
 """Columns that belong to a prompt beside its question: Alpaca's, Dolly's and SQuAD's."""
 _TEXTS = ("content", "document", "body", "passage", "sentence")
+_LABELS = ("label", "labels", "category", "class", "intent", "sentiment", "topic", "emotion")
 _CHATS = ("conversations", "conversation", "dialog", "dialogue", "chat", "turns")
 
 
@@ -45,6 +46,8 @@ def format_of(value: Mapping[str, Any], columns: ColumnConfig) -> Kind | None:
         return "chat"
     if columns.pairs_named:
         return "completion"
+    if columns.label_feature:
+        return "label"
     if columns.text_feature:
         return "text"
     if "messages" in value:
@@ -53,7 +56,9 @@ def format_of(value: Mapping[str, Any], columns: ColumnConfig) -> Kind | None:
         return None
     if "prompt" in value or "completion" in value:
         return "completion"
-    return "text" if "text" in value else None
+    if "text" not in value:
+        return None
+    return "text" if empty(value.get("label")) else "label"
 
 
 def prompt_columns(value: Mapping[str, Any], columns: ColumnConfig) -> list[str]:
@@ -97,7 +102,9 @@ def suggest(columns: Collection[str]) -> dict[str, str]:
             "prompt_feature": ",".join([prompts[0], *more]),
             "completion_feature": completion,
         }
-    text = _first(_TEXTS, columns)
+    text, label = _first(_TEXTS, columns), _first(_LABELS, columns)
+    if text and label:
+        return {"text_feature": text, "label_feature": label}
     return {"text_feature": text} if text else {}
 
 

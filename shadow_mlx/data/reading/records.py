@@ -14,6 +14,7 @@ from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.reading.columns import AS_NAMED
 from shadow_mlx.data.reading.documents import refuse_document
+from shadow_mlx.data.reading.label_files import labels_of
 from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.reading.problems import InvalidDataError, Problem
 from shadow_mlx.data.reading.schema import InvalidLineError, Record, parse
@@ -45,8 +46,8 @@ class JsonLines:
         lines: Its lines, where they are indexed already.
 
     Raises:
-        InvalidDataError: When the path is no non-empty text file, or one JSON document; on
-            access, when a line is no record.
+        InvalidDataError: When the path is no non-empty text file, or one JSON document, or has
+            not the labels that are to be listed; on access, when a line is no record.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class JsonLines:
         self.columns = columns
         self.lines = LineIndex(self.path) if lines is None else lines
         refuse_document(self.lines)
+        self.labels = labels_of(self.path, columns)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -69,7 +71,7 @@ class JsonLines:
             expected = f"one example a line, each below {words.size(MAX_LINE)}"
             raise InvalidDataError([Problem(self.path, number, found, expected)])
         try:
-            return parse(self.lines.read(i), number, self.columns)
+            return parse(self.lines.read(i), number, self.columns, self.labels)
         except InvalidLineError as error:
             problems = [Problem(self.path, number, *finding) for finding in error.findings]
             raise InvalidDataError(problems) from error

@@ -1,7 +1,8 @@
-"""One line of JSON to one record: the three formats, and every way a line can break them.
+"""One line of JSON to one record: the four formats, and every way a line can break them.
 
 Chat       ``{"messages": [{"role": …, "content": …}, …], "tools": […]}``
 Completion ``{"prompt": …, "completion": …}``
+Label      ``{"text": …, "label": …}``
 Text       ``{"text": …}``
 
 The columns may have other names, where :class:`~shadow_mlx.config.ColumnConfig` tells them. Every
@@ -26,6 +27,7 @@ from shadow_mlx.data.reading.columns import (
 )
 from shadow_mlx.data.reading.fields import BLANK_LINE, Line
 from shadow_mlx.data.reading.findings import Findings
+from shadow_mlx.data.reading.labels import UNNAMED, Labels
 from shadow_mlx.data.reading.messages import Message, note_unanswered, read_messages
 from shadow_mlx.data.reading.notices import Notices
 from shadow_mlx.data.reading.problems import quoted
@@ -43,13 +45,13 @@ class Record:
     Attributes:
         kind: Its format.
         line: Where it stands in its file, from 1.
-        messages: The conversation of a chat or a completion, normalised for chat templates as
-            :func:`~shadow_mlx.data.reading.messages.read_messages` says.
+        messages: The conversation of a chat, a completion or a label, normalised for chat
+            templates as :func:`~shadow_mlx.data.reading.messages.read_messages` says.
         tools: Descriptions of the functions that may be called.
         prompt: What is asked in a completion, for models without a chat template: the system
             text, the earlier turns and the question, joined by blank lines.
         completion: The answer of a completion.
-        text: A plain text.
+        text: A plain text, or the one that has a label.
         options: Variables that the line sets in the chat template.
         unread: Its columns that nothing reads.
         message_keys: Keys of its messages and calls that only some chat templates read.
@@ -70,9 +72,22 @@ class Record:
     absent: tuple[str, ...] = ()
     notices: Notices = field(default_factory=Counter)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of a text, and of other records none."""
+        return (str(self.messages[-1]["content"]),) if self.kind == "label" else ()
 
-def parse(raw: bytes, line: int, columns: ColumnConfig = AS_NAMED) -> Record:
+
+def parse(
+    raw: bytes, line: int, columns: ColumnConfig = AS_NAMED, labels: Labels = UNNAMED
+) -> Record:
     """Read one line (without its newline).
+
+    Args:
+        raw: Its bytes.
+        line: Its number, from 1.
+        columns: Which of its columns hold what.
+        labels: What its file tells of labels.
 
     Raises:
         UnknownFormatError: Its columns belong to none of the formats.
@@ -83,7 +98,7 @@ def parse(raw: bytes, line: int, columns: ColumnConfig = AS_NAMED) -> Record:
     if kind is None:
         raise unknown_format(value)
     findings = Findings()
-    record = _read_record(kind, Line(value, findings), line, columns)
+    record = _read_record(kind, Line(value, findings), line, columns, labels)
     if findings.problems:
         raise InvalidLineError(findings.problems)
     return record
@@ -102,10 +117,15 @@ def read_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _read_record(kind: Kind, line: Line, number: int, columns: ColumnConfig) -> Record:
+def _read_record(
+    kind: Kind, line: Line, number: int, columns: ColumnConfig, labels: Labels
+) -> Record:
     if kind == "text":
         text = line.text(columns.text_feature or "text")
         return Record(kind, number, text=text, unread=line.unread())
+    if kind == "label":
+        of_text, of_label = columns.text_feature or "text", columns.label_feature or "label"
+        return _label(line, number, of_text, of_label, labels)
     if kind == "chat":
         column = columns.chat_feature or "messages"
         return _chat(line, number, [(column, line.required(column))])
@@ -142,6 +162,19 @@ def _chat(line: Line, number: int, parts: Sequence[tuple[str, Any]]) -> Record:
 def _shown_only(message: Message) -> Message:
     """A message of a prompt: context, unless its own flag says otherwise."""
     return {"weight": 0, **message} if message.get("role") == "assistant" else message
+
+
+def _label(line: Line, number: int, of_text: str, of_label: str, labels: Labels) -> Record:
+    """A person says the text, and the label is the answer."""
+    text = line.text(of_text)
+    value = line.required(of_label)
+    label = labels.read(value, of_label, line.findings) if of_label in line.value else ""
+    messages = (
+        {"role": "user", "content": labels.question(text)},
+        {"role": "assistant", "content": label},
+    )
+    record = _conversation(line, number, "label", messages, ToolBox(line.findings))
+    return replace(record, text=text)
 
 
 def _completion(line: Line, number: int, names: list[str], answer: str) -> Record:

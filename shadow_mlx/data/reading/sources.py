@@ -68,6 +68,19 @@ def files_of(data: str) -> list[Path]:
     return list(locate_here(data) or ())
 
 
+def split_files(path: Path) -> list[Path]:
+    """The files of the data set that a file is a split of: itself, where its name is no split's."""
+    names = {name for several in NAMES.values() for name in several}
+    if path.stem in names and path.suffix in SUFFIXES:
+        return [
+            file
+            for n in sorted(names)
+            for s in SUFFIXES
+            if (file := path.parent / (n + s)).is_file()
+        ]
+    return [path]
+
+
 def refusal_of(data: str) -> str | None:
     """Why training would refuse these data at once, if it would; a hub id is not looked up."""
     try:

@@ -83,6 +83,10 @@ def test_a_column_that_is_not_there(columns: dict[str, str]) -> None:
         ({"id": 1, "content": ""}, {"text_feature": "content"}),
         ({"id": 1}, {}),
         (
+            {"idx": 1, "Label": 0, "sentence": ""},
+            {"text_feature": "sentence", "label_feature": "Label"},
+        ),
+        (
             {"instruction": "", "context": "", "response": ""},
             {"prompt_feature": "instruction,context", "completion_feature": "response"},
         ),
@@ -128,6 +132,16 @@ def test_columns_of_two_formats_contradict_each_other() -> None:
         TrainConfig(prompt_feature="a", text_feature="b")
     with pytest.raises(ConfigError, match="--text-feature and --chat"):
         TrainConfig(chat_feature="a", text_feature="b")
+
+
+def test_the_columns_of_a_text_and_its_label_belong_together() -> None:
+    named = ColumnConfig(text_feature="a", label_feature="b", list_labels=True)
+    assert named.named() == {"text_feature": "a", "label_feature": "b", "list_labels": True}
+    assert ColumnConfig.from_mapping(named.named()) == named
+    with pytest.raises(ConfigError, match="--prompt-feature or --completion-feature and --label"):
+        ColumnConfig(prompt_feature="a", label_feature="b")
+    with pytest.raises(ConfigError, match=r"--list-labels is for texts with labels; --chat"):
+        ColumnConfig(chat_feature="a", list_labels=True)
 
 
 def test_the_columns_of_a_run_alone() -> None:

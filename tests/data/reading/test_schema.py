@@ -19,13 +19,15 @@ def messages(*said: Any, **more: Any) -> bytes:
     return line({"messages": list(said), **more})
 
 
-def test_the_three_formats() -> None:
+def test_the_four_formats() -> None:
     record = parse(line({"messages": [USER, ANSWER], "id": 7}), 3)
     assert (record.kind, record.line, record.messages) == ("chat", 3, (USER, ANSWER))
     record = read({"prompt": "a", "completion": "b"})
     assert (record.kind, record.prompt, record.completion) == ("completion", "a", "b")
     record = read({"text": "a"})
     assert (record.kind, record.text) == ("text", "a")
+    record = read({"text": "a", "label": "b"})
+    assert (record.kind, record.text, record.labels) == ("label", "a", ("b",))
 
 
 def test_messages_come_before_other_keys() -> None:

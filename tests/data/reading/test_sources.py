@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import shadow_mlx.hub.resolving
-from shadow_mlx.data.reading.sources import DataFiles, locate
+from shadow_mlx.data.reading.sources import DataFiles, locate, split_files
 from shadow_mlx.errors import DataError
 
 
@@ -21,6 +21,14 @@ def touch(*paths: Path) -> None:
 def test_one_file(tmp_path: Path) -> None:
     touch(tmp_path / "chat.jsonl")
     assert locate(tmp_path / "chat.jsonl") == DataFiles(tmp_path / "chat.jsonl")
+
+
+def test_a_split_has_the_others_beside_it(tmp_path: Path) -> None:
+    names = ("dev.jsonl", "test.json", "train.jsonl")
+    touch(*(tmp_path / name for name in (*names, "mine.jsonl", "test.txt")))
+    for name in names:
+        assert split_files(tmp_path / name) == [tmp_path / one for one in names]
+    assert split_files(tmp_path / "mine.jsonl") == [tmp_path / "mine.jsonl"]
 
 
 def test_a_folder_with_other_names_for_validation(tmp_path: Path) -> None:
