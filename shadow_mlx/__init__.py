@@ -13,7 +13,7 @@ from shadow_mlx import blas
 if TYPE_CHECKING:
     from shadow_mlx.config import SamplingConfig, ShadowConfig, TrainConfig
     from shadow_mlx.errors import ShadowMLXError
-    from shadow_mlx.jobs import compare, estimate, train
+    from shadow_mlx.jobs import compare, distill, estimate, train
     from shadow_mlx.loading import load, load_model
 
 __version__ = "0.1.0"
@@ -25,6 +25,7 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "compare",
+    "distill",
     "estimate",
     "load",
     "load_model",
@@ -37,6 +38,7 @@ _HOMES = {
     "ShadowMLXError": "shadow_mlx.errors",
     "TrainConfig": "shadow_mlx.config",
     "compare": "shadow_mlx.jobs",
+    "distill": "shadow_mlx.jobs",
     "estimate": "shadow_mlx.jobs",
     "load": "shadow_mlx.loading",
     "load_model": "shadow_mlx.loading",

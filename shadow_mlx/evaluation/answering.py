@@ -28,6 +28,7 @@ def answer_all(
     *,
     max_tokens: int,
     batch_size: int = 32,
+    cut: bool = True,
     on_answer: OnAnswer = lambda place, answer: None,
     stop: StopToken | None = None,
 ) -> list[str | None]:
@@ -41,6 +42,7 @@ def answer_all(
         questions: What is asked.
         max_tokens: Longest answer.
         batch_size: Answers that are generated together.
+        cut: Whether an answer counts that did not end by itself; else there is None for it.
         on_answer: Told of each answer as it comes.
         stop: Looked at between tokens.
     """
@@ -72,7 +74,7 @@ def answer_all(
             for response in responses:
                 if response.finish_reason != "stop":
                     tokens[response.uid].append(response.token)
-                if response.finish_reason is not None:
+                if response.finish_reason == "stop" or (cut and response.finish_reason):
                     answer = finished[response.uid] = tokenizer.decode(tokens[response.uid])
                     on_answer(place[response.uid], answer)
     finally:

@@ -136,7 +136,12 @@ class Writer:
         answers = dict.fromkeys(numbers, "")
         if asked:
             found = answer_all(
-                model, tokenizer, list(asked.values()), max_tokens=self._max_tokens, stop=stop
+                model,
+                tokenizer,
+                list(asked.values()),
+                max_tokens=self._max_tokens,
+                cut=False,
+                stop=stop,
             )
             if stop.stopping:
                 return None

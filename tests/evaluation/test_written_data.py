@@ -85,9 +85,10 @@ def test_right_answers_alone_are_kept(write):
     assert answers(write.target) == ["red cup"]
 
 
-def test_an_answer_that_does_not_end_is_cut_as_it_was_generated(write):
-    counts = write([LINES[0]], longest=1)
-    assert counts.written + counts.left_out == 1
+def test_an_answer_that_does_not_end_is_left_out(write):
+    counts = write([LINES[0], LINES[1]], longest=1)
+    assert (counts.written, counts.given, counts.left_out) == (0, 1, 1)
+    assert answers(write.target) == ["given"]
 
 
 def test_what_was_stopped_goes_on_where_it_was(write):
