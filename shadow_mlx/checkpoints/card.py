@@ -28,6 +28,15 @@ _COPIES_NOTE = (
     "separate modules, so training on in PEFT makes the copies differ."
 )
 
+_TWO_WAYS = (
+    "It works in two ways: **attached** to its backbone for the best quality, and **detached**, "
+    "the shadow alone with the backbone's embeddings and head, as a much smaller model.\n"
+)
+_ALONE = (
+    "It was trained by itself, before any task: **detached**, it is a small model with the "
+    "backbone's embeddings and head. Nothing is injected yet: attached it is its backbone.\n"
+)
+
 _SHARED: dict[Sharing, str] = {
     "update": "an injection for each block and one update of the state, reused at every block",
     "depth": "one inject/update module reused at every block",
@@ -67,10 +76,8 @@ def model_card(record: AdapterRecord, parameters: int, variant: Variant = "peft"
         f"A ShadowPEFT adapter ({parameters:,} trained parameters): {kind} as shadow backbone, "
         f"{_SHARED[config.sharing]}, rank {config.rank}, "
         f"α {config.alpha:g}, λ {config.aux_weight:g}.\n",
-        "It works in two ways: **attached** to its backbone for the best quality, and "
-        "**detached**, the shadow alone with the backbone's embeddings and head, as a much "
-        "smaller model.\n",
-        _with_shadow_mlx(),
+        _ALONE if record.is_alone else _TWO_WAYS,
+        _with_shadow_mlx(alone=record.is_alone),
         _with_peft(record) if variant == "peft" else _with_original(record),
     ]
     if record.training:
@@ -92,14 +99,15 @@ def _front_matter(record: AdapterRecord) -> str:
     return "\n".join([*lines, "tags:", "- shadow-peft", "- shadow-mlx", "- mlx", "---\n"])
 
 
-def _with_shadow_mlx() -> str:
-    return (
-        "## With shadow-mlx\n\n"
-        "```shell\n"
-        "shadow-mlx chat --adapter-path path/to/this/folder             # attached\n"
-        "shadow-mlx chat --adapter-path path/to/this/folder --detached  # the shadow alone\n"
-        "```\n"
-    )
+def _with_shadow_mlx(*, alone: bool) -> str:
+    folder = "path/to/this/folder"
+    lines = [
+        f"shadow-mlx train --shadow {folder} --data FILE   # a task that begins with it"
+        if alone
+        else f"shadow-mlx chat --adapter-path {folder}             # attached",
+        f"shadow-mlx chat --adapter-path {folder} --detached  # the shadow alone",
+    ]
+    return "\n".join(["## With shadow-mlx\n", "```shell", *lines, "```\n"])
 
 
 def _with_peft(record: AdapterRecord) -> str:

@@ -122,6 +122,11 @@ class AdapterRecord:
     template: dict[str, Any] | None = None
     weights_sha256: str | None = None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the shadow was trained by itself, so that nothing is injected yet."""
+        return (self.training or {}).get("objective") == "pretrain"
+
     def to_json(self, blocks: str) -> dict[str, Any]:
         """The file's content. ``blocks`` is the path of the blocks in transformers' model."""
         assert self.backbone is not None

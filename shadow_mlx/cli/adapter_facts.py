@@ -71,6 +71,9 @@ def _facts(
 ) -> dict[str, Any]:
     config = record.config
     parameters = {"inject and update": sum(inject), "shadow backbone": sum(shadow)}
+    total, of = sum(parameters.values()), (record.training or {}).get("backbone_parameters")
+    share = {"share of the backbone": f"{total / of:.1%}"} if isinstance(of, int) and of else {}
+    alone = {"trained": "by itself: attached it is its backbone"} if record.is_alone else {}
     return {
         "path": str(folder),
         "format": layout,
@@ -81,7 +84,8 @@ def _facts(
         "rank": config.rank,
         "alpha": config.alpha,
         "shadow": config.shadow,
-        "parameters": {"total": sum(parameters.values()), **parameters},
+        **alone,
+        "parameters": {"total": total, **share, **parameters},
         "opens in PEFT": in_peft,
         "training": finite(record.training),
     }

@@ -12,6 +12,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
+from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx import loading
 from shadow_mlx.config import TrainConfig
@@ -68,6 +69,17 @@ class Assembly:
     validator: Validator | None
     sampler: Sampler | None
     recording: Recording | None
+
+    @property
+    def trained_parameters(self) -> int:
+        """Numbers that are trained."""
+        weights = tree_flatten(self.model.trainable_parameters())
+        return sum(array.size for _, array in weights)
+
+    @property
+    def backbone_parameters(self) -> int:
+        """Numbers of the backbone; of a quantized one, those that it stands for."""
+        return int(get_total_parameters(self.model.backbone))
 
     @property
     def train(self) -> EncodedDataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class Keeper:
             parts.model,
             backbone=str(parts.config.model),
             backbone_config=parts.backbone_config,
-            training=training_summary(progress, parts.step.objective.names),
+            training=training_summary(parts, progress),
             template=to_record(parts.config.template),
         )
 
@@ -92,10 +92,13 @@ class Keeper:
                 remove_checkpoint(self.folder.checkpoint(step))
 
 
-def training_summary(progress: Progress, names: Iterable[str]) -> dict[str, Any]:
+def training_summary(parts: Assembly, progress: Progress) -> dict[str, Any]:
     """What an adapter's record says of its training."""
-    best = progress.best_losses(names)
+    best = progress.best_losses(parts.step.objective.names)
     return {
+        "objective": parts.config.objective,
+        "trained_parameters": parts.trained_parameters,
+        "backbone_parameters": parts.backbone_parameters,
         "step": progress.step,
         "supervised_tokens": progress.supervised_tokens,
         "seconds": round(progress.seconds, 1),

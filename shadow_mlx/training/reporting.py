@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import mlx.core as mx
-from mlx.utils import tree_reduce
-from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.config import ObjectiveName
 from shadow_mlx.runs.events import RunEnded, RunStarted
@@ -82,8 +80,8 @@ def started(parts: Assembly, start_step: int) -> RunStarted:
         start_step=start_step,
         batch_size=parts.config.batch_size,
         backbone=str(parts.config.model),
-        trainable_parameters=_trainable(parts),
-        backbone_parameters=int(get_total_parameters(parts.model.backbone)),
+        trainable_parameters=parts.trained_parameters,
+        backbone_parameters=parts.backbone_parameters,
         train_examples=len(parts.train),
         valid_examples=parts.valid_examples,
         tokens_per_epoch=counts.tokens,
@@ -123,10 +121,5 @@ def summarise(
         supervised_tokens=progress.supervised_tokens,
         seconds=progress.seconds,
         peak_memory_bytes=mx.get_peak_memory(),
-        trainable_parameters=_trainable(parts),
+        trainable_parameters=parts.trained_parameters,
     )
-
-
-def _trainable(parts: Assembly) -> int:
-    weights: Any = parts.model.trainable_parameters()
-    return int(tree_reduce(lambda total, array: total + array.size, weights, 0))

@@ -33,6 +33,13 @@ def test_it_writes_a_shadow_and_says_what_to_do_with_it(place, tiny_backbone, ca
     assert (figures["objective"], Path(figures["adapter_path"]).name) == ("pretrain", "shadow")
     assert f"shadow-mlx train --shadow {place / 'shadow'} --data FILE" in out.err
     assert f"shadow-mlx chat --adapter-path {place / 'shadow'} --detached" in out.err
+    card = (place / "shadow" / "README.md").read_text()
+    assert "attached it is its backbone" in card
+    assert "shadow-mlx train --shadow" in card
+    assert run("info", "shadow") == 0
+    told = capsys.readouterr().out
+    assert "by itself: attached it is its backbone" in told
+    assert "share of the backbone" in told
     task = ["train", "--data", "chats.jsonl", "--shadow", "shadow", *QUICK]
     assert run(*task) == 0  # the backbone is the shadow's own
     assert settings_of(place / "adapters").model == str(tiny_backbone)

@@ -3,6 +3,8 @@
 import shutil
 
 import pytest
+from mlx.utils import tree_flatten
+from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.jobs import train
 from shadow_mlx.runs.folder import ADAPTER_FILES, RunFolder
@@ -37,14 +39,19 @@ def test_an_older_best_stays_at_the_top(make_config):
     assert (folder.path / "adapter_model.safetensors").read_bytes() == before
 
 
-def test_the_summary_tells_the_best_validation():
+def test_the_summary_tells_the_best_validation(make_parts):
+    parts = make_parts()
     progress = Progress(
         step=9,
         best=Best(6, 2.0, {"loss": 1.5, "shadow_loss": 1.7}),
         supervised_tokens=100,
         seconds=1.26,
     )
-    assert training_summary(progress, ("loss", "shadow_loss")) == {
+    weights = dict(tree_flatten(parts.model.trainable_parameters()))
+    assert training_summary(parts, progress) == {
+        "objective": "finetune",
+        "trained_parameters": sum(value.size for value in weights.values()),
+        "backbone_parameters": get_total_parameters(parts.model.backbone),
         "step": 9,
         "supervised_tokens": 100,
         "seconds": 1.3,
