@@ -24,7 +24,8 @@ def test_the_figures_of_a_run_have_the_keys_they_always_had(make_parts):
     parts = make_parts()
     figures = summarise(Path("x"), parts, Progress(step=9, best=BEST), "done", 8).figures()
     assert list(figures) == [
-        "objective", "adapter_path", "reason", "step", "total_steps", "saved_step", "best_step", "best_loss",
+        "objective", "adapter_path", "reason", "step", "total_steps", "saved_step", "best_step",
+        "best_loss",
         "best_shadow_loss", "supervised_tokens", "seconds", "peak_memory_bytes",
         "trainable_parameters",
     ]  # fmt: skip
