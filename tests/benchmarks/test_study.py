@@ -13,7 +13,7 @@ from benchmarks.real_row import RESULT, ROW, Outcome, Row, main
 from benchmarks.study import ATTACHED, kept, methods
 from shadow_mlx.config import TrainConfig
 
-KNOWN = methods(more=8, width=24)
+KNOWN = methods(more=24, width=24)
 
 
 def test_every_row_comes_behind_those_that_it_builds_upon() -> None:
@@ -40,7 +40,7 @@ def test_what_is_kept_is_reckoned_from_the_attached_model_of_the_defaults() -> N
     lines = kept(
         [
             finished(ATTACHED, 0.8, 0.2),
-            finished("alone,iters=8", None, 0.6),
+            finished("alone,iters=24", None, 0.6),
             finished("x", 0.9, None),
         ],
         KNOWN,
@@ -63,7 +63,7 @@ def test_a_task_begins_with_the_shadow_of_an_earlier_row(
     pretrained = next(m for m in KNOWN if m.startswith("alone,teacher=base"))
     begun = next(m for m in KNOWN if m.startswith("update,shadow=@"))
     for method in (pretrained, begun):
-        row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 8, 2)
+        row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 24, 2)
         folder = tmp_path / row.name
         folder.mkdir()
         (folder / ROW).write_text(json.dumps(asdict(row)))

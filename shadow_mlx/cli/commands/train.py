@@ -164,7 +164,9 @@ def _say_how_it_ended(summary: RunSummary) -> None:
 
 
 def _how_to_resume(summary: RunSummary) -> str:
-    if summary.saved_step == summary.step:
+    if not summary.step:
+        kept = "nothing was trained yet"
+    elif summary.saved_step == summary.step:
         kept = "the state is saved"
     elif summary.saved_step:
         kept = f"that of step {summary.saved_step} is saved"
