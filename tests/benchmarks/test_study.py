@@ -69,5 +69,5 @@ def test_a_task_begins_with_the_shadow_of_an_earlier_row(
         (folder / ROW).write_text(json.dumps(asdict(row)))
         main(folder)
     found = Outcome(**json.loads((folder / RESULT).read_text()))
-    assert found.detached_partial is not None
+    assert found.detached_exact == 1.0
     assert found.shadow_loss is not None
