@@ -95,14 +95,24 @@ class AttachedModel(nn.Module):
         return self.head(h)
 
     def hidden(
-        self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
+        self,
+        inputs: Integer[mx.array, "batch length"],
+        cache: list[Any] | None = None,
+        s0: Float[mx.array, "batch length hidden"] | None = None,
     ) -> tuple[Float[mx.array, "batch length hidden"], Float[mx.array, "batch length hidden"]]:
-        """The backbone's final hidden state (after its norm) and ``s⁰``, both ``[B, T, D]``."""
+        """The backbone's final hidden state (after its norm) and ``s⁰``, both ``[B, T, D]``.
+
+        Args:
+            inputs: Token ids.
+            cache: Of :meth:`make_cache`.
+            s0: Where it was computed already, with the shadow's part of the caches.
+        """
         backbone_cache, shadow_cache = None, None
         if cache is not None:
             backbone_cache = cache[: self.backbone_caches]
             shadow_cache = cache[self.backbone_caches :]
-        s0 = self.shadow.backbone(inputs, shadow_cache)
+        if s0 is None:
+            s0 = self.shadow.backbone(inputs, shadow_cache)
         with entering(self.wrapping, s0):
             return self.decoder.final_hidden(inputs, backbone_cache), s0
 

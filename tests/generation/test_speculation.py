@@ -1,0 +1,186 @@
+"""Drafts change nothing but the number of passes: tokens, distributions and caches are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+from mlx_lm.generate import generate_step
+from mlx_lm.sample_utils import make_logits_processors, make_sampler
+
+from shadow_mlx.config import ShadowConfig
+from shadow_mlx.generation.drafting import MOST, Pace
+from shadow_mlx.generation.speculation import Speculation
+from shadow_mlx.shadow.attached import AttachedModel, attach
+from tests.shadow.tiny_models import QWEN3, backbone
+
+PROMPT = [3, 1, 4, 1, 5, 9, 2, 6]
+GREEDY = make_sampler(0.0)
+
+
+def attached(seed: int = 0, *, quantized: bool = False, good: bool = False, **changes: Any) -> Any:
+    """A model whose shadow matters; a ``good`` one is its backbone, so that drafts are right."""
+    model = backbone(**changes)
+    if quantized:
+        nn.quantize(model, group_size=32, bits=8)
+    config = QWEN3 | changes
+    layers = config["num_hidden_layers"] if good else 1
+    found = attach(model, config, ShadowConfig(rank=4, shadow_layers=layers), seed=seed)
+    if good:
+        source = [block.block for block in found.decoder.blocks]
+        for own, block in zip(found.shadow.backbone.decoder.blocks, source, strict=True):
+            own.update(block.parameters())
+    else:
+        for i, layer in enumerate(found.shadow.layers):
+            shape = layer.up.weight.shape
+            layer.up.weight = 0.3 * mx.random.normal(shape, key=mx.random.key(i))
+    mx.eval(found.parameters())
+    return found.eval()
+
+
+def plain(model: AttachedModel, count: int, caches=None, prompt=PROMPT, **options) -> list[int]:
+    steps = generate_step(
+        mx.array(prompt),
+        model,
+        max_tokens=count,
+        prompt_cache=caches or model.make_cache(),
+        sampler=options.pop("sampler", GREEDY),
+        **options,
+    )
+    return [token for token, _ in steps]
+
+
+def drafted(model: AttachedModel, count: int, k: int | None, caches=None, prompt=PROMPT, **options):
+    greedy = "sampler" not in options
+    one = Speculation(
+        model,
+        caches or model.make_cache(),
+        options.pop("sampler", GREEDY),
+        options.pop("logits_processors", ()),
+        greedy=greedy,
+        pace=Pace(fixed=k),
+    )
+    return [token.token for token in one.generate(prompt, count)], one
+
+
+@pytest.mark.parametrize("k", [0, 1, 3, 8, None])
+@pytest.mark.parametrize("good", [False, True])
+def test_greedy_text_is_the_same_to_the_token(k: int | None, good: bool) -> None:
+    model = attached(good=good)
+    expected = plain(model, 40)
+    found, one = drafted(model, 40, k)
+    assert found == expected
+    assert one.told.tokens == 40
+    if good and k:
+        assert one.told.passes <= -(-40 // (k + 1)) + 1
+        assert one.told.acceptance > 0.9
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tie_word_embeddings": False},
+        {"model_type": "llama"},
+        {
+            "model_type": "gemma3_text",
+            "query_pre_attn_scalar": 16,
+            "sliding_window": 12,
+            "sliding_window_pattern": 3,
+        },
+    ],
+)
+def test_of_other_architectures_too(changes: dict[str, Any]) -> None:
+    model = attached(**changes)
+    assert drafted(model, 40, 4)[0] == plain(model, 40)
+
+
+def test_of_a_quantized_backbone() -> None:
+    model = attached(quantized=True)
+    assert drafted(model, 40, 4)[0] == plain(model, 40)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize("good", [False, True])
+def test_the_caches_hold_what_was_said_wherever_it_ends(k: int, count: int, good: bool) -> None:
+    model = attached(good=good)
+    caches, given = model.make_cache(), []
+    one = Speculation(model, caches, GREEDY, greedy=True, pace=Pace(fixed=k))
+    tokens = one.generate(PROMPT, 40)
+    for token in tokens:
+        given.append(token.token)
+        if len(given) == count:
+            tokens.close()
+            break
+    assert {entry.offset for entry in caches} == {len(PROMPT) + count}
+    following = [7, 7]
+    expected = plain(model, 6, prompt=[*PROMPT, *given, *following])
+    assert plain(model, 6, caches, prompt=following) == expected
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_a_rotating_cache_ends_the_drafting_before_it_turns(size: int) -> None:
+    model = attached(good=True)
+    found, one = drafted(model, 40, 4, model.make_cache(size))
+    assert found == plain(model, 40, model.make_cache(size))
+    assert one.told.passes > 40 - size
+
+
+def test_processors_see_the_same_history() -> None:
+    model = attached(good=True)
+    processors = make_logits_processors(repetition_penalty=1.5)
+    expected = plain(model, 40, logits_processors=processors)
+    assert drafted(model, 40, 4, logits_processors=processors)[0] == expected
+    assert expected != plain(model, 40)
+
+
+def test_a_near_tie_is_decided_as_without_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every place held for a near tie, each token is that of a pass over one token."""
+    monkeypatch.setattr("shadow_mlx.generation.speculation.NEAR", {mx.float32: 1e6})
+    model = attached(good=True)
+    found, one = drafted(model, 20, 4)
+    assert found == plain(model, 20)
+    assert one.told.accepted == 0
+
+
+def test_sampled_text_has_the_models_distribution() -> None:
+    """Pearson's χ² of 600 second tokens against their exact chances; a false alarm in 10,000."""
+    model = attached(vocab_size=16)
+    prompt, sampler = [3, 1, 4], make_sampler(1.0)
+    first = mx.softmax(model(mx.array([prompt]))[0, -1])
+    behind = mx.array([[*prompt, token] for token in range(16)])
+    second = np.array(first @ mx.softmax(model(behind)[:, -1], axis=-1), np.float64)
+    counts = np.zeros(16)
+    for seed in range(600):
+        mx.random.seed(seed)
+        tokens, one = drafted(model, 3, 1, prompt=prompt, sampler=sampler)
+        counts[tokens[1]] += 1
+    assert one.told.drafted > 0
+    expected = 600 * second
+    kept = expected > 5
+    counts, expected = (np.append(x[kept], x[~kept].sum()) for x in (counts, expected))
+    chi = ((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum()
+    degrees = len(counts) - 1
+    # Wilson and Hilferty's approximation of the quantile at 1 − 1e-4
+    bound = degrees * (1 - 2 / (9 * degrees) + 3.719 * (2 / (9 * degrees)) ** 0.5) ** 3
+    assert chi < bound
+
+
+def test_drafting_is_left_where_it_does_not_pay_and_found_again() -> None:
+    pace = Pace()
+    for _ in range(60):  # nothing is accepted
+        k = pace.next()
+        pace.learn(k, 0, 1.0 + 0.3 * k)
+    chosen = []
+    for _ in range(16):
+        k = pace.next()
+        chosen.append(k)
+        pace.learn(k, 0, 1.0 + 0.3 * k)
+    assert chosen.count(0) >= 14
+    for _ in range(200):  # everything is
+        k = pace.next()
+        pace.learn(k, k, 1.0 + 0.1 * k)
+    assert pace.next() >= MOST - 1
