@@ -93,6 +93,7 @@ def cost(answer: Answer) -> str:
     return (
         f"{answer.generation_tps:.1f} tokens/s · {len(answer.tokens)} tokens"
         f" · {words.size(answer.memory_bytes)}"
+        + (f" · {answer.drafted.tokens_per_pass:.1f} a pass" if answer.drafted else "")
         + {"length": _cut_by(answer), "interrupted": " · interrupted"}.get(answer.finish_reason, "")
         + (f" · {answer.context_tokens:,} tokens, and {answer.limit}" if answer.beyond else "")
     )

@@ -49,6 +49,12 @@ class SamplingConfig(Options):
     max_kv_size: int | None = option(
         None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
     )
+    draft: bool = option(
+        False,
+        group="sampling",
+        help="attached: the shadow drafts some tokens, which the backbone then reads in one pass: "
+        "the same text, in less time where drafts are right (they are left out where they are not)",
+    )
 
 
 @dataclass(frozen=True)

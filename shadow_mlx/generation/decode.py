@@ -6,8 +6,10 @@ The models are mlx-lm's, an attached or a detached one; all are called the same 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import mlx.core as mx
@@ -20,6 +22,7 @@ from mlx_lm.sample_utils import make_logits_processors, make_sampler
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError, Interrupted
+from shadow_mlx.generation.speculation import Drafted, Speculation, drafted_stream
 from shadow_mlx.kernels import broken_off
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
@@ -30,6 +33,8 @@ Sampler = Callable[[Float[mx.array, "batch vocabulary"]], Integer[mx.array, " ba
 """Takes log probabilities, gives tokens."""
 FinishReason = Literal["stop", "length", "interrupted"]
 OnText = Callable[[str], None]
+Stream = Callable[..., Generator[GenerationResponse, None, None]]
+"""Takes tokenizer, prompt and the longest answer; the rest is its own."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Answer:
         reasoning: What the model thought before its answer.
         first_token_seconds: From the question to the first of its text; 0 without any.
         in_cache: Whether the caches hold exactly the prompt and the answer.
+        drafted: How drafting went, where the shadow drafted.
     """
 
     text: str
@@ -64,6 +70,7 @@ class Answer:
     limit: PositionLimit | None = None
     first_token_seconds: float = 0.0
     in_cache: bool = True
+    drafted: Drafted | None = None
 
     @property
     def context_tokens(self) -> int:
@@ -114,16 +121,25 @@ def decode(
     prompt_tps = generation_tps = first_token_seconds = 0.0
     reason: FinishReason = "interrupted"
     began = time.monotonic()
-    responses = _until_stopped(
-        stop,
-        model,
-        tokenizer,
-        list(prompt),
-        max_tokens=max_tokens,
-        sampler=_sampler(sampling, tokenizer),
-        logits_processors=make_logits_processors(repetition_penalty=sampling.repetition_penalty),
-        prompt_cache=cache,
-    )
+    sampler = _sampler(sampling, tokenizer)
+    processors = make_logits_processors(repetition_penalty=sampling.repetition_penalty)
+    speculation = None
+    if sampling.draft and isinstance(model, AttachedModel):
+        speculation = Speculation(model, cache, sampler, processors, greedy=sampling.temp == 0)
+        responses = _until_stopped(
+            stop, partial(drafted_stream, speculation), tokenizer, list(prompt), max_tokens
+        )
+    else:
+        responses = _until_stopped(
+            stop,
+            partial(stream_generate, model),
+            tokenizer,
+            list(prompt),
+            max_tokens,
+            sampler=sampler,
+            logits_processors=processors,
+            prompt_cache=cache,
+        )
     cut_in_computing = False
     try:
         for response in responses:
@@ -151,20 +167,24 @@ def decode(
         first_token_seconds=first_token_seconds,
         # stopped before the first token, the caches hold an unknown part of the prompt
         in_cache=bool(tokens) and not cut_in_computing,
+        drafted=speculation.told if speculation else None,
     )
 
 
-def _until_stopped(stop: StopToken, *args: Any, **kwargs: Any) -> Iterator[GenerationResponse]:
-    """mlx-lm's responses; the caches hold exactly what came by then."""
+def _until_stopped(
+    stop: StopToken, stream: Stream, *args: Any, **kwargs: Any
+) -> Iterator[GenerationResponse]:
+    """A stream's responses; the caches hold exactly what came by then."""
 
     def look(*_: int) -> None:
         if stop.stopping:
             raise Interrupted("stopped")
 
     try:
-        for response in stream_generate(*args, prompt_progress_callback=look, **kwargs):
-            yield response
-            look()
+        with closing(stream(*args, prompt_progress_callback=look, **kwargs)) as responses:
+            for response in responses:
+                yield response
+                look()
     except Interrupted:
         return
 

@@ -17,11 +17,14 @@ by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import mlx.core as mx
+from mlx_lm.generate import GenerationResponse
 from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 
 from shadow_mlx.generation.drafting import Pace
@@ -62,6 +65,10 @@ class Drafted:
     def acceptance(self) -> float:
         """Share of the drafted tokens that were taken."""
         return self.accepted / self.drafted if self.drafted else 0.0
+
+    def figures(self) -> dict[str, float]:
+        """All of it, ready for JSON."""
+        return {**asdict(self), "per_pass": self.tokens_per_pass, "acceptance": self.acceptance}
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class Speculation:
         prompt: Sequence[int],
         max_tokens: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Iterator[Token]:
+    ) -> Generator[Token, None, None]:
         """The tokens of the answer, until the caller ends it or there are ``max_tokens``.
 
         Args:
@@ -149,7 +156,7 @@ class Speculation:
             mx.clear_cache()
         return prompt[-1]
 
-    def _round(self, last: int, most: int) -> Iterator[Token]:
+    def _round(self, last: int, most: int) -> Generator[Token, None, None]:
         """The tokens of one pass: those that were drafted rightly, and the one behind them."""
         began = self._pace.now()
         count = min(self._pace.next(), most - 1, self._room())
@@ -256,3 +263,46 @@ def _agreed(drafted: Sequence[int], chosen: Sequence[int]) -> int:
     """How many of the drafted tokens are those that were chosen."""
     pairs = zip(drafted, chosen, strict=False)
     return next((i for i, (one, other) in enumerate(pairs) if one != other), len(drafted))
+
+
+def drafted_stream(
+    speculation: Speculation,
+    tokenizer: Any,
+    prompt: Sequence[int],
+    max_tokens: int,
+    *,
+    prompt_progress_callback: Callable[[int, int], None] = lambda done, total: None,
+) -> Generator[GenerationResponse, None, None]:
+    """What :func:`mlx_lm.generate.stream_generate` gives, from tokens that may be drafted.
+
+    That function takes a draft model with caches of its own, and no other loop.
+    """
+    detokenizer = tokenizer.detokenizer
+    detokenizer.reset()
+    began, prompt_tps, number = time.perf_counter(), 0.0, 0
+    tokens = speculation.generate(prompt, max_tokens, prompt_progress_callback)
+    with closing(tokens):
+        for number, one in enumerate(tokens, start=1):
+            if number == 1:
+                prompt_tps = len(prompt) / (time.perf_counter() - began)
+                began = time.perf_counter()
+            ended = one.token in tokenizer.eos_token_ids
+            if not ended:
+                detokenizer.add_token(one.token)
+            last = ended or number == max_tokens
+            if last:
+                detokenizer.finalize()
+            yield GenerationResponse(
+                text=detokenizer.last_segment,
+                token=one.token,
+                logprobs=one.logprobs,
+                from_draft=one.from_draft,
+                prompt_tokens=len(prompt),
+                prompt_tps=prompt_tps,
+                generation_tokens=number,
+                generation_tps=number / max(time.perf_counter() - began, 1e-9),
+                peak_memory=mx.get_peak_memory() / 1e9,
+                finish_reason=("stop" if ended else "length") if last else None,
+            )
+            if last:
+                return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -11,10 +13,17 @@ import pytest
 from mlx_lm.generate import generate_step
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
-from shadow_mlx.config import ShadowConfig
+from shadow_mlx.checkpoints.peft import save_adapter
+from shadow_mlx.config import SamplingConfig, ShadowConfig
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.generation.decode import decode
 from shadow_mlx.generation.drafting import MOST, Pace
+from shadow_mlx.generation.engine import Engine
 from shadow_mlx.generation.speculation import Speculation
+from shadow_mlx.loading import load, load_backbone
+from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.shadow.copying import copy_blocks
 from tests.shadow.tiny_models import QWEN3, backbone
 
 PROMPT = [3, 1, 4, 1, 5, 9, 2, 6]
@@ -184,3 +193,70 @@ def test_drafting_is_left_where_it_does_not_pay_and_found_again() -> None:
         k = pace.next()
         pace.learn(k, k, 1.0 + 0.1 * k)
     assert pace.next() >= MOST - 1
+
+
+@pytest.fixture(scope="module")
+def sprout_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """sprout with a shadow that is a copy of its own blocks, so that its drafts are right."""
+    folder = tmp_path_factory.mktemp("drafter")
+    model, config, _ = load_backbone("sprout")
+    found = attach(model, config, ShadowConfig(rank=4, shadow_layers=len(model.layers)))
+    copy_blocks(found.shadow.backbone, found.decoder, "first")
+    save_adapter(folder, found, backbone="sprout", backbone_config=config)
+    return folder
+
+
+@pytest.mark.parametrize("options", [{}, {"repetition_penalty": 1.2}, {"max_kv_size": 64}])
+def test_answers_are_the_same_with_drafts(sprout_adapter: Path, options: dict[str, Any]) -> None:
+    model, tokenizer = load(None, sprout_adapter)
+    for text in ("Say: red cup", "Count from 1 to 9.", "Hello!"):
+        messages = [{"role": "user", "content": text}]
+        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        sampling = SamplingConfig(max_tokens=32, **options)
+        one = decode(model, tokenizer, prompt, sampling)
+        other = decode(model, tokenizer, prompt, dataclasses.replace(sampling, draft=True))
+        assert (other.text, other.tokens, other.finish_reason) == (
+            one.text,
+            one.tokens,
+            one.finish_reason,
+        )
+        assert one.drafted is None
+        assert other.drafted.tokens == len(other.tokens)
+        assert other.in_cache
+
+
+def test_a_conversation_goes_on_from_the_caches_of_a_drafted_answer(sprout_adapter: Path) -> None:
+    answers = []
+    for draft in (False, True):
+        model, tokenizer = load(None, sprout_adapter)
+        engine, said = Engine(model, ChatFormat(tokenizer)), ""
+        for text in ("one two", " and then", " or not"):
+            sampling = SamplingConfig(max_tokens=12, draft=draft)
+            answer = engine.answer(said + text, "attached", sampling)
+            assert answer.in_cache
+            said += text + answer.text
+        assert answer.cached_tokens > 0
+        answers.append(said)
+    assert answers[0] == answers[1]
+
+
+def test_stopped_it_keeps_what_was_said(sprout_adapter: Path) -> None:
+    model, tokenizer = load(None, sprout_adapter)
+    stop, cache = StopToken(), model.make_cache()
+    messages = [{"role": "user", "content": "Count from 1 to 9."}]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+
+    def listen(text: str) -> None:
+        stop.stop()
+
+    sampling = SamplingConfig(max_tokens=32, draft=True)
+    answer = decode(model, tokenizer, prompt, sampling, cache=cache, on_text=listen, stop=stop)
+    assert answer.finish_reason == "interrupted"
+    assert {entry.offset for entry in cache} == {len(prompt) + len(answer.tokens)}
+
+
+def test_other_modes_pass_over_the_option(sprout_adapter: Path) -> None:
+    for mode in ("base", "detached"):
+        model, tokenizer = load(None, sprout_adapter, mode)
+        sampling = SamplingConfig(max_tokens=4, draft=True)
+        assert decode(model, tokenizer, [1, 2, 3], sampling).drafted is None

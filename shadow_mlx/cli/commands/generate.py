@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
             "generation_tps": answer.generation_tps,
             "memory_bytes": answer.memory_bytes,
             "finish_reason": answer.finish_reason,
+            "draft": None if answer.drafted is None else answer.drafted.figures(),
         }
         print_json(figures)
     else:
