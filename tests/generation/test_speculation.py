@@ -17,7 +17,7 @@ from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.config import SamplingConfig, ShadowConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.generation.decode import decode
-from shadow_mlx.generation.drafting import MOST, Pace
+from shadow_mlx.generation.drafting import Pace
 from shadow_mlx.generation.engine import Engine
 from shadow_mlx.generation.speculation import Speculation
 from shadow_mlx.loading import load, load_backbone
@@ -176,23 +176,6 @@ def test_sampled_text_has_the_models_distribution() -> None:
     # Wilson and Hilferty's approximation of the quantile at 1 − 1e-4
     bound = degrees * (1 - 2 / (9 * degrees) + 3.719 * (2 / (9 * degrees)) ** 0.5) ** 3
     assert chi < bound
-
-
-def test_drafting_is_left_where_it_does_not_pay_and_found_again() -> None:
-    pace = Pace()
-    for _ in range(60):  # nothing is accepted
-        k = pace.next()
-        pace.learn(k, 0, 1.0 + 0.3 * k)
-    chosen = []
-    for _ in range(16):
-        k = pace.next()
-        chosen.append(k)
-        pace.learn(k, 0, 1.0 + 0.3 * k)
-    assert chosen.count(0) >= 14
-    for _ in range(200):  # everything is
-        k = pace.next()
-        pace.learn(k, k, 1.0 + 0.1 * k)
-    assert pace.next() >= MOST - 1
 
 
 @pytest.fixture(scope="module")
