@@ -105,6 +105,7 @@ def estimate(
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
+    trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
     objective = objective_of(config, distillation_like(config, model))
     step = RecordedStep(model, optimizer, objective)
@@ -126,7 +127,7 @@ def estimate(
         usable=working_memory() if memory is None else int(WORKING_SHARE * memory),
         batch=shape,
         assumed=batch is None,
-        trained=(trained := sum(array.size for _, array in step.state.adapter)),
+        trained=trained,
         share=trained / get_total_parameters(model.backbone),
     )
 

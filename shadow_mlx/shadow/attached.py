@@ -27,8 +27,11 @@ from shadow_mlx.shadow.explicit import build_explicit, load_explicit
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import ShadowLayer
 from shadow_mlx.shadow.network import ShadowBackbone, ShadowNetwork, embedding_width, seeded
-from shadow_mlx.shadow.projection import fitted_projection, head_matrix
+from shadow_mlx.shadow.projection import fitted_projection, head_matrix, unsaid
 from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Variant
+
+_ANOTHER_HEAD = 0.5
+"""Of a projected shadow's own head; quantizing the backbone leaves a tenth out."""
 
 
 class Shadow(nn.Module):
@@ -244,7 +247,9 @@ def _led_to(decoder: Decoder, network: ShadowNetwork, width: int) -> ShadowNetwo
     """The network with a start for the projection that this backbone wants of it."""
     own = network.head
     if network.projection is not None:
-        if own is None or network.projection.shape[0] == width:
+        if network.projection.shape[0] == width and own is not None:
+            _tell_of_another_head(unsaid(own, network.projection, decoder))
+        if network.projection.shape[0] == width or own is None:
             return network
     elif own is None:
         if embedding_width(network.decoder) == width:
@@ -256,3 +261,13 @@ def _led_to(decoder: Decoder, network: ShadowNetwork, width: int) -> ShadowNetwo
         "the shadow's own head is not in it"
     )
     return dataclasses.replace(network, projection=projection)
+
+
+def _tell_of_another_head(left: float) -> None:
+    """A projection is taken as it was published, as PEFT does, whatever the backbone's head."""
+    if left > _ANOTHER_HEAD:
+        note(
+            f"--shadow: its projection was made for another head than this backbone's ({left:.0%} "
+            "of what it says is not said here). It is taken as it is; give the adapter that it "
+            "came from to have one fitted"
+        )

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.trial import relative_error
 from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.shadow.explicit import COMPUTING, build_explicit
 from shadow_mlx.shadow.network import ShadowBackbone, ShadowNetwork, seeded
@@ -110,8 +111,8 @@ def check_carried(shadow: ShadowBackbone, network: ShadowNetwork, tokens: int) -
     inputs = (mx.arange(_ASKED) * 7919 % tokens)[None]  # a prime: far apart, the same each time
     expected = shadow.decoder.final_hidden(inputs)
     found = network.decoder.final_hidden(inputs)
-    apart: Any = mx.sqrt(mx.square(found - expected).mean() / mx.square(expected).mean()).item()
-    if not apart <= _APART:  # nor where it is no number
+    apart = relative_error(found, expected)
+    if apart > _APART:
         raise UnsupportedArchitectureError(
             f"--shadow: a {shadow.decoder.name} shadow says something else without its own "
             f"backbone (states {apart:.1g} apart); it cannot go to another one"

@@ -45,11 +45,27 @@ def fitted_projection(
         cross += wide.T @ rows
     square += _RIDGE * square.diagonal().max() * np.eye(width)
     projection = np.linalg.solve(square, cross)
+    return mx.array(projection.astype(np.float32)), _unsaid(own, projection, theirs)
+
+
+def unsaid(
+    own: npt.NDArray[np.float32], projection: Float[mx.array, "hidden shadow"], backbone: Decoder
+) -> float:
+    """``‖W_b · P − W_s‖`` as a share of ``‖W_s‖``, for a projection that is there already."""
+    return _unsaid(own, np.array(projection.astype(mx.float32)), head_matrix(backbone))
+
+
+def _unsaid(
+    own: npt.NDArray[np.float32],
+    projection: npt.NDArray[np.floating],
+    theirs: npt.NDArray[np.float32],
+) -> float:
+    tokens = min(len(own), len(theirs))
     left = norm = 0.0
     for wide, rows in _in_float64(theirs[:tokens], own[:tokens]):
         left += float(np.square(wide @ projection - rows).sum())
         norm += float(np.square(rows).sum())
-    return mx.array(projection.astype(np.float32)), float(np.sqrt(left / norm))
+    return float(np.sqrt(left / norm))
 
 
 def _in_float64(*matrices: npt.NDArray[np.float32]) -> Iterator[list[npt.NDArray[np.float64]]]:
@@ -59,8 +75,17 @@ def _in_float64(*matrices: npt.NDArray[np.float32]) -> Iterator[list[npt.NDArray
 
 
 def head_matrix(decoder: Decoder) -> npt.NDArray[np.float32]:
-    """The head as a matrix ``[V, D]``, whatever it is made of; a bias is left out."""
-    width, head = embedding_width(decoder), HeadView(decoder)
+    """A decoder's head as :func:`matrix_of` has it."""
+    return matrix_of(HeadView(decoder), embedding_width(decoder))
+
+
+def matrix_of(head: HeadView, width: int) -> npt.NDArray[np.float32]:
+    """A head as a matrix ``[V, D]``, whatever it is made of; a bias is left out.
+
+    Args:
+        head: The head.
+        width: ``D``.
+    """
     unit = mx.eye(width)
     nothing = head(mx.zeros((1, width))).astype(mx.float32)
     rows = []

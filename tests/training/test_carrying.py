@@ -194,7 +194,9 @@ def test_its_memory_is_estimated_as_that_of_any_other(
 def test_other_tokens_are_refused(tiny_backbone: Path, tmp_path: Path) -> None:
     adapter = adapter_on(tiny_backbone, tmp_path / "a")
     model, config = loading.load_backbone("sprout")[:2]
-    with pytest.raises(ConfigError, match="its tokens are not those of sprout .'.*' is number"):
+    with pytest.raises(
+        ConfigError, match=r"its tokens are not those of sprout \('.*' is not known"
+    ):
         prepare_model(model, config, TrainConfig(model="sprout", shadow=str(adapter)))
 
 
