@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadow_mlx.backbones.decoder import Decoder
-from shadow_mlx.checkpoints.keys import Family, family_of
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.explicit import COMPUTING

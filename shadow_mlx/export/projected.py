@@ -20,8 +20,8 @@ from mlx.utils import tree_flatten
 
 from shadow_mlx import loading
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.backbones.trial import relative_error
-from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.checkpoints.peft import adapter_record
 from shadow_mlx.config import ExportConfig
 from shadow_mlx.errors import ShadowMLXError, UnsupportedArchitectureError

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from shadow_mlx.checkpoints.keys import family_of
+from shadow_mlx.backbones.keys import family_of
 from shadow_mlx.shadow.explicit import COMPUTING
 
 _DEPTH = (

@@ -15,11 +15,13 @@ import mlx.nn as nn
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
+from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 from mlx_lm.utils import load_model as load_mlx_model
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.keys import Tensors, family_of
 from shadow_mlx.errors import CheckpointError, ModelError
 from shadow_mlx.files.writing import load_safetensors
 from shadow_mlx.shadow.first_blocks import CANNOT_COMPUTE, first_blocks
@@ -107,32 +109,44 @@ def _load_projected(folder: Path, model_config: Mapping[str, Any]) -> ShadowNetw
     """
     inner_config = dict(model_config[INNER_CONFIG])
     decoder = _build(inner_config)
+    decoder.drop_own_head()  # the backbone has one
     weights: dict[str, mx.array] = {}
     for file in sorted(folder.glob("model*.safetensors")):
         weights.update(load_safetensors(file))
     projection = weights.get(PROJECTION)
     if projection is None:
         raise CheckpointError(folder, [f"{PROJECTION}: expected a matrix, found no such tensor"])
-    inner = {
-        ".".join((*decoder.path, key.removeprefix(INNER))): value
-        for key, value in weights.items()
-        if key.startswith(INNER)
-    }
-    sanitize = getattr(decoder.model, "sanitize", None)
-    if sanitize is not None:
-        inner = sanitize(inner)
-    inner_prefix = ".".join(decoder.path) + "."
-    inner = {
-        key.removeprefix(inner_prefix): value
-        for key, value in inner.items()
-        if key.startswith(inner_prefix)
+    published = {
+        key.removeprefix(INNER): value for key, value in weights.items() if key.startswith(INNER)
     }
     try:
-        decoder.inner.load_weights(list(inner.items()))
+        decoder.inner.load_weights(list(_as_ours(decoder, inner_config, published).items()))
     except ValueError as error:
         raise CheckpointError(folder, str(error).splitlines()) from error
     head = _said_by(weights.get(HEAD), projection)
     return in_float32(_network(decoder, inner_config, projection, head))
+
+
+def _as_ours(
+    decoder: Decoder, model_config: Mapping[str, Any], published: Tensors
+) -> dict[str, mx.array]:
+    """A decoder's tensors as mlx-lm has them, of those that transformers has.
+
+    Its present names are known for some families; mlx-lm itself reads those of many checkpoints,
+    older ones too.
+    """
+    family = family_of(str(model_config.get("model_type")))
+    if family is not None:
+        ours = family.inward(published)
+        expected = {n: value.shape for n, value in tree_flatten(decoder.inner.parameters())}
+        if {name: value.shape for name, value in ours.items()} == expected:
+            return ours
+    prefix = ".".join(decoder.path) + "."
+    named = {prefix + name: value for name, value in published.items()}
+    sanitize = getattr(decoder.model, "sanitize", None)
+    if sanitize is not None:
+        named = sanitize(named)
+    return {k.removeprefix(prefix): v for k, v in named.items() if k.startswith(prefix)}
 
 
 def _said_by(head: mx.array | None, projection: mx.array) -> npt.NDArray[np.float32] | None:
