@@ -19,11 +19,17 @@ from shadow_mlx.export.projected import export_projected
 from shadow_mlx.files.writing import save_safetensors
 from shadow_mlx.jobs import export
 from shadow_mlx.shadow.attached import attach
+from shadow_mlx.shadow.explicit import load_explicit
 from shadow_mlx.training.model import prepare_model
 from tests.export.conftest import Adapter
+from tests.golden.deterministic import load_golden
+from tests.golden.projected import write_projected
 from tests.tiny import write_tiny_backbone
 
 IDS = mx.array([[5, 60, 7, 80, 200, 11]])
+GOLDEN = Path(__file__).parents[1] / "golden"
+OPENED, LOGITS = load_golden(GOLDEN / "projected.json")
+FAMILIES, ARRAYS = load_golden(GOLDEN / "families.json")
 
 
 def written(adapter: Path, output: Path, **options: Any) -> Any:
@@ -66,6 +72,29 @@ def test_a_training_begins_with_the_very_function(
     record = json.loads((tmp_path / "b" / "adapter_config.json").read_text())
     assert record["shadow_model"] == str(tmp_path / "out")
     assert record["shadow_mlx"]["not_for_peft"] is None
+
+
+@pytest.mark.parametrize("case", sorted(LOGITS))
+def test_the_folder_is_the_one_that_shadow_peft_opened(case: str, tmp_path: Path) -> None:
+    name, kind = case.split("/")
+    folder, _ = write_projected(FAMILIES["families"][name], kind, tmp_path)
+    described = OPENED["cases"][case]
+    assert json.loads((folder / "config.json").read_text()) == described["config"]
+    tensors = mx.load(str(folder / "model.safetensors"))
+    assert {key: list(value.shape) for key, value in tensors.items()} == described["tensors"]
+    network = load_explicit(folder)
+    states = network.decoder.final_hidden(mx.array(ARRAYS[f"{name}/ids"]))
+    found = states @ tensors["shadow_hidden_projection.weight"].T @ tensors["lm_head.weight"].T
+    theirs = LOGITS[case]
+    np.testing.assert_allclose(
+        np.array(found), theirs, rtol=0, atol=2e-5 * float(np.abs(theirs).max())
+    )
+
+
+def test_six_families_were_asked_in_both_kinds_and_most_others_too() -> None:
+    assert len(LOGITS) == 12
+    same = [case for case, one in OPENED["cases"].items() if "the same" in str(one.get("found"))]
+    assert len({case.split("/")[0] for case in same}) >= 35
 
 
 def test_for_another_width_its_projection_is_fitted_to_its_own_head(
