@@ -31,7 +31,7 @@ from shadow_mlx.shadow.projection import fitted_projection, head_matrix, unsaid
 from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Variant
 
 _ANOTHER_HEAD = 0.5
-"""Of a projected shadow's own head; quantizing the backbone leaves a tenth out."""
+"""Of a projected shadow's own head; quantizing the backbone to 4 bits leaves a tenth out."""
 
 
 class Shadow(nn.Module):

@@ -114,6 +114,23 @@ def test_for_another_width_its_projection_is_fitted_to_its_own_head(
     np.testing.assert_allclose(np.array(found.detached()(IDS)), expected, rtol=0, atol=1e-3)
 
 
+def test_a_projection_for_another_head_is_taken_as_it_is_and_said(
+    tiny_backbone: Path,
+    tmp_path: Path,
+    adapter_on: Adapter,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written(adapter_on(tiny_backbone, shadow_layers=1), tmp_path / "out")
+    monkeypatch.setattr("shadow_mlx.notes._said", set())  # each thing is said once in a process
+    begun(tiny_backbone, tmp_path / "out")
+    assert "another head" not in caplog.text
+    other = write_tiny_backbone(tmp_path / "other", seed=3)
+    model = begun(other, tmp_path / "out")
+    assert "made for another head than this backbone's" in caplog.text
+    assert mx.array_equal(model.shadow.backbone.projection.weight, mx.eye(32))
+
+
 def test_a_shadow_that_came_from_elsewhere_goes_on(
     tiny_backbone: Path, tmp_path: Path, adapter_on: Adapter
 ) -> None:
