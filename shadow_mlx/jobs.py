@@ -14,6 +14,7 @@ from shadow_mlx.evaluation.measuring import measure
 from shadow_mlx.evaluation.written_data import Which, with_written_answers
 from shadow_mlx.export.adapters import export_adapter, import_adapter
 from shadow_mlx.export.exporting import Exported, export_model
+from shadow_mlx.export.projected import ExportedShadow, export_projected
 from shadow_mlx.export.publishing import publish as push
 from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.memory.fitting import fitted
@@ -129,8 +130,8 @@ def compare(
 
 def export(
     config: ExportConfig, *, on_step: Callable[[str], None] = lambda what: None
-) -> Exported | Path:
-    """The detached model as a plain folder, or with ``config.to`` the adapter in another format.
+) -> Exported | ExportedShadow | Path:
+    """The detached model as a folder, or with ``config.to`` the adapter in another format.
 
     Args:
         config: Which adapter, where to, and in what form.
@@ -140,6 +141,8 @@ def export(
         InputError: Something that was given cannot be used, or not be exported; says why.
         SurroundingsError: The disk is full or otherwise refuses.
     """
+    if config.to == "projected":
+        return export_projected(config, on_step=on_step)
     if config.to != "model":
         return export_adapter(config)
     measured = "" if config.comparison is None else _table(config.comparison)

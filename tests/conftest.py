@@ -38,7 +38,7 @@ install_import_hook(
 
 SLOW = (
     "architectures", "benchmarks",
-    "checkpoints/test_keys.py", "checkpoints/test_mutated_adapters.py",
+    "backbones/test_keys.py", "checkpoints/test_mutated_adapters.py",
     "cli/test_streams.py", "cli/test_surroundings.py", "cli/test_train_command.py",
     "export/test_layout.py",
     "data/chat/test_families.py", "data/chat/test_sandbox.py", "data/reading/test_mutated_lines.py",

@@ -11,6 +11,9 @@ LONGEST, MEDIAN = 400, 120
 
 TESTED_ELSEWHERE: dict[str, list[str]] = {
     "evaluation/test_compare_command.py": ["shadow_mlx/cli/commands/compare.py"],
+    "backbones/test_keys.py": [
+        "shadow_mlx/checkpoints/peft_mirror.py",
+    ],
     "backbones/test_mutated_models.py": [
         "shadow_mlx/backbones/configuration.py",
         "shadow_mlx/backbones/folder.py",
@@ -25,9 +28,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "checkpoints/test_peft.py": [
         "shadow_mlx/checkpoints/record.py",
-    ],
-    "checkpoints/test_keys.py": [
-        "shadow_mlx/checkpoints/peft_mirror.py",
     ],
     "checkpoints/test_peft_goldens.py": [
         "shadow_mlx/checkpoints/tensors.py",

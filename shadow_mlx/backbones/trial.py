@@ -6,6 +6,7 @@ its range makes every answer NaN, and one that does not fit fails in the first f
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mlx.core as mx
@@ -27,3 +28,12 @@ def answers(model: nn.Module) -> bool:
     cache: list[Any] = make_prompt_cache(model)
     logits = model(inputs, cache=cache)
     return bool(uninterrupted(mx.isfinite(logits).all().item))
+
+
+def relative_error(found: mx.array, expected: mx.array) -> float:
+    """The root mean square of the differences, relative to that of what is expected.
+
+    Infinite where they are no numbers.
+    """
+    error: Any = mx.sqrt(mx.square(found - expected).mean() / mx.square(expected).mean()).item()
+    return float("inf") if math.isnan(error) else float(error)

@@ -12,8 +12,8 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten
 
 from shadow_mlx.backbones.decoder import find_decoder
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.checkpoints.card import model_card
-from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft_mirror import (
     foreign_mirror_config,
@@ -192,6 +192,46 @@ def attach_network_of(
     return model
 
 
+def shaped_like(
+    folder: str | Path,
+    backbone: nn.Module,
+    backbone_config: Mapping[str, Any],
+    config: ShadowConfig | None = None,
+) -> AttachedModel:
+    """A fresh model of the shape that an adapter records; none of its tensors is read.
+
+    Args:
+        folder: The adapter.
+        backbone: The backbone that it belongs to; it may be a skeleton.
+        backbone_config: Its ``config.json``.
+        config: The options of what is around the network; those of the adapter by default.
+
+    Raises:
+        CheckpointError: There is no adapter of PEFT's format, or its configuration is broken.
+        ConfigError: Its options do not fit the backbone.
+        UnsupportedArchitectureError: The backbone's architecture cannot carry a shadow.
+    """
+    folder = whole_adapter(Path(folder))
+    record = _own_record(folder)
+    wanted = dataclasses.replace(record, config=config or record.config)
+    with unbuildable(folder / PEFT_FILES.config):
+        return _attach(wanted, backbone, backbone_config)
+
+
+def differences_from(
+    folder: str | Path, backbone: nn.Module, backbone_config: Mapping[str, Any]
+) -> list[str]:
+    """In what a backbone differs from the one that an adapter belongs to; empty if it is that.
+
+    Raises:
+        CheckpointError: There is no adapter of PEFT's format, or it cannot be read.
+        UnsupportedArchitectureError: The backbone's architecture cannot carry a shadow.
+    """
+    folder = whole_adapter(Path(folder))
+    given = identity_of(find_decoder(backbone), backbone_config)
+    return _differences(folder, _own_record(folder), PEFT_FILES.read_header(folder), given)
+
+
 def with_network_of(folder: str | Path, config: ShadowConfig) -> ShadowConfig:
     """The options, with those of the shadow network from the adapter in ``folder``.
 
@@ -290,6 +330,18 @@ def _check_backbone(
     given: BackboneIdentity,
 ) -> None:
     """One message for an adapter of another backbone, instead of one for each of its tensors."""
+    if differences := _differences(folder, record, header, given):
+        name = f" ({record.backbone_name})" if record.backbone_name else ""
+        raise CheckpointError(folder, [f"belongs to another backbone{name}:", *differences])
+
+
+def _differences(
+    folder: Path,
+    record: AdapterRecord,
+    header: Mapping[str, TensorInfo],
+    given: BackboneIdentity,
+) -> list[str]:
+    """One line for each property in which the backbone given is not the adapter's."""
     blocks = blocks_in(header)
     if len(blocks) != 1:
         raise CheckpointError(
@@ -309,9 +361,7 @@ def _check_backbone(
         ]
         width = downs[0] if downs else given.hidden_size
         made_for = BackboneIdentity(None, width, max(indices) + 1, None)
-    if differences := made_for.differences(given):
-        name = f" ({record.backbone_name})" if record.backbone_name else ""
-        raise CheckpointError(folder, [f"belongs to another backbone{name}:", *differences])
+    return made_for.differences(given)
 
 
 def _check_copies(

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadow_mlx.backbones.decoder import Decoder
-from shadow_mlx.checkpoints.keys import Family, family_of
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.explicit import COMPUTING
 from shadow_mlx.shadow.mirror import mirror_model_config
 
 
@@ -81,6 +82,11 @@ def why_not_for_peft(
     """Why PEFT cannot open an adapter of this model; ``None`` when it can."""
     if family is None:
         return "the names of its tensors in transformers are not known to shadow-mlx"
+    if COMPUTING in model.shadow.backbone.model_config:
+        return (
+            "its shadow came from an adapter of another backbone, and PEFT takes one from a "
+            "model's folder: shadow-mlx export --to projected writes such a folder"
+        )
     if model.config.shadow != "mirror":
         return None
     ours = attention_sizes(model.shadow.backbone.decoder)

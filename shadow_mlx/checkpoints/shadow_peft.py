@@ -18,8 +18,8 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shadow_mlx.backbones.decoder import find_decoder
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.checkpoints.card import model_card
-from shadow_mlx.checkpoints.keys import Family, family_of
 from shadow_mlx.checkpoints.pair import Pair, unbuildable
 from shadow_mlx.checkpoints.peft_mirror import foreign_mirror_config
 from shadow_mlx.checkpoints.record import OURS, AdapterRecord, identity_of, own_part_of

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
-from shadow_mlx.checkpoints.keys import Family
+from shadow_mlx.backbones.keys import Family
 from shadow_mlx.config.shadow import Sharing
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import SharedEmbedding

@@ -9,7 +9,7 @@ from shadow_mlx.config.data import ColumnConfig, TemplateConfig
 from shadow_mlx.config.model import BackboneConfig
 from shadow_mlx.config.option import Options, option
 
-ExportFormat = Literal["model", "peft", "shadow-peft"]
+ExportFormat = Literal["model", "projected", "peft", "shadow-peft"]
 
 BIT_WIDTHS = (2, 3, 4, 5, 6, 8)
 """Those that MLX quantizes to."""
@@ -30,7 +30,8 @@ class ExportConfig(ColumnConfig, TemplateConfig, BackboneConfig):
     to: ExportFormat = option(
         "model",
         help="what is written: model, the detached model as mlx-lm and transformers load it; "
-        "peft or shadow-peft, the adapter as that package opens it",
+        "projected, the same as a shadow to train on (--shadow, PEFT's shadow_model); peft or "
+        "shadow-peft, the adapter as that package opens it",
     )
     q_bits: int | None = option(
         None,

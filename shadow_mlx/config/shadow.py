@@ -54,7 +54,8 @@ class ShadowConfig(Options):
         kind="path",
         metavar="mirror|PATH|HUB_ID",
         help="shadow backbone: 'mirror' builds a small network of the backbone's architecture; "
-        "a path or hub id takes a small model or a pretrained shadow",
+        "a path or hub id takes a small model, or the shadow of an adapter (of this backbone or of "
+        "another with the same tokens)",
     )
     shadow_layers: int | None = option(
         None,

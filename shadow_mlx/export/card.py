@@ -86,6 +86,36 @@ def exported_card(facts: Facts) -> str:
     return "\n".join(sections)
 
 
+def projected_card(record: AdapterRecord, narrow: int, wide: int) -> str:
+    """Markdown: what a folder with a projected shadow holds, and how it is used.
+
+    Args:
+        record: The adapter that it was made from.
+        narrow: Width of the shadow.
+        wide: Width of its backbone.
+    """
+    name = shown_backbone(record)
+    return f"""{_front_matter(record)}
+# A shadow from {name}
+
+The network that was trained beside {name}
+([ShadowPEFT](https://arxiv.org/abs/2604.19254)): {narrow:,} wide, with embeddings of its own, the
+projection to its backbone's width of {wide:,}, and the backbone's head.
+
+## As the start of a training
+
+```shell
+shadow-mlx train --model BACKBONE --shadow path/to/this/folder --data chat.jsonl
+```
+
+```python
+import peft
+
+config = peft.ShadowConfig(task_type="CAUSAL_LM", shadow_model="path/to/this/folder")
+```
+"""
+
+
 def shown_backbone(record: AdapterRecord) -> str:
     """The backbone's hub id, or the name of its folder without the way to it."""
     name = record.backbone_name or "its backbone"

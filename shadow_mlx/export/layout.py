@@ -16,7 +16,7 @@ from mlx.utils import tree_flatten
 from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its classes
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
-from shadow_mlx.checkpoints.keys import Family, family_of
+from shadow_mlx.backbones.keys import Family, family_of
 from shadow_mlx.errors import UnsupportedArchitectureError
 
 OPENED_BY_TRANSFORMERS = frozenset(

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from shadow_mlx.checkpoints.keys import family_of
+from shadow_mlx.backbones.keys import family_of
+from shadow_mlx.shadow.explicit import COMPUTING
 
 _DEPTH = (
     "num_hidden_layers",
@@ -24,6 +25,7 @@ _NOT_OURS = (
     "transformers_version",
     "_name_or_path",
     "auto_map",
+    COMPUTING,
 )
 
 

@@ -10,7 +10,6 @@ Shapes: ``V`` tokens, ``D`` backbone width, ``D_s`` shadow width.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mlx_lm.utils import _get_classes  # mlx-lm's only map from a config to its 
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
 from shadow_mlx.backbones.head import HeadView
+from shadow_mlx.backbones.trial import relative_error
 from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.export import tables
 from shadow_mlx.export.shape import shape_config
@@ -40,7 +40,7 @@ STEADY = 1e-4
 """So near to 1, over all tokens together, comes the ratio of two equal heads in any precision."""
 
 _OWN_HEAD = "own_head"  # its name in HeadView
-_FAILURES = (
+FAILURES = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError,
     RuntimeError,
 )  # fmt: skip
@@ -80,13 +80,13 @@ def standalone(detached: DetachedModel) -> Standalone:
         return _tried(detached)
     with _in_float32(shadow):  # products are rounded otherwise than what they are made of
         blocks = len(shadow.decoder.blocks) + _tried(detached).added
-    return _made(detached, blocks, _depth(shadow.decoder))
+    return _made(detached, blocks, depth_of(shadow.decoder))
 
 
 def _tried(detached: DetachedModel) -> Standalone:
     """The model of the fewest blocks that answers as the detached one does."""
     decoder = detached.shadow.decoder
-    shadow_blocks, depth = len(decoder.blocks), _depth(decoder)
+    shadow_blocks, depth = len(decoder.blocks), depth_of(decoder)
     reason = ""
     for blocks in range(shadow_blocks, min(depth, shadow_blocks + MOST_ADDED) + 1):
         try:
@@ -95,7 +95,7 @@ def _tried(detached: DetachedModel) -> Standalone:
         except _CannotBeSaidError as error:
             reason = str(error)
             break
-        except _FAILURES as error:
+        except FAILURES as error:
             reason = reason or str(error).strip().partition("\n")[0] or type(error).__name__
             continue
         if apart <= (2e-5 if detached.shadow.state_dtype == mx.float32 else 3e-2):
@@ -140,12 +140,7 @@ def difference(
     found = mx.concatenate(parts, axis=1).astype(mx.float32)
     if found.shape != expected.shape:
         return float("inf")
-    return _apart(found, expected)
-
-
-def _apart(found: mx.array, expected: mx.array) -> float:
-    apart: Any = mx.sqrt(mx.square(found - expected).mean() / mx.square(expected).mean()).item()
-    return float("inf") if math.isnan(apart) else float(apart)
+    return relative_error(found, expected)
 
 
 def tolerance(detached: DetachedModel) -> float:
@@ -157,7 +152,7 @@ def tolerance(detached: DetachedModel) -> float:
     return 2e-5 if detached.shadow.state_dtype == mx.float32 else 1e-1
 
 
-def _depth(decoder: Decoder) -> int:
+def depth_of(decoder: Decoder) -> int:
     """Blocks of the network with those that hand through."""
     owner: Any = decoder.inner
     for name in decoder.blocks_path:
@@ -166,35 +161,56 @@ def _depth(decoder: Decoder) -> int:
 
 
 def _made(detached: DetachedModel, blocks: int, depth: int) -> Standalone:
-    shadow = detached.shadow
-    narrowed = tables.narrowing(detached)
     own_head = _has_own_head(detached)
-    vocabulary = int(detached.embedding.weight.shape[0])
+    model, config = built(detached, blocks, depth, own_head=own_head)
+    decoder = find_decoder(model)
+    if not own_head:
+        decoder.replace_embedding(detached.embedding)
+        _take_head(model, decoder, detached)
+    else:
+        decoder.embedding.weight = own_table(detached, detached.shadow.state_dtype)
+        _fold_head(model, decoder, detached)
+    return Standalone(model, config, blocks - len(detached.shadow.decoder.blocks), own_head)
+
+
+def built(
+    detached: DetachedModel, blocks: int, depth: int, *, own_head: bool
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A model of the shadow's architecture with its blocks, and its ``config.json``.
+
+    Its table and its head are not the shadow's yet.
+
+    Args:
+        detached: The detached model.
+        blocks: How many blocks it gets; those beyond the shadow's own are zeros.
+        depth: How many blocks the shadow's configuration describes.
+        own_head: Whether its head is a matrix of its own.
+
+    Raises:
+        Exception: One of :data:`FAILURES`, where no model has such settings.
+    """
+    shadow = detached.shadow
     config = shape_config(
         shadow.model_config,
         declared=shadow.decoder.arguments,
         depth=depth,
         blocks=blocks,
         own_head=own_head,
-        vocabulary=vocabulary,
+        vocabulary=int(detached.embedding.weight.shape[0]),
     )
     model_class, args_class = _get_classes(config)
     model: nn.Module = model_class(args_class.from_dict(_copied(config)))
     model.eval()
-    decoder = find_decoder(model)
-    _take_blocks(decoder, shadow.decoder)
-    if not own_head:
-        decoder.replace_embedding(detached.embedding)
-        _take_head(model, decoder, detached)
-    else:
-        source = tables.table(detached)
-        dtype = shadow.state_dtype
-        matrix = tables.dense(source)[:vocabulary].astype(dtype)
-        if narrowed is not None:
-            matrix = tables.multiplied(matrix, narrowed.T, dtype)
-        decoder.embedding.weight = matrix
-        _fold_head(model, decoder, detached)
-    return Standalone(model, config, blocks - len(shadow.decoder.blocks), own_head)
+    _take_blocks(find_decoder(model), shadow.decoder)
+    return model, config
+
+
+def own_table(detached: DetachedModel, dtype: mx.Dtype) -> mx.array:
+    """What the shadow reads of each token, as a table of its own ``[V, D_s]``."""
+    vocabulary = int(detached.embedding.weight.shape[0])
+    matrix = tables.dense(tables.table(detached))[:vocabulary].astype(dtype)
+    narrowed = tables.narrowing(detached)
+    return matrix if narrowed is None else tables.multiplied(matrix, narrowed.T, dtype)
 
 
 def _has_own_head(detached: DetachedModel) -> bool:
@@ -301,7 +317,7 @@ def _heads_apart(decoder: Decoder, detached: DetachedModel) -> tuple[float, floa
     expected = detached.head(widened.astype(mx.float32)).astype(mx.float32)
     found = HeadView(decoder)(states).astype(mx.float32)
     factor: Any = ((expected * found).sum() / (found * found).sum()).item()
-    return float(factor), _apart(factor * found, expected)
+    return float(factor), relative_error(factor * found, expected)
 
 
 def _why_own_head(detached: DetachedModel) -> str:

@@ -50,6 +50,18 @@ MODEL = Wanted(
 )
 TOKENIZER = Wanted(TOKENIZER_PATTERNS, SETTINGS, has_tokenizer)
 CONFIG = Wanted(("config.json",), ("config.json",), is_model)
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_FILES = (ADAPTER_CONFIG, "adapter_model.safetensors")
+EITHER_CONFIG = Wanted(
+    ("config.json", ADAPTER_CONFIG),
+    ("config.json", ADAPTER_CONFIG),
+    lambda folder: is_model(folder) or (folder / ADAPTER_CONFIG).is_file(),
+)
+ADAPTER = Wanted(
+    ADAPTER_FILES,
+    ADAPTER_FILES,
+    lambda folder: all((folder / name).is_file() for name in ADAPTER_FILES),
+)
 
 
 def whole_snapshot(name: str, kind: str, wanted: Wanted) -> Path | None:

@@ -26,7 +26,17 @@ from shadow_mlx.config import BUNDLED_MODEL, DEFAULT_HUB_MODEL, MODEL_VARIABLE
 from shadow_mlx.config.paths import local
 from shadow_mlx.errors import DataError, HubError, ModelError, ShadowMLXError
 from shadow_mlx.files.json_files import JsonFileError, read_object
-from shadow_mlx.hub.cache import CONFIG, MODEL, TOKENIZER, Wanted, usable_snapshot, whole_snapshot
+from shadow_mlx.hub.cache import (
+    ADAPTER,
+    ADAPTER_CONFIG,
+    CONFIG,
+    EITHER_CONFIG,
+    MODEL,
+    TOKENIZER,
+    Wanted,
+    usable_snapshot,
+    whole_snapshot,
+)
 from shadow_mlx.hub.fetching import fetch
 from shadow_mlx.hub.listing import listing
 from shadow_mlx.hub.recorded import find_folder, hub_id_of_snapshot
@@ -206,6 +216,21 @@ def resolve_config(name: str, *, flag: str = "--model") -> Path:
         HubError: The hub cannot be reached or refuses, or the disk is full.
     """
     return _local_folder(name, flag) or _download(name, "model", CONFIG)
+
+
+def resolve_adapter(name: str, *, flag: str) -> Path | None:
+    """The local folder of an adapter, downloaded first where necessary; ``None`` for a model.
+
+    Raises:
+        ModelError: There is no such folder or id.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    folder = _local_folder(name, flag)
+    if folder is not None:
+        return folder if (folder / ADAPTER_CONFIG).is_file() else None
+    if not (_download(name, "model", EITHER_CONFIG) / ADAPTER_CONFIG).is_file():
+        return None
+    return _download(name, "model", ADAPTER)
 
 
 def resolve_tokenizer(name: str, *, trust_remote_code: bool = False) -> Path:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.checkpoints.mlx_lm_adapter import WEIGHTS
-from shadow_mlx.checkpoints.peft import with_network_of
+from shadow_mlx.checkpoints.peft import differences_from, shaped_like, with_network_of
 from shadow_mlx.checkpoints.record import PEFT_FILES
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.config.paths import local
@@ -22,10 +22,11 @@ from shadow_mlx.memory.graph import Name
 from shadow_mlx.memory.liveness import Buffer, Memory, device_pace
 from shadow_mlx.memory.tracing import BatchShape, Program, RecordedStep
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.shadow.explicit import PROJECTED_MODEL_TYPE
+from shadow_mlx.shadow.explicit import INNER_CONFIG, PROJECTED_MODEL_TYPE
+from shadow_mlx.training.carrying import carried_shape
 from shadow_mlx.training.device import WORKING_SHARE, cache_limit, memory_size, working_memory
 from shadow_mlx.training.distillation import Distillation, Divergence
-from shadow_mlx.training.model import attach_for_training, pretrained_shadow
+from shadow_mlx.training.model import attach_for_training, made_ready, pretrained_shadow
 from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer
 from shadow_mlx.training.teachers import BASE, base_teacher
@@ -104,6 +105,7 @@ def estimate(
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
+    trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
     objective = objective_of(config, distillation_like(config, model))
     step = RecordedStep(model, optimizer, objective)
@@ -125,7 +127,7 @@ def estimate(
         usable=working_memory() if memory is None else int(WORKING_SHARE * memory),
         batch=shape,
         assumed=batch is None,
-        trained=(trained := sum(array.size for _, array in step.state.adapter)),
+        trained=trained,
         share=trained / get_total_parameters(model.backbone),
     )
 
@@ -160,23 +162,33 @@ def teacher_weights(config: TrainConfig) -> int:
 def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:
     assert config.model is not None
     backbone = build_backbone(backbone_config, config.model)
-    if pretrained := pretrained_shadow(config.part(ShadowConfig)):
-        sizes = with_network_of(pretrained, config.part(ShadowConfig)).to_mapping()
-        config = dataclasses.replace(config, **sizes, shadow_budget=0)
+    options = config.part(ShadowConfig)
     if config.shadow == "mirror":
         return attach_for_training(backbone, backbone_config, config)
+    if (pretrained := pretrained_shadow(options)) is None:
+        model = _with_model(config, backbone, backbone_config)
+    elif differences_from(pretrained, backbone, backbone_config):
+        network = carried_shape(pretrained, backbone)
+        model = attach(backbone, backbone_config, options, network=network)
+    else:
+        sizes = with_network_of(pretrained, options)
+        model = shaped_like(pretrained, backbone, backbone_config, sizes)
+    return made_ready(model, config)
+
+
+def _with_model(
+    config: TrainConfig, backbone: nn.Module, backbone_config: Mapping[str, Any]
+) -> AttachedModel:
+    """An explicit shadow, of which the configuration is enough."""
     own = read_config(resolving.resolve_config(config.shadow, flag="--shadow"), config.shadow)
     projected = own["model_type"] == PROJECTED_MODEL_TYPE
-    model = attach(
+    return attach(
         backbone,
         backbone_config,
         config.part(ShadowConfig),
-        shadow_model_config=own["shadow_model_config"] if projected else own,
+        shadow_model_config=own[INNER_CONFIG] if projected else own,
         projected=projected,
     )
-    model.recompute_activations(config.grad_checkpoint)
-    model.train()
-    return model
 
 
 def vocabulary_size(model: AttachedModel) -> int:

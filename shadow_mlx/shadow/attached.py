@@ -27,8 +27,11 @@ from shadow_mlx.shadow.explicit import build_explicit, load_explicit
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import ShadowLayer
 from shadow_mlx.shadow.network import ShadowBackbone, ShadowNetwork, embedding_width, seeded
-from shadow_mlx.shadow.projection import fitted_projection
+from shadow_mlx.shadow.projection import fitted_projection, head_matrix, unsaid
 from shadow_mlx.shadow.shadow_peft import OriginalShadowLayer, SkippedLayer, Variant
+
+_ANOTHER_HEAD = 0.5
+"""Of a projected shadow's own head; quantizing the backbone to 4 bits leaves a tenth out."""
 
 
 class Shadow(nn.Module):
@@ -171,6 +174,7 @@ def attach(
     own_table: bool = False,
     projected: bool = False,
     variant: Variant = "peft",
+    network: ShadowNetwork | None = None,
 ) -> AttachedModel:
     """Put a fresh shadow on a loaded mlx-lm model.
 
@@ -183,7 +187,8 @@ def attach(
             about to be loaded into it; without it the options decide.
         own_table: A mirror keeps token embeddings of its own, frozen, instead of the backbone's.
         projected: An explicit shadow is projected even where the widths are equal.
-        variant: PEFT's function, or that of the authors' first package (see :mod:`.original`).
+        variant: PEFT's function, or that of the authors' first package (see :mod:`.shadow_peft`).
+        network: An explicit shadow's network, where it is none that ``config.shadow`` alone names.
 
     Raises:
         ConfigError: The options do not fit the backbone.
@@ -197,7 +202,10 @@ def attach(
     with seeded(seed):
         check_loop(decoder, ShadowLayer(width, 1, 1, 1.0, 0.0), width, embedded.dtype)
     with seeded(seed):
-        network = _network(decoder, backbone_config, config, shadow_model_config, width)
+        if network is None:
+            network = _network(decoder, backbone_config, config, shadow_model_config)
+        if config.shadow != "mirror" and not shadow_model_config:
+            network = _led_to(decoder, network, width)
         if projected and network.projection is None:
             blank = mx.zeros((width, embedding_width(network.decoder)))
             network = dataclasses.replace(network, projection=blank)
@@ -237,25 +245,39 @@ def _network(
     backbone_config: Mapping[str, Any],
     config: ShadowConfig,
     recorded: Mapping[str, Any] | None,
-    width: int,
 ) -> ShadowNetwork:
     if config.shadow != "mirror":
-        if recorded:
-            return build_explicit(recorded)
-        network = load_explicit(Path(config.shadow))
-        if network.projection is None and embedding_width(network.decoder) != width:
-            return _led_to(decoder, network)
-        return network
+        return build_explicit(recorded) if recorded else load_explicit(Path(config.shadow))
     if recorded:
         return build_mirror(decoder, recorded, config.layers)
     return new_mirror(decoder, backbone_config, config)
 
 
-def _led_to(decoder: Decoder, network: ShadowNetwork) -> ShadowNetwork:
-    """A small model of another width, with a start for its projection."""
-    projection, left = fitted_projection(network.decoder, decoder)
+def _led_to(decoder: Decoder, network: ShadowNetwork, width: int) -> ShadowNetwork:
+    """The network with a start for the projection that this backbone wants of it."""
+    own = network.head
+    if network.projection is not None:
+        if network.projection.shape[0] == width and own is not None:
+            _tell_of_another_head(unsaid(own, network.projection, decoder))
+        if network.projection.shape[0] == width or own is None:
+            return network
+    elif own is None:
+        if embedding_width(network.decoder) == width:
+            return network
+        own = head_matrix(network.decoder)
+    projection, left = fitted_projection(own, decoder)
     note(
         f"the shadow's projection begins as the least squares between the two heads; {left:.1%} of "
         "the shadow's own head is not in it"
     )
     return dataclasses.replace(network, projection=projection)
+
+
+def _tell_of_another_head(left: float) -> None:
+    """A projection is taken as it was published, as PEFT does, whatever the backbone's head."""
+    if left > _ANOTHER_HEAD:
+        note(
+            f"--shadow: its projection was made for another head than this backbone's ({left:.0%} "
+            "of what it says is not said here). It is taken as it is; give the adapter that it "
+            "came from to have one fitted"
+        )

@@ -1,9 +1,7 @@
 """The mirror: a small network of the backbone's own architecture, with a random start.
 
 It is a fresh model of the backbone's class at the backbone's full depth, of which the first blocks
-compute and the others hand their input through. So every per-layer rule of the architecture (layer
-types, sliding-window patterns, the first layers that are dense in a mixture of experts, where a
-mask is looked up) holds for it without being known here.
+compute (:mod:`.first_blocks`).
 """
 
 from __future__ import annotations
@@ -17,12 +15,11 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
-from mlx_lm.models.cache import make_prompt_cache
 
-from shadow_mlx.backbones.decoder import Decoder, find_decoder
-from shadow_mlx.backbones.wrapping import PassThrough
+from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
+from shadow_mlx.shadow.first_blocks import CANNOT_COMPUTE, first_blocks
 from shadow_mlx.shadow.network import ShadowNetwork
 
 HIDDEN_SIZE = ("hidden_size", "n_embd", "d_model", "model_dim")
@@ -144,7 +141,8 @@ def build_mirror(backbone: Decoder, model_config: Mapping[str, Any], layers: int
     """The first ``layers`` blocks of a fresh model of the backbone's own class.
 
     Raises:
-        ConfigError: More layers than the backbone has, or the class refuses the configuration.
+        ConfigError: More layers than the backbone has, fewer than its positions need, or the class
+            refuses the configuration.
     """
     if layers > len(backbone.blocks):
         raise ConfigError(
@@ -157,54 +155,15 @@ def build_mirror(backbone: Decoder, model_config: Mapping[str, Any], layers: int
     try:
         # mlx-lm's argument classes write into nested dictionaries, hence the copy
         model = model_class(args_class.from_dict(copy.deepcopy(dict(model_config))))
-        decoder = find_decoder(model)
-        blocks = decoder.blocks
-        decoder.replace_blocks(blocks[:layers])
-        count = len(make_prompt_cache(model)[:layers])
-        decoder.replace_blocks([*blocks[:layers], *map(PassThrough, blocks[layers:])])
-        decoder = replace(decoder, kept=layers)
-        caches = make_prompt_cache(model)
-        idle = [_WatchedCache(cache) for cache in caches[count:]]
-        # traced, never evaluated
-        decoder.final_hidden(mx.zeros((1, 2), dtype=mx.int32), [*caches[:count], *idle])
-    except (
-        ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError
-    ) as error:  # fmt: skip
+        decoder, caches = first_blocks(model, layers)
+    except CANNOT_COMPUTE as error:
         raise ConfigError(
             f"the mirror of {backbone.name} cannot be built with these settings: {error} "
             "(its width, heads and head dim may have to change together)"
         ) from error
-    counting = next((i for i, cache in enumerate(idle) if cache.counts), None)
-    if counting is not None:
-        raise ConfigError(
-            f"--shadow-layers {layers}: {backbone.name} counts positions in a cache of a later "
-            f"layer, so its mirror needs at least {layers + counting + 1} layers"
-        )
     part = model_config.get("text_config", model_config)
     _initialize(decoder.inner, float(part.get("initializer_range") or 0.02))
-    return ShadowNetwork(decoder, dict(model_config), count)
-
-
-class _WatchedCache:
-    """The empty cache of a block that does not compute; notes whether positions come from it.
-
-    Masks made from it are for blocks of its own kind, which do not compute either.
-    """
-
-    def __init__(self, cache: Any) -> None:
-        self.cache = cache
-        self.counts = False
-
-    @property
-    def offset(self) -> Any:
-        self.counts = True
-        return self.cache.offset
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.cache, name)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.cache[index]
+    return ShadowNetwork(decoder, dict(model_config), caches)
 
 
 def _initialize(inner: nn.Module, scale: float) -> None:

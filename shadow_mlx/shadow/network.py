@@ -13,6 +13,8 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float, Integer
 from mlx.utils import tree_flatten, tree_map_with_path, tree_unflatten
 from mlx_lm.models.cache import make_prompt_cache
@@ -54,12 +56,15 @@ class ShadowNetwork:
         model_config: The mlx-lm configuration that it was built from.
         caches: Number of caches that its own layers take.
         projection: Weights ``[D, D_s]`` that came with a published projected shadow, or ``None``.
+        head: The matrix ``[V, D_s]`` whose logits it was trained to give, where it is not that of
+            ``decoder``; a projection to another backbone is fitted to it.
     """
 
     decoder: Decoder
     model_config: dict[str, Any]
     caches: int
     projection: Float[mx.array, "hidden shadow"] | None = None
+    head: npt.NDArray[np.float32] | None = None
 
 
 class ShadowBackbone(nn.Module):

@@ -11,15 +11,19 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import find_decoder
-from shadow_mlx.checkpoints.peft import attach_network_of, load_adapter, with_network_of
-from shadow_mlx.checkpoints.record import PEFT_FILES
+from shadow_mlx.checkpoints.peft import (
+    attach_network_of,
+    differences_from,
+    load_adapter,
+    with_network_of,
+)
 from shadow_mlx.config import ShadowConfig, TrainConfig
-from shadow_mlx.config.paths import local as local_path
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.hub import resolving
 from shadow_mlx.shadow import sizing
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.copying import copy_blocks
+from shadow_mlx.training.carrying import carried_network, check_tokens_of_model
 
 FREE_AT_START = frozenset({"alpha", "dropout", "aux_weight"})
 """Options of the shadow that no tensor's shape depends on."""
@@ -76,6 +80,11 @@ def attach_for_training(
         model = _fresh(backbone, backbone_config, config)
         wanted = model.config
     model.config = wanted
+    return made_ready(model, config)
+
+
+def made_ready(model: AttachedModel, config: TrainConfig) -> AttachedModel:
+    """The model as the options train it: what is frozen, what is computed again."""
     model.recompute_activations(config.grad_checkpoint)
     _freeze(model, config)
     model.train()
@@ -88,12 +97,16 @@ def _fresh(
     """A shadow of which at most the network has been trained before; ``config`` says by whom."""
     wanted = config.part(ShadowConfig)
     if pretrained := pretrained_shadow(wanted):
+        if differences_from(pretrained, backbone, backbone_config):
+            network = carried_network(pretrained, backbone, config)
+            return attach(backbone, backbone_config, wanted, seed=config.seed, network=network)
         wanted = with_network_of(pretrained, wanted)
         return attach_network_of(pretrained, backbone, backbone_config, wanted, seed=config.seed)
     decoder = find_decoder(backbone)
     wanted = local = sizing.sized(wanted, config.shadow_budget, decoder, backbone_config)
     if wanted.shadow != "mirror":
         folder = resolving.resolve_model(wanted.shadow, flag="--shadow")
+        check_tokens_of_model(folder, config)
         local = dataclasses.replace(wanted, shadow=str(folder))
     model = attach(backbone, backbone_config, local, seed=config.seed)
     if config.shadow_start != "random":
@@ -103,10 +116,15 @@ def _fresh(
 
 
 def pretrained_shadow(config: ShadowConfig) -> Path | None:
-    """The adapter folder whose shadow network ``--shadow`` means; ``None`` if it means a model."""
-    folder = local_path(config.shadow)
-    holds_adapter = folder is not None and (folder / PEFT_FILES.config).is_file()
-    return folder if holds_adapter else None
+    """The adapter folder whose shadow network ``--shadow`` means; ``None`` if it means a model.
+
+    Raises:
+        ModelError: It means nothing that is here or on the hub.
+        HubError: The hub cannot be reached or refuses, or the disk is full.
+    """
+    if config.shadow == "mirror":
+        return None
+    return resolving.resolve_adapter(config.shadow, flag="--shadow")
 
 
 def _freeze(model: AttachedModel, config: TrainConfig) -> None:

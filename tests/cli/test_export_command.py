@@ -29,6 +29,22 @@ def test_what_was_written_is_said(
     assert (found["to"], found["folder"], found["apart"]) == ("model", str(output), None)
 
 
+def test_a_shadow_to_train_on_is_written_and_said(
+    tiny_adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "shadow"
+    given = ["export", "--adapter-path", str(tiny_adapter), "--output", str(output)]
+    assert main([*given, "--to", "projected"]) == 0
+    said, steps = capsys.readouterr()
+    assert said.startswith(f"{output}: a shadow of width 32 for backbones of width 32, ")
+    assert f"shadow-mlx train --shadow {output}" in said
+    assert "reading it back …" in steps
+    assert main([*given, "--to", "projected", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["to"], found["folder"], found["widths"]) == ("projected", str(output), [32, 32])
+    assert "peft.ShadowConfig" in (output / "README.md").read_text()
+
+
 def test_the_comparison_goes_into_the_card(tiny_adapter: Path, tmp_path: Path) -> None:
     output, file = tmp_path / "phone", tmp_path / "figures.json"
     file.write_text(json.dumps(FIGURES))

@@ -9,8 +9,8 @@ import pytest
 from mlx.utils import tree_flatten
 
 from shadow_mlx.backbones.decoder import find_decoder
+from shadow_mlx.backbones.keys import family_of
 from shadow_mlx.backbones.skeleton import build_backbone
-from shadow_mlx.checkpoints.keys import family_of
 from shadow_mlx.checkpoints.peft_mirror import why_not_for_peft
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError

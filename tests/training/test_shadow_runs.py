@@ -10,7 +10,7 @@ import pytest
 from mlx.utils import tree_flatten
 
 from shadow_mlx.checkpoints.peft import adapter_record
-from shadow_mlx.errors import CheckpointError, ConfigError
+from shadow_mlx.errors import ConfigError
 from shadow_mlx.jobs import train
 from shadow_mlx.loading import load_model
 from shadow_mlx.runs.events import Validated
@@ -106,8 +106,8 @@ def test_sizes_beside_a_pretrained_shadow_are_refused(make_config, shadow):
         make_config(shadow=str(shadow), shadow_layers=2)
 
 
-def test_a_shadow_of_another_backbone_is_refused(shadow, make_config):
-    with pytest.raises(CheckpointError, match="belongs to another backbone"):
+def test_a_shadow_of_other_tokens_is_refused(shadow, make_config):
+    with pytest.raises(ConfigError, match="its tokens are not those of sprout"):
         train(make_config(shadow=str(shadow), model="sprout"))
 
 

@@ -15,8 +15,10 @@ from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
     from shadow_mlx.export.exporting import Exported
+    from shadow_mlx.export.projected import ExportedShadow
 
 OPTIONS = ExportConfig
+_ADDED = "{} blocks of zeros were added: the architecture wants so many"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say what was written; notes go to stderr."""
+    from shadow_mlx.export.projected import ExportedShadow
     from shadow_mlx.jobs import export
 
     config = build_options(OPTIONS, args)
     found = export(config, on_step=lambda what: print(f"{what} …", file=sys.stderr))
     if isinstance(found, Path):
         figures, lines = {"folder": str(found)}, [f"{found}: the adapter, as {config.to} opens it"]
+    elif isinstance(found, ExportedShadow):
+        figures, lines = found.to_mapping(), _lines_of_shadow(found)
     else:
         figures, lines = found.to_mapping(), _lines(found)
     if args.json:
@@ -41,6 +46,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(visible("\n".join(lines)))
     return 0
+
+
+def _lines_of_shadow(found: ExportedShadow) -> list[str]:
+    narrow, wide = found.widths
+    lines = [
+        f"{found.folder}: a shadow of width {narrow:,} for backbones of width {wide:,}, "
+        f"{found.parameters:,} parameters, {words.size(found.bytes)} with the backbone's head",
+        f"shadow-mlx train --shadow {found.folder} --data …",
+        f"its logits against the detached model's: {found.apart:.1g} apart",
+    ]
+    if found.added_blocks:
+        lines.append(_ADDED.format(found.added_blocks))
+    return lines
 
 
 def _lines(found: Exported) -> list[str]:
@@ -52,9 +70,7 @@ def _lines(found: Exported) -> list[str]:
     if kept != whole:
         lines.append(f"{kept:,} of {whole:,} tokens are kept")
     if found.added_blocks:
-        lines.append(
-            f"{found.added_blocks} blocks of zeros were added: the architecture wants so many"
-        )
+        lines.append(_ADDED.format(found.added_blocks))
     if found.apart is None:
         lines.append("quantized: its answers may differ from those of the detached model")
     else:

@@ -18,7 +18,7 @@ import pytest
 from mlx_lm.utils import load_model
 from safetensors import safe_open
 
-from shadow_mlx.checkpoints.keys import FAMILIES, family_of
+from shadow_mlx.backbones.keys import FAMILIES, family_of
 from shadow_mlx.checkpoints.peft import load_adapter, save_adapter
 from tests.golden.deterministic import adapter_values, load_golden, write_adapter, write_backbone
 
