@@ -28,6 +28,8 @@ from shadow_mlx.training.losses import (
 
 DISTILLATION = "distill_loss"
 HIDDEN = "hidden_loss"
+ON_POLICY = "on_policy_loss"
+"""What the divergence is called where it was measured on the shadow's own words."""
 
 _LEAST_TAIL = 1e-9
 """Mass of all other tokens that is reckoned with at least: of none there is no logarithm."""
@@ -158,9 +160,9 @@ def shadow_criterion(
     if distillation is None:
 
         def alone(
-            logits: mx.array, targets: mx.array, weight: mx.array
+            logits: mx.array, targets: mx.array, labels: mx.array, _: mx.array
         ) -> tuple[mx.array, mx.array]:
-            loss = cross_entropy(logits, targets, weight)
+            loss = cross_entropy(logits, targets, labels)
             return aux_weight * loss, loss[None]
 
         return alone, ()
@@ -169,9 +171,9 @@ def shadow_criterion(
     distill_weight = weights[DISTILLATION]
 
     def taught(
-        logits: mx.array, targets: mx.array, weight: mx.array, *rows: mx.array
+        logits: mx.array, targets: mx.array, labels: mx.array, weight: mx.array, *rows: mx.array
     ) -> tuple[mx.array, mx.array]:
-        loss = cross_entropy(logits, targets, weight)
+        loss = cross_entropy(logits, targets, labels)
         apart = (teacher.apart(divergence, logits, *rows) * weight).sum()
         return aux_weight * loss + distill_weight * apart, mx.stack([loss, apart])
 
