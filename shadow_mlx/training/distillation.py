@@ -28,8 +28,6 @@ from shadow_mlx.training.losses import (
 
 DISTILLATION = "distill_loss"
 HIDDEN = "hidden_loss"
-ON_POLICY = "on_policy_loss"
-"""What the divergence is called where it was measured on the shadow's own words."""
 
 _LEAST_TAIL = 1e-9
 """Mass of all other tokens that is reckoned with at least: of none there is no logarithm."""

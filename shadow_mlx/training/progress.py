@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shadow_mlx.files.declared import build
-from shadow_mlx.runs.losses import gathered, spread
-from shadow_mlx.training.distillation import DISTILLATION, ON_POLICY
+from shadow_mlx.runs.losses import ON_POLICY, gathered, spread
+from shadow_mlx.training.distillation import DISTILLATION
 from shadow_mlx.training.evaluate import Scores
 from shadow_mlx.training.step import StepResult
 
