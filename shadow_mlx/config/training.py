@@ -298,6 +298,11 @@ class TrainConfig(EncodingConfig, ShadowConfig):
                 "--on-policy and --teacher-top: what the shadow will write is not known before the "
                 "first step; leave --teacher-top out, so that the teacher answers while it trains"
             )
+        if self.on_policy and self.freeze == "shadow":
+            problems.append(
+                "--on-policy and --freeze shadow: only the shadow learns from its own words; leave "
+                "one of them out"
+            )
         if self.shadow_start != "random" and self.shadow != "mirror":
             problems.append("--shadow-start: an explicit --shadow brings its own weights")
         return problems

@@ -218,9 +218,11 @@ def test_on_policy_steps_need_no_further_recording(make_parts):
     assert step.traces == 1
 
 
-def test_a_teacher_that_answers_is_needed(make_config):
+def test_a_teacher_that_answers_and_a_shadow_that_learns_are_needed(make_config):
     with pytest.raises(ConfigError, match="--on-policy: a teacher scores what the shadow writes"):
         make_config(objective="pretrain", on_policy=0.5)
     with pytest.raises(ConfigError, match="--on-policy and --teacher-top: what the shadow will"):
         make_config(objective="pretrain", teacher="base", teacher_top=4, on_policy=0.5)
+    with pytest.raises(ConfigError, match="--on-policy and --freeze shadow: only the shadow"):
+        make_config(distill_weight=1.0, freeze="shadow", on_policy=0.5)
     assert dataclasses.replace(make_config(teacher="base"), on_policy=0.5).distils
