@@ -186,7 +186,7 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         maximum=1.0,
         metavar="SHARE",
         help="share of the steps that train on what the shadow itself writes behind the data's "
-        "prompts: there it learns from the teacher alone, which makes it a better draft, too",
+        "prompts: there it learns from the teacher alone",
     )
     on_policy_temperature: float = option(
         1.0,
