@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from shadow_mlx.runs.events import (
     Trained,
     Validated,
 )
-from shadow_mlx.runs.losses import in_words
+from shadow_mlx.runs.losses import ON_POLICY, in_words
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
@@ -130,9 +131,15 @@ def start_lines(event: RunStarted) -> list[str]:
 
 def training_figures(event: Trained) -> str:
     """Loss, speed, memory and the time left, short enough for one line."""
-    shadow = f" (shadow {event.shadow_loss:.3f})" if event.shadow_loss == event.shadow_loss else ""
+    shadow = "" if math.isnan(event.shadow_loss) else f" (shadow {event.shadow_loss:.3f})"
+    own = event.losses.get(ON_POLICY, math.nan)
+    losses = [f"loss {event.loss:.3f}{shadow}", f"own words {own:.3f}"]
+    if math.isnan(own):
+        losses.pop()
+    elif math.isnan(event.loss):  # since the last report there were the shadow's own words alone
+        losses.pop(0)
     return (
-        f"loss {event.loss:.3f}{shadow}, {event.tokens_per_second:,.0f} tok/s, "
+        f"{', '.join(losses)}, {event.tokens_per_second:,.0f} tok/s, "
         f"{words.size(event.peak_memory_bytes)}, {words.clock(event.seconds_left)} left"
     )
 

@@ -179,6 +179,22 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         help="keep so many of the teacher's likeliest tokens for each position on disk, before the "
         "first step: then the teacher leaves memory (0: it answers while training)",
     )
+    on_policy: float = option(
+        0.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=1.0,
+        metavar="SHARE",
+        help="share of the steps that train on what the shadow itself writes behind the data's "
+        "prompts: there it learns from the teacher alone",
+    )
+    on_policy_temperature: float = option(
+        1.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=100.0,
+        help="temperature that the shadow writes at, with --on-policy (0: its likeliest tokens)",
+    )
     distill_end: float | None = option(
         None,
         group="distillation",
@@ -256,6 +272,11 @@ class TrainConfig(EncodingConfig, ShadowConfig):
                 )
                 if given
             ]
+            if self.on_policy:
+                problems.append(
+                    "--on-policy: a teacher scores what the shadow writes, and there is none; give "
+                    "--teacher, or a --distill-weight above 0"
+                )
         if self.objective == "pretrain":
             problems += [
                 f"{flag}: pretraining trains the shadow network alone; leave this flag out"
@@ -272,6 +293,16 @@ class TrainConfig(EncodingConfig, ShadowConfig):
             )
         if self.hidden_weight and self.teacher_top:
             problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
+        if self.on_policy and self.teacher_top:
+            problems.append(
+                "--on-policy and --teacher-top: what the shadow will write is not known before the "
+                "first step; leave --teacher-top out, so that the teacher answers while it trains"
+            )
+        if self.on_policy and self.freeze == "shadow":
+            problems.append(
+                "--on-policy and --freeze shadow: only the shadow learns from its own words; leave "
+                "one of them out"
+            )
         if self.shadow_start != "random" and self.shadow != "mirror":
             problems.append("--shadow-start: an explicit --shadow brings its own weights")
         return problems

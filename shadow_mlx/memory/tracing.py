@@ -55,6 +55,7 @@ class BatchShape:
             mx.zeros((n,), mx.int32),
             mx.zeros((n,), mx.int32),
             mx.zeros((n,), mx.float32),
+            mx.zeros((n,), mx.float32),
         )
 
 
@@ -106,7 +107,8 @@ class RecordedStep(TrainingStep):
         rest = [*batch, mx.zeros(()), mx.zeros((2,))]
 
         def run(given: Sequence[mx.array]) -> list[mx.array]:
-            result = self._sum_and_update(tuple(given[:4]), given[4], given[5])
+            *arrays, divisor, told = given
+            result = self._sum_and_update(tuple(arrays), divisor, told)
             return [result, *self._changed()]
 
         return self._record(run, rest)
@@ -114,10 +116,13 @@ class RecordedStep(TrainingStep):
     def following(self, shape: BatchShape) -> Program:
         """A batch of a window, added to the sums of those before it."""
 
-        def run(given: Sequence[mx.array]) -> list[mx.array]:
-            return self._flat(self._add(self._sums(given[:-4]), tuple(given[-4:])))
+        batch = shape.zeros().arrays()
 
-        return self._record(run, [*self.sums(), *shape.zeros().arrays()])
+        def run(given: Sequence[mx.array]) -> list[mx.array]:
+            sums, arrays = given[: -len(batch)], given[-len(batch) :]
+            return self._flat(self._add(self._sums(sums), tuple(arrays)))
+
+        return self._record(run, [*self.sums(), *batch])
 
     def update(self) -> Program:
         """The update after a window."""

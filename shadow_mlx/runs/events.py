@@ -90,7 +90,9 @@ class Trained(Scored):
     """Averages since the last report, at the end of optimizer step ``step`` (from 1).
 
     ``tokens_per_second`` counts all input tokens but padding, ``trained_tokens`` the supervised
-    ones since the run's beginning. ``gradient_norm`` is that before clipping.
+    ones since the run's beginning, those that the shadow wrote itself among them. All losses but
+    ``on_policy_loss`` are of the data alone, and nan where every step since the last report was on
+    the shadow's own words. ``gradient_norm`` is that before clipping.
     """
 
     learning_rate: float

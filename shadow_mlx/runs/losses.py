@@ -12,6 +12,8 @@ from typing import Any
 
 WATCHED = "loss"
 SHADOW = "shadow_loss"
+ON_POLICY = "on_policy_loss"
+"""The shadow's divergence from its teacher on what it wrote itself; only training has it."""
 
 
 def is_loss(name: str) -> bool:

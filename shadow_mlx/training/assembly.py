@@ -30,6 +30,7 @@ from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
 from shadow_mlx.training.objectives import objective_of
+from shadow_mlx.training.on_policy import Author
 from shadow_mlx.training.optimizers import build_optimizer, peak_rate
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
@@ -58,6 +59,7 @@ class Assembly:
         validator: ``None`` without validation.
         sampler: Answers examples after each validation; ``None`` where nobody is to see them.
         recording: The teacher whose answers are to be kept on disk before the first step.
+        author: Writes what some of the steps train on; ``None`` where all of it is the data's.
     """
 
     config: TrainConfig
@@ -69,6 +71,7 @@ class Assembly:
     validator: Validator | None
     sampler: Sampler | None
     recording: Recording | None
+    author: Author | None
 
     @property
     def trained_parameters(self) -> int:
@@ -157,8 +160,23 @@ def assemble(
         validator = Validator(model, objective, sample, config.val_batches, group)
         if config.samples and group.rank() == 0:  # one process speaks
             sampler = _sampler(config, splits, model, encoder, recorder)
+    author = _author(config, model, encoder, group) if config.on_policy else None
     return Assembly(
-        config, model, backbone_config, plan, length, step, validator, sampler, recording
+        config, model, backbone_config, plan, length, step, validator, sampler, recording, author
+    )
+
+
+def _author(
+    config: TrainConfig, model: AttachedModel, encoder: Encoder, group: mx.distributed.Group
+) -> Author:
+    return Author(
+        model,
+        share=config.on_policy,
+        temperature=config.on_policy_temperature,
+        vocabulary=max(encoder.tokenizer.get_vocab().values()) + 1,
+        stop=encoder.format.stop,
+        seed=config.seed,
+        group=group,
     )
 
 

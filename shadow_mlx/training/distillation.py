@@ -158,9 +158,9 @@ def shadow_criterion(
     if distillation is None:
 
         def alone(
-            logits: mx.array, targets: mx.array, weight: mx.array
+            logits: mx.array, targets: mx.array, labels: mx.array, _: mx.array
         ) -> tuple[mx.array, mx.array]:
-            loss = cross_entropy(logits, targets, weight)
+            loss = cross_entropy(logits, targets, labels)
             return aux_weight * loss, loss[None]
 
         return alone, ()
@@ -169,9 +169,9 @@ def shadow_criterion(
     distill_weight = weights[DISTILLATION]
 
     def taught(
-        logits: mx.array, targets: mx.array, weight: mx.array, *rows: mx.array
+        logits: mx.array, targets: mx.array, labels: mx.array, weight: mx.array, *rows: mx.array
     ) -> tuple[mx.array, mx.array]:
-        loss = cross_entropy(logits, targets, weight)
+        loss = cross_entropy(logits, targets, labels)
         apart = (teacher.apart(divergence, logits, *rows) * weight).sum()
         return aux_weight * loss + distill_weight * apart, mx.stack([loss, apart])
 

@@ -7,6 +7,7 @@ sums, so that they take the same decisions.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,12 +35,24 @@ Outcome = Literal["done", "stopped", "patience"]
 
 @dataclass
 class Window:
-    """The batches of one optimizer step, ready for the device."""
+    """The batches of one optimizer step, ready for the device.
 
+    Attributes:
+        drawn: The rows of the data.
+        batches: What is trained.
+        tokens: Supervised tokens, over all processes.
+        input_tokens: Of this process, but for padding.
+        cursor: Where the next window begins.
+        written: Whether the shadow writes what is trained. It does so right before the step, with
+            the weights as they are then; until then there are no ``batches``.
+    """
+
+    drawn: list[Batch]
     batches: list[Supervised]
     tokens: int
     input_tokens: int
     cursor: dict[str, int]
+    written: bool = False
 
 
 class Loop:
@@ -67,6 +80,7 @@ class Loop:
         self.length = parts.length
         self.step = parts.step
         self.plan = parts.plan
+        self.author = parts.author
         self.validator = parts.validator
         self.sampler = parts.sampler
         self.progress = progress
@@ -112,6 +126,7 @@ class Loop:
             began = time.perf_counter()
             step.objective.at(progress.step / self.length.steps)
             with self.peers.waiting(f"step {progress.step + 1}"):
+                window = self._written(window)
                 pending = step.start(
                     progress.step + 1,
                     window.batches,
@@ -144,11 +159,22 @@ class Loop:
             return None
         drawn = list(islice(batches, self.length.window(step)))
         widths = self.plan.dataset.lengths - 1  # input tokens; the last token is only predicted
+        written = self.author is not None and self.author.writes(step + 1)
         return Window(
-            [supervised(batch) for batch in drawn],
+            drawn,
+            [] if written else [supervised(batch) for batch in drawn],
             sum(batch.global_tokens for batch in drawn),
             sum(int(widths[batch.examples].sum()) for batch in drawn),
             drawn[-1].cursor,
+            written,
+        )
+
+    def _written(self, window: Window) -> Window:
+        """The window as it is trained: where the shadow writes it, it does so now."""
+        if self.author is None or not window.written:
+            return window
+        return dataclasses.replace(
+            window, **vars(self.author.written(self.progress.step + 1, window.drawn))
         )
 
     def _finish_step(self, result: StepResult, window: Window, began: float) -> None:
@@ -163,7 +189,7 @@ class Loop:
         progress.step += 1
         progress.cursor = window.cursor
         progress.supervised_tokens += window.tokens
-        progress.tally.add(result, window.tokens)
+        progress.tally.add(result, window.tokens, written=window.written)
         seconds = time.perf_counter() - began
         progress.seconds += seconds
         self._clock.add(seconds, result.input_tokens)
@@ -184,7 +210,7 @@ class Loop:
             Trained(
                 time.time(),
                 step=progress.step,
-                losses={name: total / tally.tokens for name, total in tally.losses.items()},
+                losses=tally.means(on_policy=self.author is not None),
                 learning_rate=self.step.optimizer.learning_rate.item(),
                 gradient_norm=tally.gradient_norm / tally.steps,
                 tokens_per_second=clock.tokens / clock.seconds,

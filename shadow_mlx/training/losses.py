@@ -20,8 +20,8 @@ Rows = tuple[mx.array, ...]
 """Arrays of which the first axis is that of the supervised positions."""
 
 Criterion = Callable[..., tuple[mx.array, mx.array]]
-"""``(logits [n, V], targets [n], weights [n], *rows)`` to what is minimised, a scalar, and the
-losses that a person follows, float32[L]; all of them summed over the rows."""
+"""``(logits [n, V], targets [n], labels [n], weights [n], *rows)`` to what is minimised, a scalar,
+and the losses that a person follows, float32[L]; all of them summed over the rows."""
 
 LOGITS_BYTES = 64 * 2**20
 """Float32 logits that are alive at once, in bytes."""
@@ -39,6 +39,8 @@ class Supervised:
         positions: Indices into the flattened ``[B * T]``, padded with 0.
         targets: The tokens to predict there.
         weights: 1 for a supervised position and 0 for padding.
+        labels: Those of the positions whose target is right and not only what a model wrote: there
+            the cross entropy counts, and elsewhere a teacher's word alone.
         notes: What else an objective is told of each position, padded likewise.
     """
 
@@ -46,17 +48,18 @@ class Supervised:
     positions: Int32[mx.array, " trained"]
     targets: Int32[mx.array, " trained"]
     weights: Float32[mx.array, " trained"]
+    labels: Float32[mx.array, " trained"]
     notes: Rows = ()
 
     @classmethod
     def of(cls, arrays: Sequence[mx.array]) -> Supervised:
         """The batch of :meth:`arrays`."""
-        inputs, positions, targets, weights, *notes = arrays
-        return cls(inputs, positions, targets, weights, tuple(notes))
+        inputs, positions, targets, weights, labels, *notes = arrays
+        return cls(inputs, positions, targets, weights, labels, tuple(notes))
 
     def arrays(self) -> Rows:
         """All arrays, in the order of the attributes."""
-        return self.inputs, self.positions, self.targets, self.weights, *self.notes
+        return self.inputs, self.positions, self.targets, self.weights, self.labels, *self.notes
 
 
 def bucket_size(count: int) -> int:
@@ -67,16 +70,24 @@ def bucket_size(count: int) -> int:
     return -(-count // step) * step
 
 
-def supervised(batch: Batch) -> Supervised:
-    """Keep the positions of a batch that are trained."""
+def supervised(batch: Batch, *, labelled: bool = True, room: int = 0) -> Supervised:
+    """Keep the positions of a batch that are trained.
+
+    Args:
+        batch: One process's rows.
+        labelled: Whether its targets are right, and not only what a model wrote.
+        room: Positions for which there is to be room at least.
+    """
     weights = batch.weights.reshape(-1)
     chosen = np.flatnonzero(weights)
-    pad = (0, bucket_size(len(chosen)) - len(chosen))
+    pad = (0, bucket_size(max(len(chosen), room)) - len(chosen))
+    counted = np.pad(weights[chosen].astype(np.float32), pad)
     return Supervised(
         mx.array(batch.inputs),
         mx.array(np.pad(chosen.astype(np.int32), pad)),
         mx.array(np.pad(batch.targets.reshape(-1)[chosen], pad)),
-        mx.array(np.pad(weights[chosen].astype(np.float32), pad)),
+        mx.array(counted),
+        mx.array(counted if labelled else np.zeros_like(counted)),
         tuple(mx.array(np.pad(note, (pad, (0, 0)))) for note in batch.notes),
     )
 
@@ -109,7 +120,7 @@ def head_losses(
     Args:
         head: ``[n, D]`` to logits ``[n, V]``; frozen.
         hidden: ``[N, D]``.
-        batch: Its targets and weights.
+        batch: Its targets, labels and weights.
         criterion: Scores logits.
         rows: Further arrays ``[N, …]`` of the same positions, which the criterion is given too.
         differentiable: Whether the value's gradient by ``hidden`` will be asked for.
@@ -159,7 +170,7 @@ def _chunks(
 ) -> Iterator[tuple[mx.array, Rows]]:
     """Hidden states, and what belongs to them, some at a time; each waits for what is ``done``."""
     count = chunk_rows(head(hidden[:1]).shape[-1])  # traced for its shape, never evaluated
-    arrays = (batch.targets, batch.weights, *rows)
+    arrays = (batch.targets, batch.labels, batch.weights, *rows)
     for start in range(0, hidden.shape[0], count):
         here = slice(start, start + count)
         chunk = mx.stop_gradient(hidden[here])
@@ -192,9 +203,9 @@ def cross_entropy(
 
 
 def _cross_entropy_alone(
-    logits: mx.array, targets: mx.array, weights: mx.array
+    logits: mx.array, targets: mx.array, labels: mx.array, _: mx.array
 ) -> tuple[mx.array, mx.array]:
-    loss = cross_entropy(logits, targets, weights)
+    loss = cross_entropy(logits, targets, labels)
     return loss, loss[None]
 
 

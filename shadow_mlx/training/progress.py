@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shadow_mlx.files.declared import build
-from shadow_mlx.runs.losses import gathered, spread
+from shadow_mlx.runs.losses import ON_POLICY, gathered, spread
+from shadow_mlx.training.distillation import DISTILLATION
 from shadow_mlx.training.evaluate import Scores
 from shadow_mlx.training.step import StepResult
 
 
 @dataclass
 class Tally:
-    """Sums since the last report. Saved too, so that a resumed run reports the same averages."""
+    """Sums since the last report. Saved too, so that a resumed run reports the same averages.
+
+    The losses are those of the data. Of what the shadow wrote itself, which has no labels, and
+    whose divergence is another quantity, there is that divergence by itself.
+
+    Attributes:
+        steps: All steps.
+        tokens: Supervised tokens of the data.
+        losses: Sums over these.
+        gradient_norm: Summed over all steps.
+        written_tokens: Tokens that the shadow wrote.
+        written_divergence: Its sum over these.
+    """
 
     steps: int = 0
     tokens: int = 0
     losses: Mapping[str, float] = field(default_factory=dict)
     gradient_norm: float = 0.0
+    written_tokens: int = 0
+    written_divergence: float = 0.0
 
-    def add(self, result: StepResult, tokens: int) -> None:
-        """Count one step over ``tokens`` supervised tokens."""
+    def add(self, result: StepResult, tokens: int, *, written: bool = False) -> None:
+        """Count one step over ``tokens`` supervised tokens, of the data or ``written``."""
         self.steps += 1
-        self.tokens += tokens
-        self.losses = {
-            name: self.losses.get(name, 0.0) + value for name, value in result.losses.items()
-        }
         self.gradient_norm += result.gradient_norm
+        found = dict.fromkeys(result.losses, 0.0) if written else result.losses
+        self.losses = {name: self.losses.get(name, 0.0) + value for name, value in found.items()}
+        if written:
+            self.written_tokens += tokens
+            self.written_divergence += result.losses[DISTILLATION]
+        else:
+            self.tokens += tokens
+
+    def means(self, *, on_policy: bool = False) -> dict[str, float]:
+        """The losses of a token; nan where there was no token.
+
+        Args:
+            on_policy: Whether there are steps on what the shadow writes; they have a loss then.
+        """
+        means = {name: _mean(total, self.tokens) for name, total in self.losses.items()}
+        if on_policy:
+            means[ON_POLICY] = _mean(self.written_divergence, self.written_tokens)
+        return means
 
     def emptied(self) -> Tally:
         """Nothing, of the same losses."""
@@ -129,6 +159,10 @@ class Progress:
         values = {name: value for name, value in record.items() if name in known}
         best, tally = values.pop("best"), build(Tally, gathered(values.pop("tally")))
         return cls(**values, best=build(Best, gathered(best)) if best else None, tally=tally)
+
+
+def _mean(total: float, tokens: int) -> float:
+    return total / tokens if tokens else math.nan
 
 
 def validations_left(step: int, steps: int, every: int) -> int:

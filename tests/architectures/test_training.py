@@ -29,6 +29,9 @@ def test_what_cannot_be_compiled_trains_all_the_same() -> None:
     mx.enable_compile()
     step = TrainingStep(model, optim.MultiOptimizer([optim.SGD(0.1)]), FineTuning(1.0))
     assert not step.is_compiled
-    batch = Supervised(tokens(LENGTH, seed=8), mx.arange(4), mx.array([1, 2, 3, 4]), mx.ones((4,)))
+    ones = mx.ones((4,))
+    batch = Supervised(
+        tokens(LENGTH, seed=8), mx.arange(4), mx.array([1, 2, 3, 4]), weights=ones, labels=ones
+    )
     losses = [step.finish(step.start(i, [batch], 4, [0.0, 4.0])).value for i in range(1, 6)]
     assert losses[-1] < losses[0]

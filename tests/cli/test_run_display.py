@@ -104,6 +104,21 @@ def test_a_resumed_bar_begins_where_the_run_stands():
     assert "| 15/20" in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("loss", "own", "said"),
+    [
+        (1.25, 0.5, "loss 1.250, own words 0.500, "),
+        (1.25, math.nan, "loss 1.250, "),
+        (math.nan, 0.5, "own words 0.500, "),
+    ],
+)
+def test_what_was_learnt_of_the_shadows_own_words_is_told_by_itself(loss, own, said):
+    event = replace(TRAINED, losses={"loss": loss, "on_policy_loss": own})
+    figures = training_figures(event)
+    assert figures.startswith(said)
+    assert ("own words" in figures) != math.isnan(own)
+
+
 def test_without_an_auxiliary_loss_there_is_none_to_show():
     assert "shadow" not in training_figures(
         replace(TRAINED, losses={"loss": 1.25, "shadow_loss": math.nan})

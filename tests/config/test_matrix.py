@@ -31,7 +31,7 @@ COMMANDS = {
     "import": config.ImportConfig,
     "push": config.PushConfig,
 }
-BESIDE = {"teacher_top": {"teacher": "base"}}
+BESIDE = {"teacher_top": {"teacher": "base"}, "on_policy": {"teacher": "base"}}
 """What an option cannot be without."""
 
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}

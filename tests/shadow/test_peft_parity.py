@@ -117,6 +117,7 @@ def batch() -> Supervised:
         positions=mx.array(positions.astype(np.int32)),
         targets=mx.array(labels[trained].astype(np.int32)),
         weights=mx.ones(len(positions)),
+        labels=mx.ones(len(positions)),
     )
 
 

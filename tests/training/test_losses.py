@@ -33,8 +33,8 @@ def test_supervised_positions_are_exactly_those_with_a_weight():
 
 
 def all_trained(count: int) -> Supervised:
-    zeros = mx.zeros(count, mx.int32)
-    return Supervised(zeros[None], mx.arange(count, dtype=mx.int32), zeros, mx.ones(count))
+    zeros, ones = mx.zeros(count, mx.int32), mx.ones(count)
+    return Supervised(zeros[None], mx.arange(count, dtype=mx.int32), zeros, ones, ones)
 
 
 def test_the_loss_is_taken_in_float32():

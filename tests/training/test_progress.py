@@ -54,10 +54,30 @@ def test_losses_lie_flat_in_the_record_as_they_always_did():
     assert record["best"] == {"step": 4, "objective": 0.5, "loss": 0.1, "shadow_loss": 0.4}
     assert record["tally"] == {
         "steps": 1, "tokens": 7, "loss": 3.0, "shadow_loss": None, "gradient_norm": 1.0,
+        "written_tokens": 0, "written_divergence": 0.0,
     }  # fmt: skip
     assert math.isnan(Progress.from_record(record).tally.losses["shadow_loss"])
     emptied = dataclasses.replace(progress, tally=progress.tally.emptied()).to_record()
     assert emptied["tally"]["shadow_loss"] == 0.0
+
+
+def test_a_record_from_before_on_policy_steps_is_read():
+    record = Progress(step=4, tally=Tally(2, 8, {"loss": 1.0}, 1.0)).to_record()
+    del record["tally"]["written_tokens"], record["tally"]["written_divergence"]
+    assert Progress.from_record(record).tally == Tally(2, 8, {"loss": 1.0}, 1.0)
+
+
+def test_what_the_shadow_wrote_does_not_touch_the_losses_of_the_data():
+    tally, losses = Tally(), {"loss": 0.0, "distill_loss": 9.0}
+    assert tally.means() == {}
+    tally.add(StepResult(9.0, losses, 2.0, True, 0, 9), 3, written=True)
+    assert repr(tally.means(on_policy=True)) == repr(
+        {"loss": math.nan, "distill_loss": math.nan, "on_policy_loss": 3.0}
+    )
+    tally.add(StepResult(8.0, {"loss": 8.0, "distill_loss": 2.0}, 1.0, True, 0, 9), 4)
+    assert tally.means() == {"loss": 2.0, "distill_loss": 0.5}
+    assert (tally.steps, tally.gradient_norm) == (2, 3.0)
+    assert math.isnan(tally.emptied().means(on_policy=True)["on_policy_loss"])
 
 
 @pytest.mark.parametrize("every", [1, 3, 4, 7, 100])

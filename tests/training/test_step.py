@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import mlx.core as mx
@@ -73,6 +74,7 @@ def test_accumulation_weighs_by_tokens(make_model):
         mx.concatenate([one.positions[:20], other.positions[:4] + 4 * 16]),
         mx.concatenate([one.targets[:20], other.targets[:4]]),
         mx.ones(24),
+        mx.ones(24),
     )
     found, expected = make_model(), make_model()
     accumulated = do(make_step(found, optimizer="sgd"), 1, [one, other], 24)
@@ -101,9 +103,7 @@ def test_a_step_that_is_not_finite_changes_nothing(make_model, accumulated):
     do(step, 1, [good] * accumulated, 20 * accumulated)
     weights = weights_of(model)
     moments = {name: np.array(value) for name, value in tree_flatten(step.optimizer.state)}
-    poisoned = Supervised(
-        good.inputs, good.positions, good.targets, mx.full(good.weights.shape, mx.nan)
-    )
+    poisoned = dataclasses.replace(good, labels=mx.full(good.labels.shape, mx.nan))
     result = do(step, 2, [poisoned] * accumulated, 20)
     assert not result.finite
     assert largest_difference(weights, weights_of(model)) == 0.0
