@@ -44,7 +44,7 @@ def alerts(
     if view.ended is not None and view.ended.reason == "failed":
         message = view.ended.message or "the run failed"
         found.append(Alert("error", message, "t: train again with other settings"))
-    elif view.trained is not None and not math.isfinite(view.trained.loss):
+    elif view.trained is not None and not any(map(math.isfinite, view.trained.losses.values())):
         found.append(
             Alert("error", "the loss is no number any more", "s: stop, then t with a smaller rate")
         )
