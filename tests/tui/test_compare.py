@@ -197,9 +197,9 @@ async def test_the_line_between_list_and_example_moves() -> None:
         await _measured(pilot)
         detail = pilot.app.screen.query_one("#detail")
         before = detail.outer_size.height
-        await press(pilot, "f9")
+        await press(pilot, "f10")
         await until(pilot, lambda: detail.outer_size.height < before)
-        await press(pilot, "f8")
+        await press(pilot, "f9")
         await until(pilot, lambda: detail.outer_size.height == before)
 
 
@@ -236,6 +236,17 @@ async def test_the_adapters_of_the_form_are_compared_from_then_on(
         await until(pilot, lambda: "against attached two" in words(pilot))
         await press(pilot, "w")
         await until(pilot, lambda: "attached t w o" in words(pilot))
+
+
+async def test_rivals_are_named_one_behind_the_other() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
+        pilot.app.screen.query_one("#row-rival", OptionRow).value = "lora 'my dora' a/b"
+        await press(pilot, *"x.jsonl", "enter")
+        for name in ("rival lora", "rival my dora", "rival b"):
+            await until(pilot, lambda name=name: f"against {name}" in words(pilot))
 
 
 async def test_stopped_the_test_file_shows_what_was_measured() -> None:
