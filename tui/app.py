@@ -248,6 +248,10 @@ class ShadowApp(App[None]):
         """Go to the training form with these settings filled in."""
         await (await self._page("train")).fill(values)
 
+    async def deliver(self, folder: Path) -> None:
+        """Go to the page of what comes after training, with an adapter to export."""
+        (await self._page("deliver")).load(str(folder))
+
     async def _page(self, name: str) -> Any:
         """Show a page; it is of the class that its module calls ``PAGE``."""
         await self.switch_mode(name)

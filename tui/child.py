@@ -19,7 +19,7 @@ from tui.views.words import ending
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40
 
-Purpose = Literal["models", "data", "download"]
+Purpose = Literal["models", "data", "download", "delivery"]
 SomeReply = TypeVar("SomeReply", bound=m.Reply)
 
 

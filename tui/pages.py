@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-PAGES = ("home", "models", "data", "train", "chat", "compare")
+PAGES = ("home", "models", "data", "train", "chat", "compare", "deliver")
 RUN = "run"
 """The page of the run that was opened last; it is there once one was."""
 

@@ -139,6 +139,14 @@ class Options:
         """Problems between fields, one sentence each, naming the flags."""
         return []
 
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """Options that say nothing beside these values; what is not named has its default.
+
+        A form leaves them out.
+        """
+        return frozenset()
+
     def part(self, group: type[Group]) -> Group:
         """The options of one group alone, where this class has them all."""
         return group(**{f.name: getattr(self, f.name) for f in dataclasses.fields(group)})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from shadow_mlx.config.data import ColumnConfig, TemplateConfig
 from shadow_mlx.config.model import BackboneConfig
@@ -68,6 +69,18 @@ class ExportConfig(ColumnConfig, TemplateConfig, BackboneConfig):
     )
 
     MODEL_ONLY = ("q_bits", "dequantize", "vocabulary", "comparison")
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """What belongs to models alone, and what belongs to an option that is not given."""
+        found = set(super().idle(values))
+        if values.get("to", "model") != "model":
+            found |= {*cls.MODEL_ONLY, *(f.name for f in fields(TemplateConfig))}
+        if "q_bits" in found or not values.get("q_bits"):
+            found |= {"q_group_size"}
+        if "vocabulary" in found or not values.get("vocabulary"):  # it is read by these
+            found |= {f.name for f in fields(ColumnConfig)}
+        return frozenset(found)
 
     def cross_checks(self) -> list[str]:
         """What MLX can quantize to, and what belongs to models alone."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shadow_mlx.config.option import Options, option
 from shadow_mlx.config.values import LARGEST_COUNT
@@ -110,6 +111,12 @@ class ShadowConfig(Options):
         "shadow_kv_heads",
         "shadow_head_dim",
     )
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """Sizes of the mirror, where there is none."""
+        found = super().idle(values)
+        return found if values.get("shadow", "mirror") == "mirror" else found | {*cls.MIRROR_ONLY}
 
     @property
     def layers(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from shadow_mlx.config.model import EncodingConfig
 from shadow_mlx.config.option import option
@@ -221,6 +222,21 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         metavar="DIR",
         help="start from the weights of another adapter",
     )
+
+    TASK_ONLY: ClassVar[tuple[str, ...]] = (
+        "sharing", "rank", "alpha", "dropout", "update_hidden_size", "freeze", "init_adapter",
+    )  # fmt: skip
+    """Options that say nothing of a shadow by itself, which is all that pretraining trains."""
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """What only tasks have, in pretraining; where a mirror starts, if there is none."""
+        found = super().idle(values)
+        if values.get("objective") == "pretrain":
+            found |= {*cls.TASK_ONLY}
+        if values.get("shadow", "mirror") != "mirror":
+            found |= {"shadow_start"}
+        return found
 
     def cross_checks(self) -> list[str]:
         """Two lengths of a run, and patience without anything to wait for."""

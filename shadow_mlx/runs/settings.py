@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.runs.folder import RunFolder
@@ -27,3 +27,17 @@ def settings_of(folder: Path) -> TrainConfig | None:
         except ShadowMLXError:
             continue
     return None
+
+
+def data_settings_of(folder: Path) -> dict[str, Any]:
+    """How a run read its data, by option: which, by which columns, for which backbone.
+
+    What goes on from the run's adapter reads them so, if nothing else is said; empty where the
+    run's settings cannot be read.
+    """
+    from shadow_mlx.config import EncodingConfig
+
+    settings = settings_of(folder)
+    if settings is None:
+        return {}
+    return {"data": settings.data, **settings.part(EncodingConfig).to_mapping()}

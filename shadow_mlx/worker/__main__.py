@@ -33,6 +33,9 @@ JOBS: dict[type[m.Request], str] = {
     m.Download: "models",
     m.Estimate: "estimating",
     m.CompareFile: "comparing",
+    m.Export: "delivering",
+    m.Import: "delivering",
+    m.Push: "delivering",
 }
 """The module whose ``serve(request, send, stop)`` gives the replies; the chat has all others."""
 

@@ -118,6 +118,27 @@ class Download(Request):
 
 
 @dataclass(frozen=True)
+class Export(Request):
+    """Write an adapter's model as a folder. ``options`` holds fields of ``ExportConfig``."""
+
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Import(Request):
+    """Write another program's adapter as ours. ``options`` holds fields of ``ImportConfig``."""
+
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Push(Request):
+    """Upload a folder, or say what would be. ``options`` holds fields of ``PushConfig``."""
+
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Reply:
     """Base of the replies."""
 
@@ -346,6 +367,45 @@ class Models(Reply):
     final: ClassVar[bool] = True
 
     models: list[ModelView]
+
+
+@dataclass(frozen=True)
+class Exported(Reply):
+    """A folder was written. ``figures`` are those of ``export.exporting.Exported``.
+
+    Where ``to`` is another format than ``model``, they hold the ``folder`` alone.
+    """
+
+    final: ClassVar[bool] = True
+
+    to: str
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Imported(Reply):
+    """An adapter was written into ``folder``."""
+
+    final: ClassVar[bool] = True
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class Published(Reply):
+    """What is, or would be, uploaded: fields of ``export.publishing.Publication``.
+
+    ``card`` is the text of the model card that is among the files, or ``""``.
+    """
+
+    final: ClassVar[bool] = True
+
+    repo: str
+    kind: str
+    files: dict[str, int]
+    notes: list[str]
+    card: str
+    address: str | None = None
 
 
 Message = Request | Reply

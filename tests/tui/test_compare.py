@@ -197,9 +197,9 @@ async def test_the_line_between_list_and_example_moves() -> None:
         await _measured(pilot)
         detail = pilot.app.screen.query_one("#detail")
         before = detail.outer_size.height
-        await press(pilot, "f9")
+        await press(pilot, "f10")
         await until(pilot, lambda: detail.outer_size.height < before)
-        await press(pilot, "f8")
+        await press(pilot, "f9")
         await until(pilot, lambda: detail.outer_size.height == before)
 
 

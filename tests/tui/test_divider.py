@@ -33,7 +33,7 @@ async def test_keys_move_it_and_the_size_is_kept(own_place: Path) -> None:
     async with shown(app, WIDE) as pilot:
         await opened(app, pilot, folder)
         before = side(pilot)
-        await press(pilot, "f8", "less_than_sign", "f8", "greater_than_sign")
+        await press(pilot, "f9", "less_than_sign", "f9", "greater_than_sign")
         await until(pilot, lambda: side(pilot) == before + 4)
         await until(pilot, lambda: app.state.panes == {"run": before + 4})
     assert load_state().panes == {"run": before + 4}
@@ -69,7 +69,7 @@ async def test_no_pane_is_lost_at_the_edges(own_place: Path) -> None:
     async with shown(app, WIDE) as pilot:
         await opened(app, pilot, folder)
         await until(pilot, lambda: side(pilot) == WIDE[0] * 8 // 10)
-        await press(pilot, *["f9"] * 80)
+        await press(pilot, *["f10"] * 80)
         await until(pilot, lambda: side(pilot) == 3)
 
 
@@ -105,7 +105,7 @@ async def test_panes_above_each_other_share_the_height() -> None:
         below = app.screen.query_one("#below")
         await until(pilot, lambda: below.outer_size.height == 10)
         app.screen.query_one(Input).focus()
-        await press(pilot, "f8", "f8", "f9")  # a field takes none of these keys
+        await press(pilot, "f9", "f9", "f10")  # a field takes none of these keys
         await until(pilot, lambda: below.outer_size.height == 12)
         region = app.screen.query_one(Divider).region
         await pilot.mouse_down(offset=(region.x + 2, region.y))

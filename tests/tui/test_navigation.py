@@ -99,29 +99,29 @@ async def test_the_form_is_shown_whenever_it_is_asked_for(
 
     async with shown(ShadowApp(FAKE_WORKER)) as pilot:
         await origin(pilot)
-        await until(pilot, lambda: "[7 Run]" in words(pilot) and "mine" in words(pilot))
+        await until(pilot, lambda: "[8 Run]" in words(pilot) and "mine" in words(pilot))
         await way(pilot)
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
         await until(pilot, lambda: "[4 Train]" in words(pilot))
-        await press(pilot, "7")
-        await until(pilot, lambda: "[7 Run]" in words(pilot))
+        await press(pilot, "8")
+        await until(pilot, lambda: "[8 Run]" in words(pilot))
 
 
 async def test_every_key_of_a_page_leads_there_from_a_run(own_place: Path) -> None:
     write_story(own_place / "mine", story())
 
     async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-        await press(pilot, "7")
+        await press(pilot, "8")
         assert "No run is open" in told(pilot)
         for i, name in enumerate(PAGES, 1):
             app_of(pilot).show_run(own_place / "mine")
-            await until(pilot, lambda: "[7 Run]" in words(pilot))
+            await until(pilot, lambda: "[8 Run]" in words(pilot))
             await press(pilot, str(i))
             assert pilot.app.current_mode == name
             assert f"[{i} {name.title()}]" in text(pilot).splitlines()[0]
         app_of(pilot).show_run(own_place / "mine")
         await press(pilot, "escape")
-        assert pilot.app.current_mode == "compare"  # where it was opened
+        assert pilot.app.current_mode == "deliver"  # where it was opened
 
 
 async def test_the_cursor_stays_on_its_run(own_place: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -15,6 +15,8 @@ from textual.widget import Widget
 from textual.widgets import Footer, TextArea
 
 from shadow_mlx.runs.launching import Launched
+from shadow_mlx.terminal import visible
+from tui import system
 from tui.child import Children
 from tui.state import UiState
 from tui.widgets.divider import Divider
@@ -87,6 +89,9 @@ class Ui(Protocol):
     async def train_with(self, values: Mapping[str, Any]) -> None:
         """Go to the training form with these settings filled in."""
 
+    async def deliver(self, folder: Path) -> None:
+        """Go to the page of what comes after training, with an adapter to export."""
+
 
 def ui_of(node: Screen[Any]) -> Ui:
     """The application that shows a screen, as far as screens know it."""
@@ -104,8 +109,8 @@ class Page(Screen[Any]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave_field", "Leave field", show=False),
         # Keys that no field and no list takes, so that they work whatever has the focus.
-        Binding("f8", "divide(-1)", "Divider left or up", show=False, id="divider-back"),
-        Binding("f9", "divide(1)", "Divider right or down", show=False, id="divider-on"),
+        Binding("f9", "divide(-1)", "Divider left or up", show=False, id="divider-back"),
+        Binding("f10", "divide(1)", "Divider right or down", show=False, id="divider-on"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -193,6 +198,13 @@ class Page(Screen[Any]):
     def put(self, dialog: ModalScreen[Answer], then: Callable[[Answer | None], Any]) -> None:
         """Show a dialog in front of this page, also where another one is looked at by now."""
         self.app.push_screen(dialog, then, mode=self.NAME)
+
+    @work(group="copy")
+    async def copy(self, text: str, what: str) -> None:
+        """Copy text, through the terminal and the system, and say that ``what`` is copied."""
+        self.app.copy_to_clipboard(visible(text))
+        how = await system.copy(visible(text))
+        self.ui.tell(f"{what} is copied ({how}).")
 
     @property
     def ui(self) -> Ui:

@@ -19,9 +19,7 @@ from shadow_mlx.config.paths import from_here
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
-from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui import system
 from tui.child import ChildError
 from tui.screens.dialogs import Ask
 from tui.screens.settings import FormDialog
@@ -188,15 +186,10 @@ attached, detached, base. The conversation stays.
         self._last = None
         self.draw()
 
-    @work(group="copy")
-    async def action_copy(self) -> None:
-        """Copy the newest answer, through the terminal and the system."""
-        answer = self.conversation.last_answer()
-        if not answer:
-            return
-        self.app.copy_to_clipboard(visible(answer))
-        how = await system.copy(visible(answer))
-        self.ui.tell(f"The answer is copied ({how}).")
+    def action_copy(self) -> None:
+        """Copy the newest answer."""
+        if answer := self.conversation.last_answer():
+            self.copy(answer, "The answer")
 
     def action_settings(self) -> None:
         """Every option of a chat."""

@@ -62,9 +62,9 @@ class HomePage(Page):
 
 Every run in this folder and below it, whoever started it, newest first.
 
-`Enter` opens one, `c` chats with it, `g` prepares a first run on the bundled model and data.
-Digits (or `F2` to `F7`) change the page, `Ctrl+P` finds every action by name; *Change keys* there
-gives them other keys.
+`Enter` opens one, `c` chats with it, `v` compares, `e` exports its model as a folder of its own,
+`g` prepares a first run on the bundled model and data. Digits (or `F2` to `F8`) change the page,
+`Ctrl+P` finds every action by name; *Change keys* there gives them other keys.
 """
     DEFAULT_CSS = """
     HomePage #welcome { height: auto; padding: 1 2; }
@@ -75,6 +75,7 @@ gives them other keys.
         Binding("g", "guided", "First run", id="home-guided"),
         Binding("c", "chat", "Chat", id="home-chat"),
         Binding("v", "compare", "Compare", id="home-compare"),
+        Binding("e", "export", "Export", id="home-export"),
     ]
 
     class Listed(Message):
@@ -188,8 +189,8 @@ gives them other keys.
         return next((run for run in self._runs if str(run.folder) == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Chat and compare need a run with an adapter."""
-        if action in ("chat", "compare"):
+        """Chat, compare and export need a run with an adapter."""
+        if action in ("chat", "compare", "export"):
             one = self._chosen()
             return one is not None and one.has_adapter
         return True
@@ -207,6 +208,11 @@ gives them other keys.
         """Compare the run under the cursor with the untuned model."""
         if one := self._chosen():
             await self.ui.compare_with(one.folder)
+
+    async def action_export(self) -> None:
+        """Go on to the export of the run under the cursor."""
+        if one := self._chosen():
+            await self.ui.deliver(one.folder)
 
     async def action_guided(self) -> None:
         """Fill the training form for a first run."""

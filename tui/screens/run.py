@@ -51,10 +51,12 @@ The run works in a process of its own: leaving this page, or the program, does n
 - `s` stop and save: `shadow-mlx train --resume` or `r` here goes on later
 - `p` pause or go on · `x` discard everything that it wrote
 - `c` chat with it · `v` compare base, attached and detached · `t` train again with its settings
+- `e` export its detached model as a folder of its own · `d` distil: go on with its shadow alone,
+  which the attached model teaches on the same data
 - `o` lay other runs' validation losses over it
 - `[` and `]` what it answered at an earlier or later validation, what differs from the expected
   answer underlined · `n` another example · `a` hides and shows the answers
-- `<` and `>` (or `F8` and `F9`, or the mouse) move the line between the panes
+- `<` and `>` (or `F9` and `F10`, or the mouse) move the line between the panes
 """
     DEFAULT_CSS = """
     RunScreen #panes { height: 1fr; }

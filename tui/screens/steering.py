@@ -18,7 +18,7 @@ from shadow_mlx.runs.folder import RunFolder, holds_adapter
 from shadow_mlx.runs.launching import free_folder, launch
 from shadow_mlx.runs.listing import status_of
 from shadow_mlx.runs.live import is_live, send
-from shadow_mlx.runs.settings import settings_of
+from shadow_mlx.runs.settings import data_settings_of, settings_of
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 
@@ -38,6 +38,8 @@ class SteeringPage(Page):
         Binding("r", "resume", "Resume", id="run-resume"),
         Binding("c", "chat", "Chat", id="run-chat"),
         Binding("v", "compare", "Compare", id="run-compare"),
+        Binding("d", "distil", "Distil", tooltip="Teach the shadow alone", id="run-distil"),
+        Binding("e", "export", "Export", tooltip="A model of its own", id="run-export"),
         Binding("t", "again", "Again", tooltip="Train again with these settings", id="run-again"),
         Binding("x", "discard", "Discard", id="run-discard"),
     ]
@@ -69,7 +71,9 @@ class SteeringPage(Page):
             return resumable and self.view.saved_step is not None
         if action == "discard":
             return not self._starting or running
-        if action in ("chat", "compare"):
+        if action in ("distil", "export") and running:
+            return False
+        if action in ("chat", "compare", "distil", "export"):
             return holds_adapter(self.folder)
         return True
 
@@ -129,6 +133,26 @@ class SteeringPage(Page):
         """Compare the adapter with the untuned model."""
         if self._has_adapter():
             await self.ui.compare_with(self.folder)
+
+    async def action_export(self) -> None:
+        """Go on to the export of the adapter's detached model."""
+        if self._has_adapter():
+            await self.ui.deliver(self.folder)
+
+    async def action_distil(self) -> None:
+        """Fill the form for a run of the shadow alone, taught by the attached model."""
+        if not self._has_adapter():
+            return
+        adapter = str(self.folder)
+        await self.ui.train_with(
+            {
+                **data_settings_of(self.folder),
+                "objective": "pretrain",
+                "shadow": adapter,
+                "teacher": adapter,
+                "adapter_path": free_folder("shadow"),
+            }
+        )
 
     def _has_adapter(self) -> bool:
         if holds_adapter(self.folder):

@@ -22,12 +22,15 @@ from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.screens.verdict import Verdict
 from tui.views import form
+from tui.views.command import command_line
 from tui.widgets.option_form import OptionForm
 
 JUDGED_SECONDS = 20.0
 """How long a start waits for the judgement."""
-PATHS = ("model", "data")
+PATHS = ("model", "data", "shadow", "teacher")
 """Fields that stand for the same thing in whatever folder the program is started next."""
+WORDS = ("mirror", "base")
+"""What may stand there and is no path, whatever lies here."""
 
 
 class TrainScreen(Page):
@@ -41,6 +44,9 @@ Every option of `shadow-mlx train`. An empty field takes the default that stands
 below explains the option that has the focus, and a `!` says what is wrong with a value.
 
 - `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
+- *objective* `pretrain` teaches a shadow to write by itself, before any task: what only tasks have
+  is left out then, and *shadow* and *teacher* say where it starts and who it learns from
+- `Ctrl+Y` copies the same run as a command
 - `Ctrl+D` goes back to the defaults, `Ctrl+Z` to what stood here before the form was filled
 - `Tab` moves on, `Escape` leaves the field
 """
@@ -56,6 +62,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         Binding("ctrl+a", "everything", "All options", id="train-everything", priority=True),
         Binding("ctrl+d", "defaults", "Defaults", id="train-defaults", priority=True),
         Binding("ctrl+z", "undo", "Undo", show=False, id="train-undo", priority=True),
+        Binding("ctrl+y", "copy", "Command", id="train-copy", priority=True),
     ]
 
     def __init__(self) -> None:
@@ -70,8 +77,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
-        texts = {n: from_here(text) if n in PATHS else text for n, text in kept.items()}
-        yield OptionForm(TrainConfig, texts, id="form")
+        yield OptionForm(TrainConfig, _here(kept), id="form")
         yield Static(id="help", markup=False)
         yield Verdict(self.ui.processes, id="verdict")
         with Horizontal(id="start-row"):
@@ -105,7 +111,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """Put other settings in; everything not named goes back to its default."""
         texts = {name: form.to_text(value) for name, value in values.items()}
         self._former = self._form.texts
-        await self._form.fill({n: from_here(t) if n in PATHS else t for n, t in texts.items()})
+        await self._form.fill(_here(texts))
         self._check()
         self.query_one("#start", Button).focus()
 
@@ -128,7 +134,7 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         else:  # those whose fields are not shown come first
             order = sorted(problems, key=lambda name: name in form.SIMPLE[TrainConfig])
             self._verdict.complain({name: problems[name] for name in order})
-        kept = {n: absolute(text) if n in PATHS else text for n, text in texts.items()}
+        kept = {n: absolute(t) if n in PATHS and t not in WORDS else t for n, t in texts.items()}
         self.ui.remember(form={name: text for name, text in kept.items() if text})
 
     def _refused(self, config: TrainConfig) -> dict[str, str]:
@@ -160,6 +166,11 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """What stood in the fields before they were filled anew."""
         if self._former:
             await self.fill(self._former)
+
+    def action_copy(self) -> None:
+        """The run as a command line."""
+        if self._config is not None:
+            self.copy(command_line("train", self._config), "The command")
 
     def on_button_pressed(self) -> None:
         """Start."""
@@ -209,6 +220,11 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """A folder for another run than the one that was started in this one."""
         name = free_folder(folder)
         return folder if name == folder and not self.ui.starting(Path(folder)) else name
+
+
+def _here(texts: Mapping[str, str]) -> dict[str, str]:
+    """The fields with their paths as one would type them in this folder."""
+    return {name: from_here(text) if name in PATHS else text for name, text in texts.items()}
 
 
 PAGE = TrainScreen

@@ -17,6 +17,8 @@ from tui.views.chat_view import Weights, adapter_name
 from tui.widgets.field import Field
 from tui.widgets.finder import Finder
 
+ANY = "Which weights? Type to find, or a folder's path, or an id on the hub."
+
 
 @dataclass(frozen=True)
 class Known:
@@ -52,16 +54,17 @@ class WeightsDialog(Dialog[Weights]):
 
     Args:
         known: The entries, best first.
+        question: What is asked.
     """
 
-    def __init__(self, known: Sequence[Known]) -> None:
+    def __init__(self, known: Sequence[Known], question: str = ANY) -> None:
         super().__init__()
-        self._known = {one.name: one for one in known}
+        self._known, self._question = {one.name: one for one in known}, question
 
     def compose(self) -> ComposeResult:
         """The field above what it finds."""
         with Vertical(classes="dialog"):
-            yield Static("Which weights? Type to find, or a folder's path, or an id on the hub.")
+            yield Static(self._question, markup=False)
             yield Finder()
 
     def on_mount(self) -> None:

@@ -13,26 +13,44 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from shadow_mlx.config import NO_TEST_FILE, ChatConfig, CompareConfig, TrainConfig
+from shadow_mlx.config import (
+    NO_TEST_FILE,
+    ChatConfig,
+    CompareConfig,
+    ExportConfig,
+    ImportConfig,
+    PushConfig,
+    TrainConfig,
+)
 from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
 from shadow_mlx.config.values import choices_of, describe_type, element_of, plain_type
 from shadow_mlx.errors import ConfigError
 
 SIMPLE: dict[type[Options], tuple[str, ...]] = {
     TrainConfig: (
-        "model", "data", "adapter_path", "iters", "epochs", "batch_size", "learning_rate",
-        "max_seq_length",
+        "model", "data", "adapter_path", "objective", "shadow", "teacher", "iters", "epochs",
+        "batch_size", "learning_rate", "max_seq_length",
     ),
     ChatConfig: ("system_prompt", "max_tokens", "temp", "thinking"),
-    CompareConfig: ("data", "adapter_path", "modes", "limit", "max_tokens"),
+    CompareConfig: ("data", "adapter_path", "rival", "modes", "limit", "max_tokens"),
+    ExportConfig: ("adapter_path", "output", "to", "q_bits", "vocabulary"),
+    ImportConfig: ("source", "adapter_path", "model"),
+    PushConfig: ("folder", "repo", "private", "message"),
 }  # fmt: skip
 """What stands first, and is all that a newcomer sees of a run."""
 
-NEEDED: dict[type[Options], str] = {
-    TrainConfig: "--data: choose a file or folder (page 3 helps), or a hub id",
-    CompareConfig: NO_TEST_FILE,
+SIMPLE_BESIDE: dict[type[Options], dict[str, tuple[str, str]]] = {
+    TrainConfig: dict.fromkeys(("shadow", "teacher"), ("objective", "pretrain")),
 }
-"""What is said where a form that needs data names none."""
+"""Those of them that are simple only where another option has this value."""
+
+NEEDED: dict[type[Options], dict[str, str]] = {
+    TrainConfig: {"data": "--data: choose a file or folder (page 3 helps), or a hub id"},
+    CompareConfig: {"data": NO_TEST_FILE},
+    ImportConfig: {"source": "--source: name the folder of a PEFT or shadow-peft adapter"},
+    PushConfig: {"repo": "--repo: name the repository, as in somebody/robot"},
+}
+"""What is said where a field that cannot be left out is empty."""
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
 
@@ -73,6 +91,21 @@ def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
     return [*(found[name] for name in simple), *rest]
 
 
+def simple_now(group: type[Options], texts: Mapping[str, str]) -> set[str]:
+    """The simple fields, beside what stands in the others."""
+    beside = SIMPLE_BESIDE.get(group, {})
+    return {
+        name
+        for name in SIMPLE.get(group, ())
+        if name not in beside or texts.get(beside[name][0], "") == beside[name][1]
+    }
+
+
+def idle_now(group: type[Options], texts: Mapping[str, str]) -> frozenset[str]:
+    """The fields that say nothing beside what stands in the others: they are not shown."""
+    return group.idle({name: text for name, text in texts.items() if text.strip()})
+
+
 def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool) -> FormField:
     info = option_info(one)
     kind = plain_type(hint)
@@ -111,13 +144,14 @@ def filled_in(
 ) -> tuple[SomeOptions | None, dict[str, str]]:
     """The options that the fields describe, or what is wrong with each field.
 
-    Problems come from the declarations alone; those of no single field stand under ``""``.
+    Problems come from the declarations alone; those of no single field stand under ``""``. What
+    stands in a field that says nothing beside the others is left out.
     """
     known = {field.name: field for field in fields(group)}
-    values = _values(texts, known)
-    problems: dict[str, str] = {}
-    if group in NEEDED and not values.get("data"):
-        problems["data"] = NEEDED[group]
+    idle = idle_now(group, texts)
+    values = _values({name: text for name, text in texts.items() if name not in idle}, known)
+    needed = NEEDED.get(group, {})
+    problems = {name: text for name, text in needed.items() if not values.get(name)}
     try:
         config = group.from_mapping(values, where="form")
     except ConfigError as error:

@@ -52,7 +52,7 @@ class Divider(Widget):
         self._rows = rows
         self._held: tuple[int, int] | None = None  # the mouse and the pane's size when it began
         self._due: int | None = None  # the size that the last key asked for, until it is laid out
-        self.tooltip = "drag it, or F8 and F9"
+        self.tooltip = "drag it, or F9 and F10"
 
     def render(self) -> Text:
         """A line."""

@@ -27,19 +27,23 @@ class OptionForm(VerticalScroll):
     OptionForm .group { padding: 1 1 0 1; text-style: bold; color: $text-accent; }
     OptionForm .expert { display: none; }
     OptionForm.-everything .expert { display: block; }
+    OptionForm .-idle { display: none !important; }
     """
 
     def __init__(self, group: type[Options], texts: Mapping[str, str], *, id: str) -> None:
         super().__init__(id=id, can_focus=False)
+        self._group = group
         self.fields = form.fields(group)
         self.rows: dict[str, OptionRow] = {}
         self._texts = dict(texts)  # of the fields whose rows are not made yet
+        self._titles: dict[str, Label] = {}  # by group
 
     def compose(self) -> ComposeResult:
         """The simple rows."""
         for field in self.fields:
             if field.simple:
                 yield self._row(field)
+        self._arrange()
 
     def _row(self, field: form.FormField) -> OptionRow:
         row = self.rows[field.name] = OptionRow(field, self._texts.get(field.name, ""))
@@ -52,15 +56,33 @@ class OptionForm(VerticalScroll):
                 continue
             if field.group != group:
                 group = field.group
-                yield Label(GROUP_TITLES.get(group, group), classes="group expert", markup=False)
-            row = self._row(field)
-            row.add_class("expert")
-            yield row
+                title = Label(GROUP_TITLES.get(group, group), classes="group expert", markup=False)
+                self._titles[group] = title
+                yield title
+            yield self._row(field)
 
     async def make_all(self) -> None:
         """Make the rows that are not there yet."""
         if len(self.rows) < len(self.fields):
-            await self.mount_all(list(self._others()))
+            others = list(self._others())
+            self._arrange()
+            await self.mount_all(others)
+
+    def _arrange(self) -> None:
+        """Leave out what says nothing beside the others, and their title with the last of them."""
+        texts = self.texts
+        idle = form.idle_now(self._group, texts)
+        simple = form.simple_now(self._group, texts)
+        for name, row in self.rows.items():
+            row.set_class(name in idle, "-idle")
+            row.set_class(name not in simple, "expert")
+        for group, title in self._titles.items():
+            own = {one.name for one in self.fields if one.group == group and not one.simple}
+            title.set_class(own <= idle, "-idle")
+
+    def on_option_row_changed(self) -> None:
+        """What one field says decides about others."""
+        self._arrange()
 
     async def show_all(self) -> None:
         """Show every option."""
@@ -85,7 +107,10 @@ class OptionForm(VerticalScroll):
         }
         for name, row in self.rows.items():
             row.value = self._texts[name]
-        if any(self._texts[field.name] for field in self.fields if not field.simple):
+        self._arrange()
+        shown = form.simple_now(self._group, self._texts)
+        shown |= form.idle_now(self._group, self._texts)
+        if any(text for name, text in self._texts.items() if name not in shown):
             await self.show_all()
 
     def complain(self, problems: Mapping[str, str]) -> None:
@@ -95,7 +120,7 @@ class OptionForm(VerticalScroll):
 
     async def go_to(self, name: str) -> None:
         """Give a field the focus."""
-        if not next(field.simple for field in self.fields if field.name == name):
+        if name not in form.simple_now(self._group, self.texts):
             await self.show_all()
         self.rows[name].query("Input, Select").first().focus()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shadow_mlx.cli.commands import pretrain, train
 from shadow_mlx.cli.options import add_config_file, add_options, path_text
@@ -63,9 +63,13 @@ def run(args: argparse.Namespace) -> int:
         CheckpointError: There is no adapter.
         Interrupted: As ``train``.
     """
+    from pathlib import Path
+
+    from shadow_mlx.runs.settings import data_settings_of
+
     args.objective = "pretrain"
     if not args.resume:
-        train.fill_in(args, {**_data_of(args.adapter), "distill_weight": 1.0})
+        train.fill_in(args, {**data_settings_of(Path(args.adapter)), "distill_weight": 1.0})
     return train.run(args, _distil)
 
 
@@ -88,16 +92,3 @@ def _distil(
         resume=args.resume,
         overwrite=args.overwrite,
     )
-
-
-def _data_of(adapter: str) -> dict[str, Any]:
-    """How the adapter's own run read its data: what is not said anew is as it was there."""
-    from pathlib import Path
-
-    from shadow_mlx.config import EncodingConfig
-    from shadow_mlx.runs.settings import settings_of
-
-    settings = settings_of(Path(adapter))
-    if settings is None:
-        return {}
-    return {"data": settings.data, **settings.part(EncodingConfig).to_mapping()}

@@ -13,11 +13,8 @@ OPTIONS = TrainConfig
 ADAPTER_PATH = "shadow"
 """Where the shadow is written, if nothing else is said: beside the adapters that start with it."""
 
-OF_TASKS = (
-    "objective", "sharing", "rank", "alpha", "dropout", "update_hidden_size", "freeze",
-    "init_adapter",
-)  # fmt: skip
-"""Options that say nothing of a shadow by itself."""
+OF_TASKS = ("objective", *TrainConfig.TASK_ONLY)
+"""Options that are not asked for: the command is the objective."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
