@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import types
+from pathlib import Path
 
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
@@ -51,6 +52,13 @@ def main() -> None:
             estimate(request)
         elif isinstance(request, m.CompareFile):
             compare(request, stopped)
+        elif isinstance(request, m.Export):
+            export(request, stopped)
+        elif isinstance(request, m.Import):
+            send(m.Progress(request.id, "reading the adapter"))
+            send(m.Imported(request.id, made(request.options["adapter_path"])))
+        elif isinstance(request, m.Push):
+            push(request)
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):
@@ -135,6 +143,58 @@ def compare(request: m.CompareFile, stopped: threading.Event) -> None:
     asked = {name: flags[:count] for name, flags in right.items()}
     comparison = made_comparison(asked, data=options.data, stopped=stopped.is_set())
     send(m.Compared(request.id, comparison.to_mapping()))
+
+
+def made(folder: str) -> str:
+    """An empty folder, and where it lies."""
+    path = Path(folder).resolve()
+    path.mkdir(exist_ok=True)
+    return str(path)
+
+
+def export(request: m.Export, stopped: threading.Event) -> None:
+    """``long`` writes until it is stopped, ``full`` fails; all else is a model of a megabyte."""
+    output, to = str(request.options["output"]), str(request.options["to"])
+    for what in ("reading the shadow", "writing"):
+        send(m.Progress(request.id, what))
+    if output == "long":
+        stopped.wait()
+        send(m.Done(request.id))
+    elif output == "full":
+        send(m.Failed(request.id, "full: cannot write: the disk is \x1b[31mfull"))
+    else:
+        figures = {"folder": made(output)}
+        model = {
+            "parameters": 250_000, "bytes": 1_000_000, "tokens": (2_048, 2_048),
+            "added_blocks": 0, "apart": 2e-7, "not_for_transformers": None,
+        }  # fmt: skip
+        send(m.Exported(request.id, to, figures | (model if to == "model" else {})))
+
+
+CARD = """\
+---
+library_name: mlx
+tags:
+- shadow-peft
+---
+
+# A small model from sprout
+
+It turns \x1b[31mwhat people ask\x1b[0m of a robot into commands.
+""" + "\n".join(f"- line {i} of the card" for i in range(1, 41))
+
+
+def push(request: m.Push) -> None:
+    """Three files; ``nobody/…`` may not upload."""
+    options = request.options
+    address = None if options["dry_run"] else f"https://hub/{options['repo']}"
+    send(m.Progress(request.id, "listing files"))
+    if address and options["repo"].startswith("nobody/"):
+        send(m.Failed(request.id, f"{options['repo']}: uploading needs a login: hf auth login"))
+        return
+    files = {"README.md": 1_000, "config.json": 900, "model.safetensors": 1_000_000}
+    notes = ["its configuration names the folder /home/me of this machine"]
+    send(m.Published(request.id, options["repo"], "model", files, notes, CARD, address))
 
 
 if __name__ == "__main__":

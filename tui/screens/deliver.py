@@ -57,9 +57,8 @@ What comes after training. The detached model is a model of its own: it can leav
     DeliverScreen #meaning { text-overflow: ellipsis; }
     DeliverScreen ContentSwitcher { height: auto; max-height: 50%; margin-top: 1; }
     DeliverScreen OptionForm { height: auto; max-height: 100%; }
-    DeliverScreen #help { height: 3; padding: 0 1; background: $panel; margin-top: 1; }
+    DeliverScreen #help { height: 2; padding: 0 1; background: $panel; margin-top: 1; }
     DeliverScreen.-low ContentSwitcher, DeliverScreen.-low #help { margin-top: 0; }
-    DeliverScreen.-low #help { height: 2; }
     DeliverScreen #wrong { display: none; }
     DeliverScreen #start { min-width: 20; height: 1; border: none; margin: 0 1; }
     DeliverScreen #done { height: 1fr; margin-top: 1; }
@@ -281,6 +280,7 @@ What comes after training. The detached model is a model of its own: it can leav
             return
         options, problems = self._check()
         if options is not None:
+            self.action_leave_field()  # from here on letters are keys
             self._work(self._way, options)
             return
         if names := [name for name in problems if name]:

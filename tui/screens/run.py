@@ -51,7 +51,7 @@ The run works in a process of its own: leaving this page, or the program, does n
 - `s` stop and save: `shadow-mlx train --resume` or `r` here goes on later
 - `p` pause or go on · `x` discard everything that it wrote
 - `c` chat with it · `v` compare base, attached and detached · `t` train again with its settings
-- `e` export its detached model as a folder of its own · `d` distil: go on with its shadow alone,
+- `e` export its detached model as a folder of its own · `D` distil: go on with its shadow alone,
   which the attached model teaches on the same data
 - `o` lay other runs' validation losses over it
 - `[` and `]` what it answered at an earlier or later validation, what differs from the expected
@@ -75,7 +75,7 @@ The run works in a process of its own: leaving this page, or the program, does n
     RunScreen.-narrow.-low #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "overlay", "Overlay", id="run-overlay"),
+        Binding("o", "overlay", "Overlay", show=False, id="run-overlay"),
         Binding(
             "left_square_bracket", "samples(-1)", "Earlier answers", show=False, id="run-earlier"
         ),
@@ -236,7 +236,9 @@ The run works in a process of its own: leaving this page, or the program, does n
     def _next(self) -> str:
         """What the run left and what can be done with it, once it is over."""
         over = self.status not in ("running", "starting", "empty")
-        actions = [name for name in ("resume", "chat", "compare") if self.check_action(name, ())]
+        actions = [
+            name for name in ("resume", "chat", "compare", "export") if self.check_action(name, ())
+        ]
         return visible(summary(self.view, self.status, actions)) if over else ""
 
     def action_samples(self, by: int) -> None:

@@ -38,7 +38,7 @@ class SteeringPage(Page):
         Binding("r", "resume", "Resume", id="run-resume"),
         Binding("c", "chat", "Chat", id="run-chat"),
         Binding("v", "compare", "Compare", id="run-compare"),
-        Binding("d", "distil", "Distil", tooltip="Teach the shadow alone", id="run-distil"),
+        Binding("D", "distil", "Distil", tooltip="Teach the shadow alone", id="run-distil"),
         Binding("e", "export", "Export", tooltip="A model of its own", id="run-export"),
         Binding("t", "again", "Again", tooltip="Train again with these settings", id="run-again"),
         Binding("x", "discard", "Discard", id="run-discard"),

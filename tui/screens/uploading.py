@@ -28,18 +28,17 @@ class UploadDialog(Dialog[str]):
 
     AUTO_FOCUS = "#answer-cancel"
     DEFAULT_CSS = """
-    UploadDialog .dialog { width: 100; height: 90%; padding: 0 1; }
-    UploadDialog #what { text-style: bold; }
-    UploadDialog #files { padding: 0 2; color: $text-muted; }
-    UploadDialog #card { height: 1fr; margin-top: 1; background: $panel; }
+    UploadDialog #what { text-style: bold; padding: 0 1; }
+    UploadDialog #files { padding: 0 1 1 1; color: $text-muted; }
+    UploadDialog #seen { height: 1fr; margin: 1 0; background: $panel; }
     UploadDialog Markdown { padding: 0 1; background: transparent; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "upload", "Upload"),
-        Binding("up", "turn('scroll_up')", "Card up", show=False),
-        Binding("down", "turn('scroll_down')", "Card down", show=False),
-        Binding("pageup", "turn('scroll_page_up')", "Card page up", show=False),
-        Binding("pagedown", "turn('scroll_page_down')", "Card page down", show=False),
+        Binding("up", "turn('scroll_up')", "Up", show=False),
+        Binding("down", "turn('scroll_down')", "Down", show=False),
+        Binding("pageup", "turn('scroll_page_up')", "Page up", show=False),
+        Binding("pagedown", "turn('scroll_page_down')", "Page down", show=False),
     ]
 
     def __init__(self, found: m.Published, config: PushConfig) -> None:
@@ -49,21 +48,21 @@ class UploadDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         """From what is short to what is long, and the answers."""
         found, config = self._found, self._config
-        seen = "a private repository, if it is new" if config.private else "everybody can see it"
-        with Vertical(classes="dialog"):
-            yield Static(
-                visible(f"To {found.repo}: this {found.kind}; {seen}"), id="what", markup=False
-            )
-            yield Static(visible(delivery.files(found)), id="files", markup=False)
-            notes = "\n".join(f"! {note}" for note in found.notes)
-            yield Static(visible(notes), classes="problem", markup=False)
-            with VerticalScroll(id="card", can_focus=False):
+        seen = "private" if config.private else "public"
+        what = f"This {found.kind} would go to {found.repo} ({seen}, if it is new):"
+        notes = "\n".join(f"! {note}" for note in found.notes)
+        with Vertical(classes="dialog tall"):
+            yield Static(visible(what), id="what", markup=False)
+            if notes:
+                yield Static(visible(notes), classes="problem", markup=False)
+            with VerticalScroll(id="seen", can_focus=False):
+                yield Static(visible(delivery.files(found)), id="files", markup=False)
                 card = delivery.card_as_markdown(found.card) or "*There is no model card.*"
                 yield Markdown(visible(card), open_links=False)
-            with Horizontal(classes="answers"):
+            with Horizontal():
                 if not config.dry_run:
-                    yield Button("Upload (y)", id="answer-upload")
-                yield Button("Cancel (esc)", id="answer-cancel")
+                    yield Button("Upload (y)", compact=True, id="answer-upload")
+                yield Button("Cancel (esc)", compact=True, id="answer-cancel")
 
     def action_upload(self) -> None:
         """Yes."""
@@ -71,8 +70,8 @@ class UploadDialog(Dialog[str]):
             self.dismiss("upload")
 
     def action_turn(self, how: str) -> None:
-        """Move the card, whichever button has the focus."""
-        getattr(self.query_one("#card"), how)(animate=False)
+        """Move through files and card, whichever button has the focus."""
+        getattr(self.query_one("#seen"), how)(animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer by click or Enter."""

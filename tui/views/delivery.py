@@ -49,7 +49,7 @@ WAYS = {
         ),
         Way(
             "push", PushConfig, m.Push,
-            "An adapter or an exported model to the Hugging Face hub. First you see what goes.",
+            "An adapter or a model to the Hugging Face hub; what goes is shown first.",
             "pushing",
         ),
     )

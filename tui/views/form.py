@@ -76,14 +76,15 @@ class FormField:
     simple: bool
     path: bool
     several: bool
+    needed: bool
 
 
 def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
     """All fields: the simple ones first, then group by group."""
     hints = typing.get_type_hints(declared)
-    simple = SIMPLE.get(declared, ())
+    simple, needed = SIMPLE.get(declared, ()), NEEDED.get(declared, {})
     found = {
-        one.name: _field(one, hints[one.name], simple=one.name in simple)
+        one.name: _field(one, hints[one.name], simple=one.name in simple, needed=one.name in needed)
         for one in dataclasses.fields(declared)
     }
     groups = list(GROUP_TITLES)
@@ -106,7 +107,7 @@ def idle_now(group: type[Options], texts: Mapping[str, str]) -> frozenset[str]:
     return group.idle({name: text for name, text in texts.items() if text.strip()})
 
 
-def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool) -> FormField:
+def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool, needed: bool) -> FormField:
     info = option_info(one)
     kind = plain_type(hint)
     several = element_of(hint) is not None
@@ -125,6 +126,7 @@ def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool) -> FormField
         simple=simple,
         path=info.kind == "path",
         several=several,
+        needed=needed,
     )
 
 

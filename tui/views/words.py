@@ -115,7 +115,11 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         parts.append(f"detached {short(view.validated.shadow_loss)}")
     said = " · ".join(parts)
     if status in ("done", "patience"):
-        ways = {"chat": "c chat with it", "compare": "v see what detaching costs"}
+        ways = {
+            "chat": "c chat with it",
+            "compare": "v see what detaching costs",
+            "export": "e export its model",
+        }
     else:
         ways = {
             "resume": f"r goes on from step {view.saved_step}",

@@ -17,8 +17,8 @@ class PathSuggester(Suggester):
     """What a path may become: the first folder, else the first file, that begins so.
 
     Args:
-        several: Paths stand there with spaces between them; the last one is completed, with what
-            needs no quotes.
+        several: Paths stand there with spaces between them; the last one is completed. One that
+            holds a space is found behind an opening quote, and ends with the closing one.
     """
 
     def __init__(self, *, several: bool = False) -> None:
@@ -27,10 +27,33 @@ class PathSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         """All of it, shown behind what is typed; Right takes it."""
-        others, space, path = value.rpartition(" ") if self._several else ("", "", value)
+        others, quote, path = split_last(value) if self._several else ("", "", value)
         found = await asyncio.to_thread(completions, path) if path else []
-        fitting = (one for one in found if not self._several or shlex.quote(one) == one)
-        return next((others + space + one for one in fitting), None)
+        fitting = (one for one in found if not self._several or _stands(one, quote))
+        return next((f"{others}{quote}{one}{quote}" for one in fitting), None)
+
+
+def split_last(text: str) -> tuple[str, str, str]:
+    """What stands before the last of several paths, the quote that is open in it, and the path."""
+    start, quote = 0, ""
+    for i, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter == " ":
+            start = i + 1
+    if quote and not text.startswith(quote, start):  # it is open within a name
+        return text, "", ""
+    return text[:start], quote, text[start + len(quote) :]
+
+
+def _stands(path: str, quote: str) -> bool:
+    """Whether a path can stand behind this quote, or behind none."""
+    try:
+        return shlex.split(f"{quote}{path}{quote}") == [path]
+    except ValueError:  # it has a quote of its own
+        return False
 
 
 class Field(Input):

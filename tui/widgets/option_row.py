@@ -54,7 +54,7 @@ class OptionRow(Horizontal):
                 compact=True,
             )
         else:
-            placeholder = field.default or "default"
+            placeholder = field.default or ("needed" if field.needed else "default")
             self._control = Field(
                 value,
                 path=field.path,
