@@ -51,6 +51,7 @@ async def _tour(iters: int) -> None:
         await _training(app, pilot, iters)
         await _chat(app, pilot)
         await _compare(app, pilot)
+        await _deliver(app, pilot)
         await press(pilot, "escape", "1")
         await until(pilot, lambda: "✔ done" in words(pilot))
         _take(app, "home")
@@ -107,6 +108,14 @@ async def _compare(app: ShadowApp, pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: len(columns.answers) == 3, PATIENCE)
     await until(pilot, lambda: "type a prompt" in words(pilot))
     _take(app, "compare")
+
+
+async def _deliver(app: ShadowApp, pilot: Pilot[Any]) -> None:
+    await press(pilot, "escape", "7")
+    await until(pilot, lambda: "shadow-mlx export" in words(pilot))
+    await press(pilot, "enter")
+    await until(pilot, lambda: "✔ exported" in words(pilot), PATIENCE)
+    _take(app, "deliver")
 
 
 def _take(app: ShadowApp, name: str) -> None:

@@ -35,7 +35,7 @@ BESIDE = {"teacher_top": {"teacher": "base"}}
 """What an option cannot be without."""
 
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
-FORMS = {"train", "chat", "compare"}
+FORMS = {"train", "chat", "compare", "export", "import", "push"}
 """Commands whose options are a form of the UI, too."""
 BY_COMMAND = {"adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"}
 """Options whose help says what they are to one command."""

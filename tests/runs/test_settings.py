@@ -10,7 +10,7 @@ from shadow_mlx.data.reading.extent import training_bytes
 from shadow_mlx.data.trained_on import columns_of, held_out_file
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.listing import find_runs
-from shadow_mlx.runs.settings import settings_of
+from shadow_mlx.runs.settings import data_settings_of, settings_of
 from tests.runs.fake_run import story, write_story
 
 CONFIGS: list[bytes] = [
@@ -46,3 +46,13 @@ def test_a_run_that_wrote_no_settings_has_those_it_was_asked_for(tmp_path: Path)
         config = settings_of(tmp_path)
         assert config is not None
         assert config.rank == rank
+
+
+def test_what_goes_on_reads_the_data_as_the_run_did(tmp_path: Path) -> None:
+    assert data_settings_of(tmp_path) == {}
+    run = RunFolder(tmp_path)
+    run.run.mkdir()
+    run.config.write_text("data: chats\nprompt_feature: q\nmodel: sprout\nrank: 8\niters: 3\n")
+    found = data_settings_of(tmp_path)
+    assert found.items() >= {"data": "chats", "prompt_feature": "q", "model": "sprout"}.items()
+    assert not {"rank", "iters", "adapter_path"} & found.keys()

@@ -144,6 +144,30 @@ async def compare_file(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "detached +1 −1 +0 −1 ·" in words(pilot))
 
 
+async def distil(pilot: Pilot[Any]) -> None:
+    _write_data()
+    folder = _write_run(write_adapter(Path("mine")), 300, NOW - 60).resolve()
+    _app(pilot).show_run(folder)
+    await until(pilot, lambda: "✔ done" in words(pilot))
+    await press(pilot, "D")
+    await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
+    await until(pilot, lambda: "Memory:" in words(pilot))
+
+
+async def deliver(pilot: Pilot[Any]) -> None:
+    write_adapter(Path("mine"))
+    await press(pilot, "7")
+    await until(pilot, lambda: "$ shadow-mlx export --adapter-path mine" in words(pilot))
+    await press(pilot, "enter")
+    await until(pilot, lambda: "✔ exported" in words(pilot))
+
+
+async def deliver_push(pilot: Pilot[Any]) -> None:
+    await deliver(pilot)
+    await press(pilot, "p", "enter", *"me/robot", "enter")
+    await until(pilot, lambda: "library_name: mlx" in words(pilot))
+
+
 async def help_panel(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "Models here:" in words(pilot))
     await press(pilot, "f1")
@@ -164,6 +188,9 @@ SCENES: dict[str, Scene] = {
     "compare": compare,
     "compare-settings": compare_settings,
     "compare-file": compare_file,
+    "distil": distil,
+    "deliver": deliver,
+    "deliver-push": deliver_push,
 }
 
 

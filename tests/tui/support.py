@@ -89,6 +89,7 @@ async def say(pilot: Pilot[Any], message: str) -> None:
 
 async def completes(pilot: Pilot[Any], field: Input, name: str, before: str = "") -> None:
     field.focus()
+    await pilot.pause()  # it selects what is in it
     field.value = before
     field.cursor_position = len(before)
     await press(pilot, *("minus" if letter == "-" else letter for letter in name[:5]))

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shadow_mlx.errors import HubError, InputError
+from shadow_mlx.errors import InputError
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 from shadow_mlx.worker.delivering import serve
-from tests.hub_uploads import Uploads, fake_uploads
+from tests.hub_uploads import fake_uploads
+from tests.worker.test_main import last_replies
 
 
 def replies(request: m.Request) -> tuple[list[str], m.Reply]:
-    """What was done, and the reply that ends it; both as they come over the wire."""
+    """What was done, and the reply that ends it; as they come over the wire."""
     sent: list[m.Reply] = []
     sent.extend(serve(request, sent.append, StopToken()))
     for reply in sent:
-        assert m.decode(m.encode(reply)) == m.decode(m.encode(reply))
+        assert type(m.decode(m.encode(reply))) is type(reply)
         assert reply.id == request.id
     assert [m.is_final(reply) for reply in sent] == [False] * (len(sent) - 1) + [True]
     return [one.what for one in sent if isinstance(one, m.Progress)], sent[-1]
@@ -71,20 +72,6 @@ def test_what_is_wrong_is_told(
         replies(request_)
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Uploads]:
-    with fake_uploads() as running:
-        for name, value in {
-            "HF_ENDPOINT": running.url,
-            "HF_TOKEN": running.token,
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_OFFLINE": "0",
-            "NO_PROXY": "127.0.0.1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
 def push(folder: Path, **options: Any) -> m.Published:
     _, reply = replies(m.Push(1, {"folder": str(folder), "repo": "me/robot", **options}))
     assert isinstance(reply, m.Published)
@@ -97,7 +84,6 @@ def test_a_dry_run_shows_files_and_card(tiny_adapter: Path) -> None:
     assert found.kind == "adapter"
     assert found.files == {name: (tiny_adapter / name).stat().st_size for name in found.files}
     assert found.card == (tiny_adapter / "README.md").read_text(encoding="utf-8")
-    assert json.loads((tiny_adapter / "adapter_config.json").read_text())["peft_type"] == "SHADOW"
 
 
 def test_without_a_card_there_is_none_to_show(tiny_adapter: Path, tmp_path: Path) -> None:
@@ -106,3 +92,62 @@ def test_without_a_card_there_is_none_to_show(tiny_adapter: Path, tmp_path: Path
     found = push(folder, dry_run=True)
     assert found.card == ""
     assert any("no model card" in note for note in found.notes)
+
+
+def test_what_is_uploaded_is_what_was_shown(
+    tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process of its own: the hub's client reads its settings when it is imported."""
+    shown = push(tiny_adapter, dry_run=True)
+    with fake_uploads() as hub:
+        for name, value in {
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": hub.token,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        options = {"folder": str(tiny_adapter), "repo": "me/robot", "private": True}
+        hub_says = last_replies(["-m", "shadow_mlx.worker"], m.Push(1, options))[1]
+        assert isinstance(hub_says, m.Published)
+        assert hub_says.address == f"{hub.url}/me/robot"
+        assert (hub_says.files, hub_says.card) == (shown.files, shown.card)
+        sizes = {name: len(content) for name, content in hub.committed["me/robot"].items()}
+        assert sizes == shown.files
+        assert hub.created[0]["visibility"] == "private"
+        monkeypatch.setenv("HF_TOKEN", "hf_mayReadOnly")
+        refused = last_replies(["-m", "shadow_mlx.worker"], m.Push(1, options))[1]
+        assert isinstance(refused, m.Failed)
+        assert not refused.bug
+        assert "hf auth login" in refused.message
+
+
+def test_an_export_that_is_stopped_leaves_nothing(tiny_adapter: Path, tmp_path: Path) -> None:
+    options = {"adapter_path": str(tiny_adapter), "output": str(tmp_path / "place" / "out")}
+    (tmp_path / "place").mkdir()
+    stopped = [m.Export(1, options), m.Stop(2, 1)]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(m.encode(stopped[0]))
+        process.stdin.flush()
+        while m.decode(process.stdout.readline()) != m.Progress(1, "reading it back"):
+            pass
+        process.stdin.write(m.encode(stopped[1]))
+        process.stdin.flush()
+        assert m.decode(process.stdout.readline()) == m.Done(1)
+        process.stdin.close()
+    assert list((tmp_path / "place").iterdir()) == []
+
+
+SLOW = """
+import runpy, sys, threading
+from shadow_mlx.export import exporting
+exporting._checked = lambda *_, **__: threading.Event().wait()
+sys.argv = ["worker"]
+runpy.run_module("shadow_mlx.worker", run_name="__main__")
+"""
+"""A worker that reads a written model back for ever."""

@@ -12,9 +12,10 @@ from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Saved
 from tests.runs.fake_run import started, story, trained, write_story
-from tests.tui.support import WIDE, press, shown, text, until, words, write_adapter
+from tests.tui.support import FAKE_WORKER, WIDE, press, shown, text, until, words, write_adapter
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
+from tui.screens.train import TrainScreen
 
 
 async def test_a_run_is_started_paused_resumed_and_stopped(
@@ -94,3 +95,41 @@ async def test_enter_does_not_remove_a_run(own_place: Path) -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: "Remove the run" not in words(pilot))
         assert (folder / "run" / "events.jsonl").exists()
+
+
+async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
+    (own_place / "chats.jsonl").write_text('{"q": "a", "completion": "b"}\n' * 20)
+    folder = write_adapter(own_place / "mine")
+    write_story(folder, story(), {"data": "chats.jsonl", "prompt_feature": "q", "rank": 4})
+
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        assert "D Distil e Export" in text(pilot).splitlines()[-1]
+        await press(pilot, "D")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: "Ready. 18 examples to learn from" in words(pilot))
+        await press(pilot, "ctrl+y")
+        said = (
+            "shadow-mlx train --shadow mine --model sprout --prompt-feature q "
+            "--objective pretrain --data chats.jsonl --adapter-path shadow --teacher mine"
+        )
+        await until(pilot, lambda: app.clipboard == said)
+        kept = {"shadow": str(folder), "teacher": str(folder), "objective": "pretrain"}
+        assert kept.items() <= app.state.form.items()
+
+
+async def test_what_is_at_work_is_neither_distilled_nor_exported(own_place: Path) -> None:
+    folder = write_adapter(own_place / "mine")
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "mine" in words(pilot))
+        page = app.screen
+        assert isinstance(page, RunScreen)
+        page.live = True
+        assert not page.check_action("distil", ())
+        assert not page.check_action("export", ())
+        page.live = False
+        assert page.check_action("export", ())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tui.support import FAKE_WORKER, WIDE, completes, press, shown, until
 from tui.app import ShadowApp
-from tui.widgets.field import Field
+from tui.widgets.field import Field, PathSuggester
 
 
 async def test_questions_for_a_file_are_completed(long_name: str, adapter: Path) -> None:
@@ -19,3 +21,32 @@ async def test_questions_for_a_file_are_completed(long_name: str, adapter: Path)
             await until(pilot, lambda: len(app.screen_stack) > 1 and app.screen.query(Field))
             await completes(pilot, app.screen.query_one(Field), long_name)
             await press(pilot, "escape")
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("pl", "plain/"),
+        ("x pl", "x plain/"),
+        ("'t w o' pl", "'t w o' plain/"),
+        ("t", "t.jsonl"),  # a folder with spaces needs quotes
+        ("'t", "'t w o/'"),
+        ('plain "t', 'plain "t w o/"'),
+        ("it", None),
+        ('"it', '"it\'s/"'),
+        ("x'y", None),
+        ("x ", None),
+    ],
+)
+async def test_the_last_of_several_paths_is_completed(
+    own_place: Path, typed: str, completed: str | None
+) -> None:
+    for name in ("plain", "t w o", "it's"):
+        (own_place / name).mkdir()
+    (own_place / "t.jsonl").touch()
+    assert await PathSuggester(several=True).get_suggestion(typed) == completed
+
+
+async def test_a_single_path_may_hold_anything(own_place: Path) -> None:
+    (own_place / "t w o").mkdir()
+    assert await PathSuggester().get_suggestion("t w") == "t w o/"
