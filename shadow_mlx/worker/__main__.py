@@ -8,7 +8,6 @@ slices while nothing else is asked.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import importlib
 import os
@@ -76,12 +75,18 @@ class Worker:
             if isinstance(request, m.Stop):
                 self._cancelled.add(request.target)
                 if self._current == request.target:
-                    _thread.interrupt_main()
+                    self._interrupt()
             elif isinstance(request, m.Request):
                 self._requests.put(request)
         self._requests.put(None)
         if self._current is not None:
-            _thread.interrupt_main()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Break into the main thread, by a signal: a thread that waits hears nothing else."""
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
 
     def _interrupted(self, _signal: int, _frame: FrameType | None) -> None:
         # Runs in the main thread, between two of its instructions: `_current` cannot change here.

@@ -1,6 +1,7 @@
 """What the two sides of the worker say to each other: frozen dataclasses, one a line of JSON.
 
-Every reply carries the ``id`` of its request. A request gets any number of replies and then one
+Here are the replies; the requests are those of :mod:`shadow_mlx.worker.requests`. Every reply
+carries the ``id`` of its request. A request gets any number of replies and then one
 whose class is final (``final = True``), after which nothing more comes for that id.
 """
 
@@ -11,131 +12,34 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from shadow_mlx.worker.requests import (
+    Ask,
+    Check,
+    CompareFile,
+    Download,
+    Estimate,
+    Export,
+    Import,
+    ListModels,
+    Load,
+    Measure,
+    Push,
+    ReadPage,
+    Request,
+    ShowTokens,
+    Stop,
+)
+
+__all__ = [
+    "Ask", "Check", "CompareFile", "Download", "Estimate", "Export", "Import", "ListModels",
+    "Load", "Measure", "Push", "ReadPage", "Request", "ShowTokens", "Stop",
+    "Answered", "Checked", "Compared", "Done", "Estimated", "Exported", "Failed", "Imported",
+    "Loaded", "Measured", "Message", "ModelView", "Models", "Page", "Pair", "Piece",
+    "ProblemView", "Progress", "Published", "RecordView", "Reply", "TokenView", "Tokens",
+    "decode", "encode", "is_final",
+]  # fmt: skip
+
 Pair = tuple[str, str]
-
-# ``columns`` of the requests below: fields of ``config.ColumnConfig``, where they are named.
-
-
-@dataclass(frozen=True)
-class Request:
-    """Base of the requests. ``id`` is chosen by the asking side."""
-
-    id: int
-
-
-@dataclass(frozen=True)
-class Load(Request):
-    """Load a backbone, and the adapter's shadow where ``adapter`` names a folder."""
-
-    model: str | None = None
-    adapter: str | None = None
-    trust_remote_code: bool = False
-
-
-@dataclass(frozen=True)
-class Ask(Request):
-    """Answer a conversation in one mode. ``options`` holds fields of ``AnswerConfig``."""
-
-    mode: str
-    messages: list[dict[str, str]]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Stop(Request):
-    """End the request ``target`` early; what there is of it is kept."""
-
-    target: int
-
-
-@dataclass(frozen=True)
-class ReadPage(Request):
-    """Some records of a data file, from record ``start`` (from 0)."""
-
-    path: str
-    start: int
-    count: int
-    columns: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Check(Request):
-    """Validate every line of a data file, in the background."""
-
-    path: str
-    columns: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ShowTokens(Request):
-    """Tokenise some records and tell which tokens are trained.
-
-    ``options`` holds fields of ``EncodingConfig``.
-    """
-
-    path: str
-    start: int
-    count: int
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measure(Request):
-    """Tokenise a whole file (at most ``limit`` records): histogram and shares.
-
-    ``options`` holds fields of ``EncodingConfig``.
-    """
-
-    path: str
-    options: dict[str, Any] = field(default_factory=dict)
-    limit: int = 20_000
-
-
-@dataclass(frozen=True)
-class CompareFile(Request):
-    """Measure adapters on a test file. ``options`` holds fields of ``CompareConfig``."""
-
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Estimate(Request):
-    """How much memory a run takes. ``config`` holds fields of ``TrainConfig``."""
-
-    config: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ListModels(Request):
-    """The models that this machine has."""
-
-
-@dataclass(frozen=True)
-class Download(Request):
-    """Fetch a model from the hub."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Export(Request):
-    """Write an adapter's model as a folder. ``options`` holds fields of ``ExportConfig``."""
-
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Import(Request):
-    """Write another program's adapter as ours. ``options`` holds fields of ``ImportConfig``."""
-
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Push(Request):
-    """Upload a folder, or say what would be. ``options`` holds fields of ``PushConfig``."""
-
-    options: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from shadow_mlx.config.values import choices_of, element_of, hints_of, plain_typ
 from shadow_mlx.config.yaml_file import to_yaml
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.evaluation.measuring import measure
+from shadow_mlx.jobs import import_adapter, push
 from tui.views import form
 
 COMMANDS = {
@@ -31,8 +33,14 @@ COMMANDS = {
     "import": config.ImportConfig,
     "push": config.PushConfig,
 }
-BESIDE = {"teacher_top": {"teacher": "base"}}
-"""What an option cannot be without."""
+COLUMNS = [f.name for f in dataclasses.fields(config.ColumnConfig)]
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("train", "teacher_top"): {"teacher": "base"},
+    ("estimate", "teacher_top"): {"teacher": "base"},
+    ("export", "q_group_size"): {"q_bits": 4},
+    **{("export", name): {"vocabulary": "chats.jsonl"} for name in COLUMNS},
+}
+"""What an option cannot be without, or says nothing without."""
 
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
 FORMS = {"train", "chat", "compare", "export", "import", "push"}
@@ -89,7 +97,8 @@ def test_an_option_means_the_same_whichever_way_it_comes(
     group = COMMANDS[command]
     declared = next(f for f in dataclasses.fields(group) if f.name == name)
     value = other_value(declared, hints_of(group)[name])
-    given = {**BESIDE.get(name, {}), name: value}
+    beside = BESIDE.get((command, name), {})
+    given = {**beside, name: value}
     wanted = dataclasses.replace(group(), **given)
     assert getattr(wanted, name) == value != declared.default
     begin = NEEDED.get(command, [])
@@ -104,16 +113,16 @@ def test_an_option_means_the_same_whichever_way_it_comes(
     assert read(*(flag for one in given for flag in as_flags(fields[one], given[one]))) == wanted
     for spelt in (name, name.replace("_", "-")):
         file = tmp_path / "options.yaml"
-        file.write_text(to_yaml(BESIDE.get(name, {}) | {spelt: value}), encoding="utf-8")
+        file.write_text(to_yaml(beside | {spelt: value}), encoding="utf-8")
         assert read("-c", str(file)) == wanted
     carried = json.loads(json.dumps(wanted.to_mapping()))  # to a worker and back
     assert group.from_mapping(carried) == wanted
     text = {one: form.to_text(given[one]) for one in given}
     assert form.sound_values(text, group) == given
     if command in FORMS:
-        data = {} if command == "chat" else {"data": "x"}
-        filled, problems = form.filled_in(group, data | text)
-        assert (filled, problems) == (dataclasses.replace(wanted, **(data | given)), {})
+        needed = dict.fromkeys(form.NEEDED.get(group, {}), "x")
+        filled, problems = form.filled_in(group, needed | text)
+        assert (filled, problems) == (dataclasses.replace(wanted, **(needed | given)), {})
         assert form.chosen(wanted) == given
 
 
@@ -140,7 +149,8 @@ def test_a_form_refuses_what_its_command_does_in_the_same_words(
     wrong = "nonsense" if info.minimum is None else f"{info.minimum - 1:g}"
     if info.kind == "path":
         wrong = "x" * 300
-    _, problems = form.filled_in(group, {name: wrong})
+    beside = {one: form.to_text(v) for one, v in BESIDE.get((command, name), {}).items()}
+    _, problems = form.filled_in(group, {**beside, name: wrong})
     flag = flag_name(declared)
     if info.switches:  # no flag takes a value
         assert (
@@ -157,10 +167,35 @@ def test_a_form_refuses_what_its_command_does_in_the_same_words(
     assert problems[name].startswith(flag)
 
 
-def test_what_a_form_needs_is_said_as_the_command_does() -> None:
+@pytest.mark.parametrize(
+    ("group", "name", "job"),
+    [
+        (config.CompareConfig, "data", measure),
+        (config.ImportConfig, "source", import_adapter),
+        (config.PushConfig, "repo", push),
+    ],
+)
+def test_what_a_form_needs_is_said_as_the_command_does(
+    group: type[Options], name: str, job: Callable[[Any], Any]
+) -> None:
     with pytest.raises(InputError) as refused:
-        measure(config.CompareConfig())
-    assert form.filled_in(config.CompareConfig, {})[1]["data"] == str(refused.value)
+        job(group())
+    assert form.filled_in(group, {}) == (None, {name: str(refused.value)})
+
+
+@pytest.mark.parametrize("command", sorted(FORMS))
+def test_what_says_nothing_beside_the_others_is_not_taken_from_a_form(command: str) -> None:
+    """What a form leaves out is an option of its group, and says nothing to the command."""
+    group = COMMANDS[command]
+    names = {f.name for f in dataclasses.fields(group)}
+    told = {"objective": "pretrain", "shadow": "small", "to": "peft"}
+    for values in ({}, *({name: text} for name, text in told.items() if name in names)):
+        idle = group.idle(values)
+        assert idle <= names - values.keys() - form.NEEDED.get(group, {}).keys()
+        needed = dict.fromkeys(form.NEEDED.get(group, {}), "x")
+        filled, problems = form.filled_in(group, {**needed, **values, **dict.fromkeys(idle, "?")})
+        assert problems == {}
+        assert filled == group.from_mapping({**needed, **values})
 
 
 def test_an_option_of_one_name_is_one_option() -> None:

@@ -150,4 +150,4 @@ exporting._checked = lambda *_, **__: threading.Event().wait()
 sys.argv = ["worker"]
 runpy.run_module("shadow_mlx.worker", run_name="__main__")
 """
-"""A worker that reads a written model back for ever."""
+"""A worker that waits for ever, as for a network, while it reads a written model back."""

@@ -86,7 +86,7 @@ What comes after training. The detached model is a model of its own: it can leav
         self._outcomes: dict[str, Outcome] = {}
         self._said: list[str] = []  # steps of what is at work
         self._busy: Way | None = None
-        self._number = 0
+        self._number, self._stopping = 0, False
         self._folder = ""  # of an adapter that was asked for before the fields were there
 
     def body(self) -> ComposeResult:
@@ -207,7 +207,8 @@ What comes after training. The detached model is a model of its own: it can leav
         found = self._outcomes.get(self._way.name)
         lines: tuple[str, ...] = ()
         if self._busy is not None:
-            lines = (f"… {self._busy.doing} (esc stops)", delivery.steps(self._said))
+            state = "stopping" if self._stopping else f"{self._busy.doing} (esc stops)"
+            lines = (f"… {state}", delivery.steps(self._said))
         elif found is not None:
             lines = found.lines
         head.set_class(self._busy is None and found is not None and found.good, "-good")
@@ -261,6 +262,8 @@ What comes after training. The detached model is a model of its own: it can leav
     def action_stop_or_leave(self) -> None:
         """Stop what is at work; else leave the field."""
         if self._busy is not None:
+            self._stopping = True
+            self._draw()
             self.ui.processes["delivery"].stop(self._number)
         else:
             self.action_leave_field()
@@ -316,6 +319,7 @@ What comes after training. The detached model is a model of its own: it can leav
         """Have the child do it; its final reply, or ``None`` where it was stopped or failed."""
         child = self.ui.processes["delivery"]
         self._busy, self._said, self._number = way, [], child.number()
+        self._stopping = False
         self.ui.unsaved[self.NAME] = f"The {way.name} is at work; it ends with this program."
         self._draw()
         last: m.Reply | None = None

@@ -46,7 +46,7 @@ def test_each_option_comes_back_from_the_command(command: str, name: str) -> Non
     group = GROUPS[command]
     declared = next(f for f in dataclasses.fields(group) if f.name == name)
     value = other_value(declared, hints_of(group)[name])
-    options = dataclasses.replace(group(), **{**BESIDE.get(name, {}), name: value})
+    options = dataclasses.replace(group(), **{**BESIDE.get((command, name), {}), name: value})
     assert read(command_line(command, options)) == options
 
 
