@@ -139,6 +139,7 @@ def compare(request: m.CompareFile, stopped: threading.Event) -> None:
     right = {"base": (False, True), "attached": (True, True), "detached": (True, False)}
     if len(options.adapters) > 1:
         right["attached two"] = (True, True)
+    right |= {f"rival {Path(one).name}": (True, True) for one in options.rival or ()}
     count = 2 if options.limit is None else min(2, options.limit)
     asked = {name: flags[:count] for name, flags in right.items()}
     comparison = made_comparison(asked, data=options.data, stopped=stopped.is_set())

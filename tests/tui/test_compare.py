@@ -238,6 +238,17 @@ async def test_the_adapters_of_the_form_are_compared_from_then_on(
         await until(pilot, lambda: "attached t w o" in words(pilot))
 
 
+async def test_rivals_are_named_one_behind_the_other() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
+        pilot.app.screen.query_one("#row-rival", OptionRow).value = "lora 'my dora' a/b"
+        await press(pilot, *"x.jsonl", "enter")
+        for name in ("rival lora", "rival my dora", "rival b"):
+            await until(pilot, lambda name=name: f"against {name}" in words(pilot))
+
+
 async def test_stopped_the_test_file_shows_what_was_measured() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await _ready(pilot)
