@@ -80,7 +80,7 @@ async def test_the_form_complains_and_goes_to_the_field() -> None:
         assert focused is not None
         assert focused.parent is not None
         assert focused.parent.id == "row-data"
-        await press(pilot, *"x.jsonl", "tab", "tab", *"0")
+        await press(pilot, *"x.jsonl", "tab", "tab", "tab", *"0")
         await until(pilot, lambda: "! --iters: must be at least 1" in words(pilot))
         assert "--iters: optimizer steps" in words(pilot)  # the help of the focused field
 

@@ -106,7 +106,7 @@ async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
     async with shown(app, WIDE) as pilot:
         app.show_run(folder)
         await until(pilot, lambda: "✔ done" in words(pilot))
-        assert "D Distil e Export" in text(pilot).splitlines()[-1]
+        await until(pilot, lambda: "D Distil e Export" in text(pilot).splitlines()[-1])
         await press(pilot, "D")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
         await until(pilot, lambda: "Ready. 18 examples to learn from" in words(pilot))
