@@ -123,23 +123,12 @@ def decode(
     began = time.monotonic()
     sampler = _sampler(sampling, tokenizer)
     processors = make_logits_processors(repetition_penalty=sampling.repetition_penalty)
-    speculation = None
+    plain = {"sampler": sampler, "logits_processors": processors, "prompt_cache": cache}
+    speculation, stream = None, partial(stream_generate, model, **plain)
     if sampling.draft and isinstance(model, AttachedModel):
         speculation = Speculation(model, cache, sampler, processors, greedy=sampling.temp == 0)
-        responses = _until_stopped(
-            stop, partial(drafted_stream, speculation), tokenizer, list(prompt), max_tokens
-        )
-    else:
-        responses = _until_stopped(
-            stop,
-            partial(stream_generate, model),
-            tokenizer,
-            list(prompt),
-            max_tokens,
-            sampler=sampler,
-            logits_processors=processors,
-            prompt_cache=cache,
-        )
+        stream = partial(drafted_stream, speculation)
+    responses = _until_stopped(stop, stream, tokenizer, list(prompt), max_tokens=max_tokens)
     cut_in_computing = False
     try:
         for response in responses:
