@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from shadow_mlx import machine
 from tests.runs.fake_run import story, write_story
@@ -164,7 +165,11 @@ async def deliver(pilot: Pilot[Any]) -> None:
 
 async def deliver_push(pilot: Pilot[Any]) -> None:
     await deliver(pilot)
-    await press(pilot, "p", "enter", *"me/robot", "enter")
+    await press(pilot, "p")
+    await until(pilot, lambda: "Push (ctrl+r)" in words(pilot))
+    await press(pilot, "enter")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await press(pilot, *"me/robot", "enter")
     await until(pilot, lambda: "library_name: mlx" in words(pilot))
 
 

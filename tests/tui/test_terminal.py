@@ -51,7 +51,7 @@ def test_from_start_to_a_tuned_chat(own_place: Path) -> None:
     terminal.press("g")
     terminal.wait_for("3,000 examples to learn from")
     # Down to the number of steps, which a newcomer leaves alone.
-    terminal.press("\t\t\t\t")
+    terminal.press("\t\t\t\t\t")
     terminal.wait_for("--iters: optimizer steps")
     terminal.press("2")
     terminal.wait_for("2 steps of")
@@ -119,7 +119,7 @@ def test_keys_that_come_at_once_are_taken_one_after_the_other(own_place: Path) -
     terminal = Terminal()
     terminal.wait_for("[1 Home]")
     # A file is found and opened, the form filled with it, its number of steps written.
-    terminal.press("3chats.jsonl\rt\t\t\t\t77")
+    terminal.press("3chats.jsonl\rt\t\t\t\t\t77")
     terminal.wait_for("77 steps")
     # F4, back to the field, which is emptied; the palette, where a name and Enter find an action.
     terminal.press("\x1bOS/\x15abc\x10change keys")

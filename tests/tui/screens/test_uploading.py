@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from textual.containers import VerticalScroll
+from textual.pilot import Pilot
 
 from shadow_mlx.config import PushConfig
 from shadow_mlx.terminal import visible
@@ -20,6 +24,16 @@ def found(card: str = CARD, notes: tuple[str, ...] = ()) -> m.Published:
     return m.Published(1, "me/robot", "model", FILES, list(notes), card)
 
 
+async def pages(pilot: Pilot[Any], key: str, there: Callable[[], bool]) -> None:
+    """Press a key until one is there; each press moves on from where the last one has led."""
+    for _ in range(30):
+        if there():
+            return
+        await press(pilot, key)
+        await pilot.pause(0.3)
+    await until(pilot, there, 1.0)
+
+
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_files_card_and_answers_are_all_within_reach(size: tuple[int, int]) -> None:
     app = ShadowApp(FAKE_WORKER)
@@ -30,10 +44,10 @@ async def test_files_card_and_answers_are_all_within_reach(size: tuple[int, int]
         assert "model.safetensors      1.0 MB" in text(pilot)
         assert "Upload (y) Cancel (esc)" in words(pilot)
         seen = app.screen.query_one(VerticalScroll)
-        await press(pilot, *["pagedown"] * 6)
-        await until(pilot, lambda: "line 40 of the card" in words(pilot))
-        assert seen.scroll_y == seen.max_scroll_y > 0
-        await press(pilot, *["pageup"] * 6, "down", "up")
+        await pages(pilot, "pagedown", lambda: "line 40 of the card" in words(pilot))
+        await until(pilot, lambda: seen.scroll_y == seen.max_scroll_y > 0)
+        await pages(pilot, "pageup", lambda: seen.scroll_y == 0)
+        await press(pilot, "down", "up")
         await until(pilot, lambda: seen.scroll_y == 0)
 
 
