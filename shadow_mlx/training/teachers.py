@@ -99,7 +99,8 @@ def _teacher(
         model = put_on(read_mlx_lm_adapter(folder), _beside(backbone))
         its_tokenizer = tokenizer
     elif folder is None or not (folder / CONFIG_FILE).is_file():
-        model, its_tokenizer = loading.load(name, mode="base", trust_remote_code=trusted)
+        found = resolving.resolve_model(name, flag="--teacher", trust_remote_code=trusted)
+        model, its_tokenizer = loading.load(found, mode="base", trust_remote_code=trusted)
     elif _stands_on(folder, config):
         model = loading.attach_adapter(
             folder, _beside(backbone), backbone_config, str(config.model)
