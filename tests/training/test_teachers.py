@@ -78,7 +78,7 @@ def test_a_model_with_other_tokens_is_refused(make_parts):
 
 
 def test_a_teacher_that_is_not_there_is_told_by_its_flag(make_parts, tmp_path):
-    with pytest.raises(InputError, match="--teacher .*nowhere"):
+    with pytest.raises(InputError, match=r"--teacher .*nowhere"):
         make_parts(objective="pretrain", distill_weight=1.0, teacher=str(tmp_path / "nowhere"))
 
 
