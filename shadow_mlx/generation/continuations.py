@@ -117,7 +117,7 @@ def _read(model: Any, caches: list[Any], tokens: Ids) -> Float[mx.array, "1 voca
     for start in range(0, len(tokens), STRETCH):
         logits = model(mx.array([tokens[start : start + STRETCH]]), cache=caches)[:, -1]
         states = [entry.state for entry in caches]
-        uninterrupted(lambda states=states: mx.eval(states))  # type: ignore[misc]
+        uninterrupted(partial(mx.eval, states))
     return logits
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 MOST = 8
@@ -16,6 +15,25 @@ PROBE_EVERY = 16
 
 KEPT = 0.9
 """Of what was learnt, from one round to the next: texts change."""
+
+
+@dataclass
+class Line:
+    """Least squares of ``y`` over ``x``, older points counting less."""
+
+    _sums: tuple[float, ...] = (0.0,) * 5
+
+    def add(self, x: float, y: float) -> None:
+        """Note a point."""
+        new = (1.0, x, y, x * x, x * y)
+        self._sums = tuple(KEPT * old + one for old, one in zip(self._sums, new, strict=True))
+
+    def at(self, x: float) -> float:
+        """``y`` at ``x``; a slope below 0 is taken for 0, a value that is none for next to none."""
+        n, sx, sy, sxx, sxy = self._sums
+        spread = n * sxx - sx * sx
+        slope = max(0.0, (n * sxy - sx * sy) / spread) if spread > 1e-9 else 0.0
+        return max(1e-9, (sy - slope * sx) / n + slope * x)
 
 
 @dataclass
@@ -34,11 +52,7 @@ class Pace:
     _rounds: int = 0
     _accepted: float = 1.4  # of two: a guess that the first rounds outweigh
     _tried: float = 2.0
-    _times: _Line = field(default_factory=lambda: _Line())
-
-    def now(self) -> float:
-        """Seconds, from anywhere."""
-        return time.perf_counter()
+    _seconds: Line = field(default_factory=Line)
 
     def next(self) -> int:
         """How many tokens to draft."""
@@ -55,15 +69,10 @@ class Pace:
         """Note what became of a round."""
         self._rounds += 1
         if self._rounds > 1:  # the first one holds whatever is done once
-            self._times.add(drafted, seconds)
+            self._seconds.add(drafted, seconds)
         looked_at = min(drafted, accepted + 1)  # behind the first wrong one nothing is known
         self._accepted = KEPT**looked_at * self._accepted + accepted
         self._tried = KEPT**looked_at * self._tried + looked_at
-
-    @property
-    def most(self) -> int:
-        """Tokens that are drafted at most."""
-        return MOST if self.fixed is None else self.fixed
 
     @property
     def acceptance(self) -> float:
@@ -73,28 +82,4 @@ class Pace:
     def _tokens_a_second(self, drafted: int) -> float:
         share = min(self.acceptance, 0.999)
         tokens = (1 - share ** (drafted + 1)) / (1 - share)
-        return tokens / self._times.at(drafted)
-
-
-@dataclass
-class _Line:
-    """Least squares of seconds over drafts, older rounds counting less."""
-
-    _n: float = 0.0
-    _x: float = 0.0
-    _y: float = 0.0
-    _xx: float = 0.0
-    _xy: float = 0.0
-
-    def add(self, x: float, y: float) -> None:
-        """Note a point."""
-        for name, value in (("_n", 1.0), ("_x", x), ("_y", y), ("_xx", x * x), ("_xy", x * y)):
-            setattr(self, name, KEPT * getattr(self, name) + value)
-
-    def at(self, x: float) -> float:
-        """Seconds at ``x``; a slope below 0 is taken for 0."""
-        spread = self._n * self._xx - self._x**2
-        slope = (
-            max(0.0, (self._n * self._xy - self._x * self._y) / spread) if spread > 1e-9 else 0.0
-        )
-        return max(1e-9, (self._y - slope * self._x) / self._n + slope * x)
+        return tokens / self._seconds.at(drafted)

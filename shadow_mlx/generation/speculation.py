@@ -17,6 +17,7 @@ by itself.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -25,7 +26,14 @@ from typing import Any
 
 import mlx.core as mx
 from mlx_lm.generate import GenerationResponse
-from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+from mlx_lm.models.cache import (
+    CacheList,
+    ConcatenateKVCache,
+    KVCache,
+    QuantizedKVCache,
+    RotatingKVCache,
+    trim_prompt_cache,
+)
 
 from shadow_mlx.generation.drafting import Pace
 from shadow_mlx.shadow.attached import AttachedModel
@@ -35,6 +43,9 @@ Processor = Callable[[mx.array, mx.array], mx.array]
 
 PREFILL = 2048
 """Prompt tokens that are computed at once."""
+
+GIVING_BACK = (KVCache, QuantizedKVCache, ConcatenateKVCache)
+"""Kinds of caches that forget what they are told to, however much that is."""
 
 NEAR = {mx.float32: 1e-5, mx.float16: 2e-3, mx.bfloat16: 1e-2}
 """What rounding may make of a logit, as a share of the largest one, by the backbone's dtype."""
@@ -158,7 +169,7 @@ class Speculation:
 
     def _round(self, last: int, most: int) -> Generator[Token, None, None]:
         """The tokens of one pass: those that were drafted rightly, and the one behind them."""
-        began = self._pace.now()
+        began = time.perf_counter()
         count = min(self._pace.next(), most - 1, self._room())
         drafts, states = self._draft(last, count)
         inputs = mx.concatenate([mx.array([[last]]), *drafts], axis=1)
@@ -171,7 +182,8 @@ class Speculation:
             taken = unsure
             tokens[taken], logprobs[taken] = self._again([last, *drafted], states, taken)
             count = taken
-        self._pace.learn(len(drafted), taken, self._pace.now() - began)
+            self.told.passes += 1
+        self._pace.learn(len(drafted), taken, time.perf_counter() - began)
         self.told.passes += 1
         self.told.drafted += len(drafted)
         self.told.accepted += taken
@@ -199,22 +211,26 @@ class Speculation:
         return self.model.head(h)[0]
 
     def _chosen(self, inputs: list[int], logits: mx.array) -> tuple[list[int], list[mx.array]]:
-        """The token behind each input, and its log-probabilities ``[V]``."""
-        if not self._processors:
+        """The token behind each input, and its log-probabilities ``[V]``.
+
+        One place after the other: processors look at what stands before it, and a sampler may draw
+        once for all rows that it is given (XTC does). Where a draft was wrong, what comes behind it
+        is not looked at. The likeliest tokens alone can be had of all rows at once.
+        """
+        if self._near and not self._processors:
             logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-            tokens: Any = self._sampler(logprobs).tolist()
-            return tokens, list(logprobs)
-        found, all_logprobs, history = [], [], list(self._history)
-        for token, row in zip(inputs, logits, strict=True):
-            history.append(token)  # where a draft was wrong, what follows is not looked at
-            row = row[None]
+            likeliest: Any = self._sampler(logprobs).tolist()
+            return likeliest, list(logprobs)
+        chosen, rows, history = [], [], list(self._history)
+        for token, row in zip(inputs, logits[:, None], strict=True):
+            history.append(token)
             for processor in self._processors:
                 row = processor(mx.array(history), row)
-            logprobs = row - mx.logsumexp(row, axis=-1, keepdims=True)
-            chosen: Any = self._sampler(logprobs).item()
-            found.append(chosen)
-            all_logprobs.append(logprobs[0])
-        return found, all_logprobs
+            row = row - mx.logsumexp(row, axis=-1, keepdims=True)
+            chosen.append(self._sampler(row))
+            rows.append(row[0])
+        tokens: Any = mx.concatenate(chosen).tolist()
+        return tokens, rows
 
     def _unsure(self, logprobs: Sequence[mx.array], logits: mx.array) -> int | None:
         """The first place whose two likeliest tokens are as near as rounding may bring them."""
@@ -237,13 +253,8 @@ class Speculation:
         return tokens[0], logprobs[0]
 
     def _room(self) -> int:
-        """Tokens that can be drafted and taken back: none where a cache cannot give any back."""
-        if not can_trim_prompt_cache(self.caches):
-            return 0
-        bounded = [entry for entry in self.caches if hasattr(entry, "max_size")]
-        left = [entry.max_size - entry.offset for entry in bounded]
-        # a full one gives nothing back: the drafts and the token before them must leave room
-        return max(0, min(left, default=self._pace.most + 2) - 2)
+        """Tokens that can be drafted and taken back, the one before them beside."""
+        return max(0, min(map(_takes_back, self.caches)) - 1)
 
     def _give_back(self) -> None:
         if self._surplus:
@@ -259,9 +270,22 @@ class Speculation:
             self._unread = None
 
 
+def _takes_back(entry: Any) -> int:
+    """Tokens that may be put into a cache and be taken out again, as if they had not been there.
+
+    A cache that says it can be trimmed may have let go of what is needed then (those of Llama 4 do
+    at the end of a chunk), so that only the kinds that are known count.
+    """
+    if isinstance(entry, CacheList):
+        return min(map(_takes_back, entry.caches))
+    if type(entry) is RotatingKVCache:  # a full one takes nothing back
+        return max(0, int(entry.max_size) - int(entry.offset) - 1)
+    return sys.maxsize if type(entry) in GIVING_BACK else 0
+
+
 def _agreed(drafted: Sequence[int], chosen: Sequence[int]) -> int:
-    """How many of the drafted tokens are those that were chosen."""
-    pairs = zip(drafted, chosen, strict=False)
+    """How many of the drafted tokens are those that were chosen; one more was chosen."""
+    pairs = zip(drafted, chosen[:-1], strict=True)
     return next((i for i, (one, other) in enumerate(pairs) if one != other), len(drafted))
 
 

@@ -178,6 +178,18 @@ def test_sampled_text_has_the_models_distribution() -> None:
     assert chi < bound
 
 
+def test_a_sampler_is_asked_of_one_place_at_a_time() -> None:
+    """One that draws once for all that it is given (XTC) would otherwise couple the places."""
+    asked = []
+
+    def sampler(logprobs: mx.array) -> mx.array:
+        asked.append(logprobs.shape[0])
+        return mx.argmax(logprobs, axis=-1)
+
+    drafted(attached(good=True), 12, 3, sampler=sampler)
+    assert set(asked) == {1}
+
+
 @pytest.fixture(scope="module")
 def sprout_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """sprout with a shadow that is a copy of its own blocks, so that its drafts are right."""

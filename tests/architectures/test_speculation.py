@@ -1,0 +1,33 @@
+"""Every family: with drafts the text is what it is without, and so are the caches behind it."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx_lm.sample_utils import make_sampler
+
+from shadow_mlx.generation.drafting import Pace
+from shadow_mlx.generation.speculation import Speculation
+from tests.architectures.matrix import BY_NAME, TOLERANCE, prepared, tokens
+
+PROMPT = tokens(5, 1)[0].tolist()
+COUNT = 12
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_token_is_the_likeliest_of_a_pass_over_all(name: str) -> None:
+    """But for tokens that are as likely up to the precision of the caches."""
+    model = prepared(name).attached
+    caches = model.make_cache()
+    one = Speculation(model, caches, make_sampler(0.0), greedy=True, pace=Pace(fixed=3))
+    said = [token.token for token in one.generate(PROMPT, COUNT)]
+    following = tokens(2, 3)[0].tolist()
+    whole = [*PROMPT, *said, *following]
+    logits = np.array(model(mx.array([whole]))[0].astype(mx.float32))
+    for place, token in enumerate(said, len(PROMPT) - 1):
+        row = logits[place]
+        assert row.max() - row[token] <= TOLERANCE * np.abs(row).max(), place
+    behind = np.array(model(mx.array([following]), cache=caches)[0].astype(mx.float32))
+    scale = np.abs(logits).max()
+    np.testing.assert_allclose(behind, logits[-2:], atol=TOLERANCE * scale)
