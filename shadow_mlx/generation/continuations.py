@@ -10,6 +10,7 @@ B rows · T tokens of the longest row · V vocabulary
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
