@@ -40,7 +40,8 @@ from shadow_mlx.evaluation.questions import Question, answers_in, questions_of, 
 from shadow_mlx.evaluation.replies import Reply, compared, reply_to
 from shadow_mlx.evaluation.results import Comparison
 from shadow_mlx.evaluation.scoring import mean_loss
-from shadow_mlx.evaluation.stage import Loaded, Stage, files_stamp
+from shadow_mlx.evaluation.stage import Loaded, Stage
+from shadow_mlx.files.stamp import files_stamp
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
 from shadow_mlx.runs.events import StopToken

@@ -6,8 +6,7 @@ backbone is read once, however many stand on it, and none meets another.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,6 @@ from shadow_mlx.evaluation.contenders import Contender, Kind
 from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.hub.resolving import resolve_model
 from shadow_mlx.shadow.reach import positions_of
-
-READ = ("*.safetensors", "*.json", "*.jinja", "*.txt")
-"""Files of a model or an adapter that decide what it answers."""
 
 
 @dataclass(frozen=True)
@@ -133,21 +129,6 @@ class Stage:
         tokenizer = loading.load_tokenizer(folder, trust_remote_code=self._trust)
         self._held = _Backbone(model, config, tokenizer, folder)
         return self._held
-
-
-def files_stamp(*folders: str | Path | None) -> str:
-    """Names, sizes and times of what is read in these folders, as one short text."""
-    found = sorted(
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
-        for folder in folders
-        if folder is not None
-        for path in _files(Path(folder))
-    )
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return (path for pattern in READ for path in folder.glob(pattern) if path.is_file())
 
 
 def _other_model(name: str, recorded: str | None, folder: Path) -> list[str]:

@@ -25,7 +25,6 @@ from shadow_mlx.generation.asking import Asker
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
 from shadow_mlx.training import scales
-from shadow_mlx.training.distillation import Distillation
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.length import RunLength, run_length
 from shadow_mlx.training.model import prepare_model
@@ -35,8 +34,8 @@ from shadow_mlx.training.optimizers import build_optimizer, peak_rate
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.step import TrainingStep
-from shadow_mlx.training.teacher_records import RecordedTeacher, Recording
-from shadow_mlx.training.teachers import distillation_of, recording_of
+from shadow_mlx.training.teacher_records import Recording
+from shadow_mlx.training.teachers import distillation_of, find_teacher, recording_of
 
 MODULES = "shadow.layers."
 """Where injections and updates are in the model."""
@@ -122,7 +121,8 @@ def assemble(
         config.model, trust_remote_code=config.trust_remote_code
     )
     tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
-    distillation = distillation_of(config, backbone, backbone_config, tokenizer)
+    teacher = find_teacher(config, backbone, backbone_config, tokenizer)
+    distillation = distillation_of(config, backbone, teacher)
     resumed = units is not None
     model = prepare_model(backbone, backbone_config, config, start_from, resumed=resumed)
     limit = positions_of(model)
@@ -134,10 +134,7 @@ def assemble(
     length = run_length(config, plan.batches_per_epoch)
     # From here on it is a number: a run that is made longer goes on with the same one.
     config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
-    recording = recording_of(config, distillation, group)
-    if recording:
-        assert isinstance(distillation, Distillation)
-        distillation = dataclasses.replace(distillation, teacher=RecordedTeacher())
+    recording = recording_of(config, teacher, group)
     objective = objective_of(config, distillation)
     if units is None:
         units = _measured_units(model, plan, group, fresh=start_from is None)

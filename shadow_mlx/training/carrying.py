@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from shadow_mlx import loading
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.folder import has_tokenizer
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
+from shadow_mlx.backbones.vocabularies import token_conflicts
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone, shaped_like
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.errors import ConfigError, HubError, ModelError
@@ -96,48 +96,15 @@ def _check_tokens(shadow: str, folder: Path, config: TrainConfig) -> int:
     own_folder = resolving.resolve_tokenizer(config.model, trust_remote_code=trusted)
     own = loading.load_tokenizer(own_folder, trust_remote_code=trusted)
     its = loading.load_tokenizer(folder, trust_remote_code=trusted)
-    theirs, ours = its.get_vocab(), own.get_vocab()
-    added = {**its.get_added_vocab(), **own.get_added_vocab()}
-    if examples := conflicts(theirs, ours, added):
+    if examples := token_conflicts(its, own):
         shown = "; ".join(examples[:3])
         raise ConfigError(
             f"--shadow {shadow}: its tokens are not those of {config.model} ({shown}), so what it "
             "has learnt means nothing there; take a backbone of the same family, or a shadow of "
             "this one"
         )
+    theirs, ours = its.get_vocab(), own.get_vocab()
     return 1 + max(number for text, number in theirs.items() if text in ours)
-
-
-def conflicts(
-    theirs: Mapping[str, int], ours: Mapping[str, int], added: Mapping[str, int]
-) -> list[str]:
-    """Where two vocabularies contradict each other, one line each.
-
-    A token that was added to one of them alone (a marker of a template, say) contradicts nothing,
-    as long as its number is nobody else's.
-
-    Args:
-        theirs: Numbers of the shadow's tokens by their text.
-        ours: Numbers of the backbone's.
-        added: Those that were added to either.
-    """
-    by_number = {number: text for text, number in theirs.items()}
-    found = []
-    for text, number in ours.items():
-        has = theirs.get(text)
-        other = by_number.get(number)
-        if has is not None and has != number:
-            found.append(f"{text!r} is number {has} there and {number} here")
-        elif other not in (None, text):
-            found.append(f"number {number} is {other!r} there and {text!r} here")
-        elif has is None and text not in added:
-            found.append(f"{text!r} is not known there")
-    found += [
-        f"{text!r} is not known here"
-        for text, number in theirs.items()
-        if text not in ours and text not in added
-    ]
-    return found
 
 
 def _recorded(adapter: Path) -> str:

@@ -10,7 +10,7 @@ P supervised positions of a data set · K tokens kept of each
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Float32
 
-from shadow_mlx.data.batches import BatchPlan
+from shadow_mlx.data.batches import Batch, BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.files.writing import load_safetensors, save_safetensors
 from shadow_mlx.shadow.attached import AttachedModel
@@ -72,20 +72,20 @@ class Recording:
     """How a teacher is recorded.
 
     Attributes:
-        teacher: Whose answers.
-        name: What tells it from others.
+        load: Loads the teacher. It is held only while answers are missing.
+        stamp: What tells its files from others.
         top: K.
         temperature: τ, at which the log-probabilities are taken.
     """
 
-    teacher: HeadTeacher
-    name: str
+    load: Callable[[], HeadTeacher]
+    stamp: str
     top: int
     temperature: float
 
     def key(self, dataset: EncodedDataset) -> str:
         """What tells these records from others: whose, of what, and how."""
-        facts = (self.name, self.top, self.temperature, dataset.fingerprint)
+        facts = (self.stamp, self.top, self.temperature, dataset.fingerprint)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
@@ -113,14 +113,14 @@ def recorded(
     """
     dataset, key = plan.dataset, recording.key(plan.dataset)
     starts = np.concatenate([[0], np.cumsum(dataset.supervised_lengths)]).astype(np.int64)
-    tokens = np.zeros((starts[-1], recording.top), np.int32)
-    found = TeacherRecords(starts, tokens, np.zeros(tokens.shape, np.float16))
     batches = BatchPlan(dataset, plan.batch_size, shuffle=False).iterate(epochs=1)
     count = plan.batches_per_epoch
+    teacher: HeadTeacher | None = None
+    examples: list[npt.NDArray[np.int64]] = []
+    files: list[tuple[npt.NDArray[np.generic], ...]] = []
     for number, start in enumerate(range(0, count, BATCHES_OF_A_FILE)):
         path = stem.with_name(f"{stem.name}-{number:05d}.safetensors")
         some = list(islice(batches, BATCHES_OF_A_FILE))
-        examples = np.concatenate([batch.examples for batch in some])
         here = _read(path, key)
         if here is None:
             parts = []
@@ -128,36 +128,38 @@ def recorded(
                 if stopping():
                     return None
                 told(done, count)
-                parts.append(_answers(recording, model, supervised(batch), batch.tokens))
+                teacher = teacher or recording.load()
+                parts.append(_answers(recording, teacher, model, batch))
             here = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             _write(path, key, here)
-        places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in examples])
-        found.tokens[places], found.logs[places] = here
+        examples += [batch.examples for batch in some]
+        files.append(here)
     told(count, count)
-    return found
+    tokens, logs = (np.concatenate(arrays) for arrays in zip(*files, strict=True))
+    order = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in np.concatenate(examples)])
+    back = np.argsort(order)
+    return TeacherRecords(starts, tokens[back].astype(np.int32), logs[back].astype(np.float16))
 
 
 def _answers(
-    recording: Recording, model: AttachedModel, batch: Supervised, trained: int
+    recording: Recording, teacher: HeadTeacher, model: AttachedModel, batch: Batch
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float16]]:
-    """The K likeliest tokens of a batch's ``trained`` positions, in no order."""
-    teacher = recording.teacher
-    (hidden,) = teacher.rows(model, batch)
+    """The K likeliest tokens of a batch's trained positions, in no order."""
+    (hidden,) = teacher.rows(model, supervised(batch))
+    hidden = hidden[: batch.tokens]  # the rest is padding
     tokens, logs = [], []
-    rows = chunk_rows(teacher.head(hidden[:1]).shape[-1])
-    for chunk in _pieces(hidden[:trained], rows):
-        logits = teacher.head(chunk).astype(mx.float32) / recording.temperature
-        kept = mx.argpartition(-logits, recording.top - 1, axis=-1)[:, : recording.top]
+    own = int(model.head(model.shadow.backbone(mx.zeros((1, 1), mx.int32))).shape[-1])
+    vocabulary = min(teacher.vocabulary, own)  # what one of them pads it with is left out
+    top, rows = min(recording.top, vocabulary), chunk_rows(vocabulary)
+    for start in range(0, batch.tokens, rows):
+        chunk = hidden[start : start + rows]
+        logits = teacher.head(chunk)[:, :vocabulary].astype(mx.float32) / recording.temperature
+        kept = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
         likely = mx.take_along_axis(logits, kept, axis=-1)
         likely = likely - mx.logsumexp(logits, axis=-1, keepdims=True)
         tokens.append(np.array(kept.astype(mx.int32)))
         logs.append(np.array(likely).astype(np.float16))
     return np.concatenate(tokens), np.concatenate(logs)
-
-
-def _pieces(hidden: mx.array, rows: int) -> Iterator[mx.array]:
-    for start in range(0, hidden.shape[0], rows):
-        yield hidden[start : start + rows]
 
 
 def _read(path: Path, key: str) -> tuple[npt.NDArray[np.generic], ...] | None:

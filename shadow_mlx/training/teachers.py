@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +15,49 @@ from shadow_mlx import loading
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.twin import twin
+from shadow_mlx.backbones.vocabularies import token_conflicts
 from shadow_mlx.checkpoints.mlx_lm_adapter import is_mlx_lm_adapter, put_on, read_mlx_lm_adapter
 from shadow_mlx.checkpoints.record import CONFIG_FILE
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.paths import local
 from shadow_mlx.errors import ConfigError
+from shadow_mlx.files.stamp import files_stamp
 from shadow_mlx.hub import resolving
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import embedding_width
 from shadow_mlx.training.distillation import Distillation, Divergence, HeadTeacher
-from shadow_mlx.training.teacher_records import Recording
+from shadow_mlx.training.teacher_records import RecordedTeacher, Recording
 
 BASE = "base"
 
 
+@dataclass(frozen=True)
+class Found:
+    """A teacher that is there, not loaded yet.
+
+    Attributes:
+        name: As it was named.
+        folders: Where its files lie, and those of the backbone that it stands on.
+        load: Loads it.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    load: Callable[[], HeadTeacher]
+
+
 def distillation_of(
-    config: TrainConfig, backbone: nn.Module, backbone_config: dict[str, Any], tokenizer: Any
+    config: TrainConfig, backbone: nn.Module, found: Found | None
 ) -> Distillation | Divergence | None:
-    """The teacher that the options name, loaded; ``None`` where the shadow has none.
+    """What the shadow learns from, by the options; ``None`` where it has no teacher.
 
-    A divergence alone stands for the model that is trained itself.
-
-    A teacher that stands on the same backbone shares its arrays.
+    A divergence alone stands for the model that is trained itself. A teacher that is recorded
+    before the first step is not loaded here.
 
     Args:
         config: The settled options.
         backbone: The loaded backbone.
-        backbone_config: Its ``config.json``.
-        tokenizer: Its tokenizer.
+        found: The teacher that they name.
 
     Raises:
         ConfigError: The teacher has other tokens, or another width where hidden states are learnt.
@@ -49,71 +66,102 @@ def distillation_of(
     if not config.distils:
         return None
     divergence = Divergence(config.distill_temperature, config.reverse_kl)
-    name = config.teacher or (BASE if config.objective == "pretrain" else None)
-    if name is None:
+    if found is None:
         return divergence
-    teacher = _teacher(name, config, backbone, backbone_config, tokenizer)
-    own = embedding_width(find_decoder(backbone))
+    if config.teacher_top:
+        return Distillation(RecordedTeacher(), divergence)
+    teacher, own = found.load(), embedding_width(find_decoder(backbone))
     if config.hidden_weight and teacher.width != own:
         raise ConfigError(
-            f"--hidden-weight: the teacher {name} is {teacher.width} wide and the backbone {own}; "
-            "hidden states of different widths cannot be compared"
+            f"--hidden-weight: the teacher {found.name} is {teacher.width} wide and the backbone "
+            f"{own}; hidden states of different widths cannot be compared"
         )
     return Distillation(teacher, divergence)
 
 
 def recording_of(
-    config: TrainConfig, distillation: Distillation | Divergence | None, group: mx.distributed.Group
+    config: TrainConfig, found: Found | None, group: mx.distributed.Group
 ) -> Recording | None:
     """How the teacher is to be recorded before the first step, if the options say so.
 
     Raises:
         ConfigError: Several processes would record it.
     """
-    if not config.teacher_top:
+    if not config.teacher_top or found is None:
         return None
     if group.size() > 1:
         raise ConfigError(
             "--teacher-top: several processes cannot share the records; leave it out, so that the "
             "teacher answers while they train"
         )
-    assert isinstance(distillation, Distillation)
-    assert isinstance(distillation.teacher, HeadTeacher)
-    teacher = distillation.teacher
-    kept = min(config.teacher_top, teacher.vocabulary)
-    return Recording(teacher, config.teacher or BASE, kept, config.distill_temperature)
+    stamp = files_stamp(*found.folders)
+    return Recording(found.load, stamp, config.teacher_top, config.distill_temperature)
 
 
-def _teacher(
-    name: str,
-    config: TrainConfig,
-    backbone: nn.Module,
-    backbone_config: dict[str, Any],
-    tokenizer: Any,
-) -> HeadTeacher:
-    if name == BASE:
-        return base_teacher(backbone)
+def find_teacher(
+    config: TrainConfig, backbone: nn.Module, backbone_config: dict[str, Any], tokenizer: Any
+) -> Found | None:
+    """The teacher that the options name, or ``base`` in pretraining; ``None`` without one.
+
+    A teacher that stands on the run's own backbone shares its arrays.
+
+    Args:
+        config: The settled options.
+        backbone: The loaded backbone.
+        backbone_config: Its ``config.json``.
+        tokenizer: Its tokenizer.
+
+    Raises:
+        ModelError: There is no such model.
+        HubError: The hub cannot be reached.
+        CheckpointError: It is an adapter that cannot be used.
+    """
+    name = config.teacher or (BASE if config.objective == "pretrain" else None)
+    if not config.distils or name is None:
+        return None
     trusted = config.trust_remote_code
+    own = resolving.resolve_model(str(config.model), trust_remote_code=trusted)
+
+    def found(load: Callable[[], tuple[nn.Module, Any]], *folders: Path) -> Found:
+        return Found(name, folders, lambda: _ready(name, tokenizer, *load()))
+
     folder = local(name)
+    if name == BASE:
+        return Found(name, (own,), lambda: base_teacher(backbone))
     if folder is not None and is_mlx_lm_adapter(folder):
-        model = put_on(read_mlx_lm_adapter(folder), _beside(backbone))
-        its_tokenizer = tokenizer
-    elif folder is None or not (folder / CONFIG_FILE).is_file():
-        found = resolving.resolve_model(name, flag="--teacher", trust_remote_code=trusted)
-        model, its_tokenizer = loading.load(found, mode="base", trust_remote_code=trusted)
-    elif _stands_on(folder, config):
-        model = loading.attach_adapter(
-            folder, _beside(backbone), backbone_config, str(config.model)
+        adapter = read_mlx_lm_adapter(folder)
+        return found(lambda: (put_on(adapter, _beside(backbone)), tokenizer), folder, own)
+    if folder is None or not (folder / CONFIG_FILE).is_file():
+        model = resolving.resolve_model(name, flag="--teacher", trust_remote_code=trusted)
+        return found(lambda: loading.load(model, mode="base", trust_remote_code=trusted), model)
+    recorded = loading.backbone_name(None, folder, trust_remote_code=trusted)
+    first = resolving.resolve_model(str(recorded), trust_remote_code=trusted)
+    if first != own:
+        return found(lambda: loading.load(first, folder, trust_remote_code=trusted), folder, first)
+
+    def attached() -> tuple[nn.Module, Any]:
+        shared = _beside(backbone)
+        return loading.attach_adapter(folder, shared, backbone_config, own), tokenizer
+
+    return found(attached, folder, own)
+
+
+def _ready(name: str, own_tokenizer: Any, model: nn.Module, tokenizer: Any) -> HeadTeacher:
+    """A loaded model as a teacher.
+
+    Raises:
+        ConfigError: Its tokens are others.
+    """
+    if tokenizer is not own_tokenizer and (examples := token_conflicts(tokenizer, own_tokenizer)):
+        shown = "; ".join(examples[:3])
+        raise ConfigError(
+            f"--teacher {name}: its tokens are not those of the backbone ({shown}), so its answers "
+            "mean nothing to the shadow; take a model of the same family"
         )
-        its_tokenizer = tokenizer
-    else:
-        model, its_tokenizer = loading.load(None, folder, trust_remote_code=trusted)
-    _check_tokens(name, its_tokenizer, tokenizer)
     model.freeze()
     if isinstance(model, AttachedModel):
-        attached = model
         width = embedding_width(model.decoder)
-        return HeadTeacher(lambda _, inputs: attached.hidden(inputs)[0], model.head, width)
+        return HeadTeacher(lambda _, inputs: model.hidden(inputs)[0], model.head, width)
     return base_teacher(model)
 
 
@@ -136,21 +184,3 @@ def base_teacher(model: nn.Module) -> HeadTeacher:
         return decoder.final_hidden(inputs)
 
     return HeadTeacher(states, HeadView(decoder), embedding_width(decoder))
-
-
-def _stands_on(adapter: Path, config: TrainConfig) -> bool:
-    """Whether an adapter's backbone is the run's own."""
-    recorded = resolving.adapter_backbone(adapter)
-    if recorded is None:
-        return True
-    name = resolving.find_recorded(recorded, adapter)
-    own = str(config.model)
-    return name == own or resolving.resolve_model(name) == resolving.resolve_model(own)
-
-
-def _check_tokens(name: str, teachers: Any, own: Any) -> None:
-    if teachers is not own and teachers.get_vocab() != own.get_vocab():
-        raise ConfigError(
-            f"--teacher {name}: its tokens are not those of the backbone, so its answers mean "
-            "nothing to the shadow; take a model of the same family"
-        )

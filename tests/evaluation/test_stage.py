@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from mlx_lm import load as mlx_lm_load
 from shadow_mlx import loading
 from shadow_mlx.errors import InputError, ModelError
 from shadow_mlx.evaluation.contenders import contenders
-from shadow_mlx.evaluation.stage import Stage, files_stamp
+from shadow_mlx.evaluation.stage import Stage
 from tests.mlx_lm_adapters import write_mlx_lm_adapter
 from tests.tiny import write_tiny_backbone
 
@@ -97,16 +96,3 @@ def test_an_adapter_of_another_model_is_remarked(
     assert (
         note == f"lora: records that it was trained on {twin}, and stands on {tiny_backbone} here"
     )
-
-
-def test_a_stamp_changes_with_the_files(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    weights = folder / "model.safetensors"
-    weights.write_bytes(b"one")
-    before = files_stamp(folder)
-    assert files_stamp(folder, None) == before
-    (folder / "notes.md").write_text("not read")
-    assert files_stamp(folder) == before
-    os.utime(weights, ns=(1, 1))
-    assert files_stamp(folder) != before

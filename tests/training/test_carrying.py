@@ -24,7 +24,6 @@ from shadow_mlx.memory.estimate import estimate
 from shadow_mlx.runs.events import StopToken, Validated
 from shadow_mlx.shadow.attached import attach
 from shadow_mlx.shadow.projection import head_matrix
-from shadow_mlx.training.carrying import conflicts
 from shadow_mlx.training.model import prepare_model
 from tests.shadow.tiny_models import stir
 from tests.tiny import write_tiny_backbone
@@ -237,15 +236,3 @@ def test_a_record_of_blocks_that_are_not_there_is_refused(
     settings.write_text(json.dumps(record))
     with pytest.raises(CheckpointError):
         loading.load_model(None, folder)
-
-
-def test_markers_that_one_of_them_has_alone_contradict_nothing() -> None:
-    both = {"a": 0, "b": 1}
-    assert conflicts(both, both, {}) == []
-    assert conflicts(both, both | {"<think>": 2}, {"<think>": 2}) == []
-    assert conflicts(both | {"<tool>": 2}, both, {"<tool>": 2}) == []
-    other = conflicts(both | {"<tool>": 2}, both | {"<think>": 2}, {"<tool>": 2, "<think>": 2})
-    assert other == ["number 2 is '<tool>' there and '<think>' here"]
-    assert conflicts(both, both | {"ab": 2}, {}) == ["'ab' is not known there"]
-    assert conflicts(both | {"ab": 2}, both, {}) == ["'ab' is not known here"]
-    assert conflicts({"a": 1, "b": 0}, both, {})[0] == "'a' is number 1 there and 0 here"

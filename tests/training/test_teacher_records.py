@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from shadow_mlx.jobs import train
-from shadow_mlx.runs.events import PhaseChanged, StopToken, Validated
+from shadow_mlx.runs.events import PhaseChanged, StopToken, Trained, Validated
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.training import teacher_records
-from shadow_mlx.training.distillation import Divergence
+from shadow_mlx.training.distillation import Divergence, HeadTeacher
 from shadow_mlx.training.losses import supervised
 from shadow_mlx.training.teacher_records import RecordedTeacher, recorded
 from tests.training.conftest import Heard, Parted
@@ -35,7 +38,7 @@ def test_records_of_all_tokens_are_the_teachers_distributions(parts, tmp_path):
     batch = next(parts.plan.iterate())
     arrays = supervised(batch)
     tokens, logs = RecordedTeacher().rows(parts.model, arrays)
-    teacher = parts.recording.teacher
+    teacher = parts.recording.load()
     logits = teacher.head(*teacher.rows(parts.model, arrays))
     expected = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
     expected = mx.take_along_axis(expected, tokens, axis=-1)
@@ -130,7 +133,61 @@ def test_the_likeliest_tokens_are_kept(make_parts, tmp_path):
     batch = next(parts.plan.iterate())
     arrays = supervised(batch)
     tokens, _ = RecordedTeacher().rows(parts.model, arrays)
-    teacher = parts.recording.teacher
+    teacher = parts.recording.load()
     logits = np.array(teacher.head(*teacher.rows(parts.model, arrays)))
     best = np.argsort(-logits, axis=-1)[: batch.tokens, :5]
     np.testing.assert_array_equal(np.sort(np.array(tokens)[: batch.tokens]), np.sort(best))
+
+
+def test_a_teacher_trained_anew_is_recorded_anew(make_config, tmp_path):
+    adapter = str(tmp_path / "teacher")
+    told = []
+
+    def listen(event):
+        if isinstance(event, PhaseChanged) and event.phase == "recording":
+            told.append(event.detail)
+
+    options = {"objective": "pretrain", "teacher": adapter, "teacher_top": 4, "val_batches": 0}
+    train(make_config(adapter_path=adapter, iters=1, val_batches=0))
+    config = make_config(**options, iters=2)
+    train(config, listen)
+    asked = len(told)
+    train(dataclasses.replace(config, iters=3), listen, resume=True)
+    assert len(told) == asked + 1  # all there
+    train(make_config(adapter_path=adapter, iters=2, val_batches=0), overwrite=True)
+    train(dataclasses.replace(config, iters=4), listen, resume=True)
+    assert len(told) == 2 * asked + 1
+
+
+def test_the_teacher_is_gone_when_the_training_begins(make_config, tiny_backbone):
+    def teachers() -> int:
+        gc.collect()
+        return sum(isinstance(one, HeadTeacher) for one in gc.get_objects())
+
+    seen = []
+
+    def listen(event):
+        if isinstance(event, Trained):
+            seen.append(teachers())
+
+    options = {"objective": "pretrain", "teacher": str(tiny_backbone), "iters": 2}
+    train(make_config(**options, teacher_top=4), listen)
+    assert seen == [0, 0]
+    seen.clear()
+    train(make_config(**options), listen, overwrite=True)
+    assert seen == [1, 1]
+
+
+def test_tokens_that_only_the_teacher_has_are_not_kept(make_parts, tmp_path):
+    parts = make_parts(objective="pretrain", teacher_top=4)
+    teacher = parts.recording.load()
+    wider = dataclasses.replace(
+        teacher,
+        head=lambda hidden: mx.pad(teacher.head(hidden), [(0, 0), (0, 64)], constant_values=99.0),
+    )
+    padded = dataclasses.replace(
+        parts, recording=dataclasses.replace(parts.recording, load=lambda: wider)
+    )
+    found = [records_of(one, tmp_path / name) for one, name in ((parts, "a"), (padded, "b"))]
+    for one, other in ((found[0].tokens, found[1].tokens), (found[0].logs, found[1].logs)):
+        np.testing.assert_array_equal(np.sort(one), np.sort(other))
