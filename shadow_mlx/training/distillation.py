@@ -28,6 +28,7 @@ from shadow_mlx.training.losses import (
 
 DISTILLATION = "distill_loss"
 HIDDEN = "hidden_loss"
+AUX_WEIGHT, DISTILL_WEIGHT = "aux_weight", "distill_weight"
 
 _LEAST_TAIL = 1e-9
 """Mass of all other tokens that is reckoned with at least: of none there is no logarithm."""
@@ -149,12 +150,12 @@ def shadow_criterion(
     """λ · cross entropy + δ · divergence, of the shadow's logits, and the rows that it takes.
 
     Args:
-        weights: δ by :data:`DISTILLATION`, and λ by the other name.
+        weights: λ and δ, by :data:`AUX_WEIGHT` and :data:`DISTILL_WEIGHT`.
         distillation: What the shadow learns from; ``None`` for the targets alone.
         model: What is trained.
         batch: What is scored.
     """
-    (aux_weight,) = (weight for name, weight in weights.items() if name != DISTILLATION)
+    aux_weight, distill_weight = weights[AUX_WEIGHT], weights[DISTILL_WEIGHT]
     if distillation is None:
 
         def alone(
@@ -166,7 +167,6 @@ def shadow_criterion(
         return alone, ()
 
     teacher, divergence = distillation.teacher, distillation.divergence
-    distill_weight = weights[DISTILLATION]
 
     def taught(
         logits: mx.array, targets: mx.array, labels: mx.array, weight: mx.array, *rows: mx.array

@@ -72,7 +72,7 @@ class Ramp:
 
 
 class Weighted:
-    """The part of an objective that its weights are, by the name of the loss that they weigh.
+    """The part of an objective that its weights are, by the names of their options.
 
     Attributes:
         weights: What they are now.

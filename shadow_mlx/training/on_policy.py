@@ -29,6 +29,7 @@ from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import evaluating
 from shadow_mlx.training.losses import Supervised, supervised
+from shadow_mlx.training.step import seed_of
 
 _CHOICE_STREAM, _WRITING_STREAM = 0x0F_F0, 0x0F_F1
 """They keep these draws apart from others of the same seed."""
@@ -89,7 +90,7 @@ class Author:
         Drawn for each step by itself: every so-many-th step would meet the same examples again and
         again where an epoch has a multiple of so many batches.
         """
-        return _random_word(self.seed, step, _CHOICE_STREAM) * 2.0**-64 < self.share
+        return seed_of(self.seed, step, _CHOICE_STREAM) * 2.0**-64 < self.share
 
     def written(self, step: int, drawn: Sequence[Batch]) -> Written:
         """The batches of a step with the shadow's own words in place of each row's last answer.
@@ -142,7 +143,7 @@ class Author:
     ) -> list[tuple[int, ...]]:
         if not prompts:  # a process may have none of a short batch's rows
             return []
-        word = _random_word(self.seed, step, self.group.rank(), number, _WRITING_STREAM)
+        word = seed_of(self.seed, step, self.group.rank(), number, _WRITING_STREAM)
         return sampled_continuations(
             self._writer,
             prompts,
@@ -159,8 +160,3 @@ def _last_answer(weights: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[int, i
     trained = np.flatnonzero(weights)
     begins = np.flatnonzero(np.diff(trained, prepend=-2) > 1)[-1]
     return int(trained[begins]), len(trained) - int(begins)
-
-
-def _random_word(*entropy: int) -> int:
-    """64 random bits of what they are to depend on."""
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])

@@ -115,7 +115,7 @@ class TrainingStep:
         """
         if self.group.size() > 1:
             self._before = _held(self.model.trainable_parameters()), _held(self.optimizer.state)
-        mx.random.seed(step_seed(self.seed, step, self.group.rank()))
+        mx.random.seed(seed_of(self.seed, step, self.group.rank()))
         divisor, told = mx.array(float(tokens)), mx.array(list(said), mx.float32)
         if len(batches) == 1:
             result = self._one_batch(batches[0].arrays(), divisor, told)
@@ -203,6 +203,6 @@ def _held(tree: Any) -> Any:
     return tree_map(lambda array: array, tree)
 
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """A 64-bit seed of one step on one process; a resumed run needs no saved generator."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+def seed_of(*what: int) -> int:
+    """64 random bits of what they are to depend on; a resumed run needs no saved generator."""
+    return int(np.random.SeedSequence(what).generate_state(1, np.uint64)[0])

@@ -8,7 +8,7 @@ def test_the_options_decide_which_parts_there_are(make_parts):
     assert parts.sampler is not None
     assert parts.validator.model is parts.step.model is parts.model
     assert parts.validator.objective is parts.step.objective
-    assert parts.step.objective.weights["shadow_loss"].item() == pytest.approx(0.3)
+    assert parts.step.objective.weights["aux_weight"].item() == pytest.approx(0.3)
     assert parts.step.clip == 0.7
     assert (parts.length.steps, parts.step.is_compiled) == (5, True)
     assert len(parts.train) + parts.valid_examples == 48

@@ -13,7 +13,7 @@ from shadow_mlx.shadow.attached import attach
 from shadow_mlx.training.losses import Supervised, supervised
 from shadow_mlx.training.objectives.fine_tuning import FineTuning
 from shadow_mlx.training.optimizers import build_optimizer
-from shadow_mlx.training.step import TrainingStep, step_seed
+from shadow_mlx.training.step import TrainingStep, seed_of
 from tests.tiny import write_tiny_backbone
 from tests.training.batches import make_batch
 
@@ -135,7 +135,7 @@ def test_dropout_depends_on_the_step_and_on_nothing_before_it(make_model):
 
 
 def test_seeds_differ_by_run_step_and_process():
-    seeds = {step_seed(s, n, r) for s in range(3) for n in range(3) for r in range(3)}
+    seeds = {seed_of(s, n, r) for s in range(3) for n in range(3) for r in range(3)}
     assert len(seeds) == 27
     assert all(0 <= seed < 2**64 for seed in seeds)
 

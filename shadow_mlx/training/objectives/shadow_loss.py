@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.distillation import (
+    AUX_WEIGHT,
+    DISTILL_WEIGHT,
     DISTILLATION,
     HIDDEN,
     Distillation,
@@ -40,7 +42,7 @@ class ShadowLoss(Weighted):
         distill_weight: Ramp | float,
         hidden_weight: float,
     ) -> None:
-        super().__init__({name: aux_weight, DISTILLATION: distill_weight})
+        super().__init__({AUX_WEIGHT: aux_weight, DISTILL_WEIGHT: distill_weight})
         self.distillation = distillation
         self.hidden_weight = hidden_weight if distillation else 0.0
         distilled = (DISTILLATION,) if distillation else ()
