@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
+from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig, WritingConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.evaluation import figures
 from shadow_mlx.evaluation.measuring import measure
-from shadow_mlx.evaluation.written_data import Which, with_written_answers
+from shadow_mlx.evaluation.written_data import with_written_answers
 from shadow_mlx.export.adapters import export_adapter, import_adapter
 from shadow_mlx.export.exporting import Exported, export_model
 from shadow_mlx.export.projected import ExportedShadow, export_projected
@@ -53,8 +53,7 @@ def distill(
     adapter: str | Path,
     config: TrainConfig,
     *,
-    answers: Which = "missing",
-    max_tokens: int = 256,
+    writing: WritingConfig | None = None,
     on_answer: Callable[[int, int], None] = lambda done, total: None,
     listener: Listener | None = None,
     stop: StopToken | None = None,
@@ -66,8 +65,7 @@ def distill(
     Args:
         adapter: The adapter's folder; it stays as it is.
         config: The run's options; its objective, shadow and teacher follow from ``adapter``.
-        answers: Which answers of the data the attached model writes first.
-        max_tokens: Longest of these answers.
+        writing: Which answers of the data the attached model writes first.
         on_answer: Called with the lines that are answered and all that there are.
         listener: Takes the run's events.
         stop: Asks the run, or the writing, to stop.
@@ -82,7 +80,9 @@ def distill(
     if not resume:
         name = str(adapter)
         config = dataclasses.replace(config, objective="pretrain", shadow=name, teacher=name)
-        config = with_written_answers(config, answers, max_tokens, on_answer, stop)
+        config = with_written_answers(
+            config, writing or WritingConfig(), on_answer, stop, overwrite=overwrite
+        )
     return train(config, listener, stop, resume=resume, overwrite=overwrite)
 
 

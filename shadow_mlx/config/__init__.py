@@ -12,6 +12,7 @@ from shadow_mlx.config.answers import (
     MetricName,
     SamplingConfig,
     Score,
+    WritingConfig,
 )
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
@@ -60,4 +61,5 @@ __all__ = [
     "TemplateConfig",
     "Thinking",
     "TrainConfig",
+    "WritingConfig",
 ]

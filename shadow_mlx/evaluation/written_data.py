@@ -13,29 +13,29 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from shadow_mlx import loading
-from shadow_mlx.checkpoints.record import PEFT_FILES
-from shadow_mlx.config import ColumnConfig, TrainConfig
+from shadow_mlx.config import ColumnConfig, TrainConfig, WritingConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.data.reading.fields import OPTIONS
 from shadow_mlx.data.reading.lines import LineIndex
 from shadow_mlx.data.reading.problems import InvalidDataError, Problem
 from shadow_mlx.data.reading.records import JsonLines, Record
 from shadow_mlx.data.reading.sources import locate
 from shadow_mlx.errors import ConfigError, DataError, Interrupted
 from shadow_mlx.evaluation.answering import answer_all
-from shadow_mlx.evaluation.metrics import exact_match
+from shadow_mlx.evaluation.metrics import Metric, metric_for
+from shadow_mlx.evaluation.replies import compared, reply_to
 from shadow_mlx.files.json_files import JsonFileError, read_object
+from shadow_mlx.files.stamp import files_stamp
 from shadow_mlx.files.writing import disk_errors, write_json
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.hub import resolving
 from shadow_mlx.notes import note
 from shadow_mlx.runs.events import StopToken
-
-Which = Literal["missing", "all", "right"]
-"""Answers that are written: where there are none; everywhere; everywhere, and kept where they are
-those of the file."""
+from shadow_mlx.runs.folder import RunFolder
+from shadow_mlx.training.starting import check_folder
 
 PLACEHOLDER = "…"
 """Stands for an answer that is missing while a line is read."""
@@ -44,13 +44,19 @@ AT_ONCE = 64
 """Questions between two writes."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Written:
-    """What became of a file's lines."""
+    """What became of a file's lines: those that were answered before, those that are now."""
 
-    given: int = 0
-    written: int = 0
-    left_out: int = 0
+    given: int
+    written: int
+    left_out: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.written:,} answers written, {self.given:,} as they were, "
+            f"{self.left_out:,} left out"
+        )
 
 
 class Writer:
@@ -60,25 +66,27 @@ class Writer:
         source: The file.
         columns: Which of its columns hold what.
         asker: Makes questions of its lines, and reads answers.
-        which: Which answers are written.
-        max_tokens: Longest answer; one that is longer is left out.
+        options: Which answers are written, and how long they may be.
 
     Raises:
         DataError: The file cannot be read, or holds plain text, which nobody answers.
     """
 
     def __init__(
-        self, source: Path, columns: ColumnConfig, asker: Asker, which: Which, max_tokens: int
+        self, source: Path, columns: ColumnConfig, asker: Asker, options: WritingConfig
     ) -> None:
-        self._lines = _Completed(LineIndex(source))
+        self._lines = _Completed(source, columns)
         records = JsonLines(source, columns, self._lines)
         self._records = list(_checked(records))
         if any(record.kind == "text" for record in self._records):
             raise DataError(f"{source}: holds plain text, to which there is no answer to write")
         self._asker = asker
-        self._which = which
-        self._max_tokens = max_tokens
-        self._source = source
+        self._options = options
+        self.source = source
+        self._metric: Metric | None = None
+        if options.answers == "right":
+            expected = [compared(self._question(record)) for record in self._records]
+            self._metric = metric_for("auto", expected)
 
     @property
     def questions(self) -> int:
@@ -110,7 +118,6 @@ class Writer:
         facts = {"of": self._key(key)}
         mark = target.with_suffix(".made-from.json")
         done = _whole_lines(target) if _read(mark) == facts else 0
-        counts = Written()
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             write_json(mark, facts)
@@ -120,50 +127,46 @@ class Writer:
                 for start in range(done, len(self._records), AT_ONCE):
                     told(start, len(self._records))
                     numbers = range(start, min(start + AT_ONCE, len(self._records)))
-                    lines = self._answered(numbers, model, tokenizer, counts, stop)
+                    lines = self._answered(numbers, model, tokenizer, stop)
                     if lines is None:
                         return None
                     file.write("".join(lines).encode())
                     file.flush()
         told(len(self._records), len(self._records))
-        return counts
+        return self._counted(target)
+
+    def _counted(self, target: Path) -> Written:
+        kept = sum(bool(line.strip()) for line in target.read_bytes().splitlines())
+        given = len(self._records) - self.questions
+        return Written(given, kept - given, len(self._records) - kept)
 
     def _answered(
-        self, numbers: range, model: Any, tokenizer: Any, counts: Written, stop: StopToken
+        self, numbers: range, model: Any, tokenizer: Any, stop: StopToken
     ) -> list[str] | None:
         """The lines of some records, each with its answer; a blank line for one that has none."""
+        lines = {i: _line(self._records[i], None) for i in numbers}
         asked = {i: self._question(self._records[i]) for i in numbers if self._is_asked(i)}
-        answers = dict.fromkeys(numbers, "")
-        if asked:
-            found = answer_all(
-                model,
-                tokenizer,
-                list(asked.values()),
-                max_tokens=self._max_tokens,
-                cut=False,
-                stop=stop,
-            )
-            if stop.stopping:
-                return None
-            for i, answer in zip(asked, found, strict=True):
-                answers[i] = self._asker.read(answer or "", asked[i]).words.strip()
-        lines, strict = [], self._which == "right"
-        for i in numbers:
-            record = self._records[i]
-            expected = str(record.messages[-1].get("content") or "")
-            if i not in asked:
-                counts.given += 1
-                lines.append(_line(record, None))
-            elif not answers[i] or (strict and not exact_match(answers[i], expected)):
-                counts.left_out += 1
-                lines.append("\n")
-            else:
-                counts.written += 1
-                lines.append(_line(record, answers[i]))
-        return lines
+        if not asked:
+            return list(lines.values())
+        found = answer_all(
+            model,
+            tokenizer,
+            list(asked.values()),
+            max_tokens=self._options.max_tokens,
+            cut=False,
+            stop=stop,
+        )
+        if stop.stopping:
+            return None
+        for (i, question), answer in zip(asked.items(), found, strict=True):
+            reply = reply_to(question, answer or "", self._asker)
+            words = reply.words.strip()
+            good = words and (self._metric is None or self._metric.right(reply.pair))
+            lines[i] = _line(self._records[i], words) if good else "\n"
+        return list(lines.values())
 
     def _is_asked(self, i: int) -> bool:
-        return self._which != "missing" or i in self._lines.unanswered
+        return self._options.answers != "missing" or i in self._lines.unanswered
 
     def _question(self, record: Record) -> Question:
         question = self._asker.question_of(record)
@@ -171,25 +174,33 @@ class Writer:
         return question
 
     def _key(self, model: str) -> str:
-        content = hashlib.sha256(self._source.read_bytes()).hexdigest()
-        facts = (model, content, self._which, self._max_tokens)
+        content = hashlib.sha256(self.source.read_bytes()).hexdigest()
+        facts = (model, content, self._options)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def with_written_answers(
     config: TrainConfig,
-    which: Which,
-    max_tokens: int,
+    options: WritingConfig,
     told: Callable[[int, int], None],
     stop: StopToken | None,
+    *,
+    overwrite: bool = False,
 ) -> TrainConfig:
     """The run's options, with data whose answers its teacher has written, if any are to be written.
 
     They lie in ``answers`` below the run's folder.
 
+    Args:
+        config: The run's options.
+        options: Which answers are written.
+        told: Called with the lines that are done and all that there are.
+        stop: Looked at between tokens.
+        overwrite: Whether the run may give up another one in its folder.
+
     Raises:
         ConfigError: There are no data.
-        InputError: The data, the adapter or its backbone cannot be used.
+        InputError: The data, the adapter or its backbone cannot be used, or the folder is taken.
         SurroundingsError: The disk refuses.
         Interrupted: ``stop`` asked for it; what was written by then is kept.
     """
@@ -204,36 +215,29 @@ def with_written_answers(
     asker = Asker(ChatFormat(tokenizer, config.template))
     files = locate(config.data)
     writers = {
-        split: Writer(path, config.columns, asker, which, max_tokens)
+        split: Writer(path, config.columns, asker, options)
         for split, path in (("train", files.train), ("valid", files.valid))
         if path is not None
     }
     if not any(writer.questions for writer in writers.values()):
         return config
+    # before the long part: what the run would refuse then
+    check_folder(RunFolder(Path(config.adapter_path)), resume=False, overwrite=overwrite)
     model = loading.load_model(name, config.teacher, trust_remote_code=trusted)
     place = Path(config.adapter_path) / "answers"
     for split, writer in writers.items():
         target = place / f"{split}.jsonl"
-        counts = writer.write(target, model, tokenizer, _digest(config.teacher), told, stop)
+        counts = writer.write(target, model, tokenizer, files_stamp(config.teacher), told, stop)
         if counts is None:
             raise Interrupted(f"stopped; the answers written so far are kept in {target}")
-        if not counts.given + counts.written and counts.left_out:
+        if not counts.given + counts.written:
             raise DataError(
-                f"{files.train}: none of {counts.left_out:,} answers was right, or ended within "
-                f"--max-tokens {max_tokens}; there is nothing to learn from"
+                f"{writer.source}: none of {counts.left_out:,} answers was right, or ended within "
+                f"--max-tokens {options.max_tokens}; there is nothing to learn from"
             )
-        note(
-            f"{split}: {counts.written:,} answers written, {counts.given:,} as they were, "
-            f"{counts.left_out:,} left out"
-        )
+        note(f"{split}: {counts}")
     as_chats = ColumnConfig().to_mapping()
     return dataclasses.replace(config, data=str(place), **as_chats)
-
-
-def _digest(adapter: str) -> str:
-    """What tells an adapter's weights from others."""
-    file = Path(adapter) / PEFT_FILES.weights
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else adapter
 
 
 class _Completed(LineIndex):
@@ -243,9 +247,12 @@ class _Completed(LineIndex):
         unanswered: Their indices, as far as lines were read.
     """
 
-    def __init__(self, lines: LineIndex) -> None:
-        super().__init__(lines.path)
+    def __init__(self, path: Path, columns: ColumnConfig) -> None:
+        super().__init__(path)
         self.unanswered: set[int] = set()
+        self._chat = columns.chat_feature or "messages"
+        self._prompts = (columns.prompt_feature or "prompt").split(",")
+        self._completion = columns.completion_feature or "completion"
 
     def read(self, i: int) -> bytes:
         """Line ``i``; what is no JSON object stays as it is, to be refused."""
@@ -254,24 +261,23 @@ class _Completed(LineIndex):
             value = json.loads(raw)
         except ValueError:
             return raw
-        if not isinstance(value, dict) or not _complete(value):
+        if not isinstance(value, dict) or not self._complete(value):
             return raw
         self.unanswered.add(i)
         return json.dumps(value).encode()
 
-
-def _complete(value: dict[str, Any]) -> bool:
-    """Put a placeholder where an answer is missing; whether one was."""
-    messages = value.get("messages")
-    if isinstance(messages, list) and messages and isinstance(messages[-1], dict):
-        if messages[-1].get("role") not in ("user", "tool"):
-            return False
-        messages.append({"role": "assistant", "content": PLACEHOLDER})
-        return True
-    if "prompt" in value and "completion" not in value:
-        value["completion"] = PLACEHOLDER
-        return True
-    return False
+    def _complete(self, value: dict[str, Any]) -> bool:
+        """Put a placeholder where an answer is missing; whether one was."""
+        messages = value.get(self._chat)
+        if isinstance(messages, list) and messages and isinstance(messages[-1], dict):
+            if messages[-1].get("role") not in ("user", "tool"):
+                return False
+            messages.append({"role": "assistant", "content": PLACEHOLDER})
+            return True
+        if self._completion not in value and any(name in value for name in self._prompts):
+            value[self._completion] = PLACEHOLDER
+            return True
+        return False
 
 
 def _checked(records: JsonLines) -> Iterator[Record]:
@@ -293,8 +299,9 @@ def _line(record: Record, answer: str | None) -> str:
     messages = [dict(message) for message in record.messages]
     if answer is not None:
         messages[-1] = {"role": "assistant", "content": answer}
-    tools = {"tools": list(record.tools)} if record.tools else {}
-    return json.dumps({"messages": messages, **tools}, ensure_ascii=False) + "\n"
+    beside = {"tools": record.tools, OPTIONS: record.options}
+    kept = {name: value for name, value in beside.items() if value}
+    return json.dumps({"messages": messages, **kept}, ensure_ascii=False) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -54,3 +54,14 @@ def test_without_an_adapter_it_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["distill", "--data", "x.jsonl"]) == 2
     assert "adapters" in capsys.readouterr().err
+
+
+def test_the_file_of_options_may_say_where(adapter):
+    Path("options.yaml").write_text("adapter_path: elsewhere\n")
+    assert main(["distill", "--iters", "2", "-c", "options.yaml", *QUICK]) == 0
+    assert settings_of(adapter.parent / "elsewhere").objective == "pretrain"
+
+
+def test_an_answer_needs_a_token(adapter, capsys):
+    assert main(["distill", "--max-tokens", "0", *QUICK]) == 2
+    assert "--max-tokens" in capsys.readouterr().err

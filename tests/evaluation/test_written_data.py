@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ColumnConfig, TrainConfig, WritingConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
-from shadow_mlx.errors import ConfigError, DataError, Interrupted
+from shadow_mlx.errors import ConfigError, DataError, InputError, Interrupted
 from shadow_mlx.evaluation import written_data
 from shadow_mlx.evaluation.written_data import Writer, with_written_answers
 from shadow_mlx.generation.asking import Asker
@@ -50,9 +50,19 @@ def write(sprout, tmp_path, monkeypatch):
     source, target = tmp_path / "prompts.jsonl", tmp_path / "out" / "train.jsonl"
     asker = Asker(ChatFormat(tokenizer))
 
-    def run(lines, which="missing", *, stop=None, told=lambda *_: None, key="sprout", longest=16):
+    def run(
+        lines,
+        which="missing",
+        *,
+        stop=None,
+        told=lambda *_: None,
+        key="sprout",
+        longest=16,
+        columns=None,
+    ):
         source.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        writer = Writer(source, TrainConfig().columns, asker, which, longest)
+        options = WritingConfig(answers=which, max_tokens=longest)
+        writer = Writer(source, columns or TrainConfig().columns, asker, options)
         return writer.write(target, model, tokenizer, key, told, stop or StopToken())
 
     run.target = target
@@ -161,7 +171,8 @@ def prepared(sprout, monkeypatch):
     monkeypatch.setattr(written_data.loading, "backbone_name", lambda name, *_, **__: name)
 
     def prepare(config: TrainConfig, which="missing", stop=None) -> TrainConfig:
-        return with_written_answers(config, which, 16, lambda *_: None, stop)
+        options = WritingConfig(answers=which, max_tokens=16)
+        return with_written_answers(config, options, lambda *_: None, stop)
 
     prepare.loaded = loaded
     return prepare
@@ -193,3 +204,60 @@ def test_no_right_answer_is_an_error_and_a_stop_says_what_is_kept(prepared, conf
         prepared(given, "all", stop)
     with pytest.raises(ConfigError, match="--data: name prompts"):
         prepared(config)
+
+
+def test_right_is_what_the_metric_of_the_data_says(write):
+    """Of JSON, the values count and not the spacing."""
+    lines = [
+        {"messages": [user(f"As JSON: color {one}"), assistant(f'{{ "color" : "{one}" }}')]}
+        for one in ("red", "blue")
+    ]
+    assert write(lines, "right", longest=24).written == 2
+    assert answers(write.target) == ['{"color":"red"}', '{"color":"blue"}']
+
+
+def test_other_columns_and_what_a_line_says_beside_its_messages(write):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    lines = [
+        {"talk": [user("Say: red cup")], "tools": [tool], "chat_template_kwargs": {"x": 1}},
+        {"talk": [user("Say: red lamp"), assistant("given")]},
+    ]
+    counts = write(lines, columns=ColumnConfig(chat_feature="talk"))
+    assert (counts.written, counts.given) == (1, 1)
+    first = JsonLines(write.target)[0]
+    assert (list(first.tools), dict(first.options)) == ([tool], {"x": 1})
+    pairs = [{"q": "Say: blue cup"}, {"q": "Say: blue lamp", "a": "given"}]
+    columns = ColumnConfig(prompt_feature="q", completion_feature="a")
+    counts = write(pairs, columns=columns)
+    assert (counts.written, counts.given) == (1, 1)
+    assert answers(write.target) == ["blue cup", "given"]
+
+
+def test_what_was_right_before_a_stop_counts_after_it(write):
+    """The rest of the file may have nothing right."""
+    right = {"messages": [user("Say: red cup"), assistant("red cup")]}
+    stop = StopToken()
+    lines = [right, right, LINES[1], LINES[1]]
+
+    def told(number: int, _: int) -> None:
+        if number == 2:
+            stop.stop()
+
+    assert write(lines, "right", stop=stop, told=told) is None
+    counts = write(lines, "right")
+    assert (counts.written, counts.left_out) == (2, 2)
+
+
+def test_a_folder_that_is_taken_is_refused_before_anything_is_written(
+    prepared, config, tmp_path, monkeypatch
+):
+    given = with_data(config, tmp_path / "data", train=LINES)
+
+    def taken(folder: object, *, resume: bool, overwrite: bool) -> None:
+        if not overwrite:
+            raise InputError("already holds a trained adapter")
+
+    monkeypatch.setattr(written_data, "check_folder", taken)
+    with pytest.raises(InputError, match="already holds"):
+        prepared(given)
+    assert prepared.loaded == []

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from shadow_mlx.cli.commands import pretrain, train
-from shadow_mlx.cli.options import add_config_file, add_options, path_text
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
+from shadow_mlx.config import TrainConfig, WritingConfig
 from shadow_mlx.config.shadow import ShadowConfig
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 OPTIONS = TrainConfig
 
-OUTPUT = "shadow"
 BY_ADAPTER = ("adapter_path", "model", "shadow", "teacher", "shadow_start", "shadow_budget")
 """Options that the adapter itself answers, or that are asked under another name."""
 
@@ -38,20 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         dest="adapter_path",
         type=path_text,
-        default=OUTPUT,
+        default=argparse.SUPPRESS,
         metavar="DIR",
-        help=f"where the better shadow is written (default: {OUTPUT})",
+        help=f"where the better shadow is written (default: {pretrain.ADAPTER_PATH})",
     )
-    parser.add_argument(
-        "--answers",
-        choices=("missing", "all", "right"),
-        default="missing",
-        help="which answers of the data the attached model writes first: those that are missing, "
-        "all, or all and only those are kept that it gives as the data do (default: missing)",
-    )
-    parser.add_argument(
-        "--max-tokens", type=int, default=256, help="longest of these answers (default: 256)"
-    )
+    add_options(parser, WritingConfig)
     skip = {*pretrain.OF_TASKS, *BY_ADAPTER, *ShadowConfig.MIRROR_ONLY}
     add_options(parser, OPTIONS, skip=skip)
 
@@ -68,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from shadow_mlx.runs.settings import data_settings_of
 
     args.objective = "pretrain"
+    train.fill_in(args, {"adapter_path": pretrain.ADAPTER_PATH})
     if not args.resume:
         train.fill_in(args, {**data_settings_of(Path(args.adapter)), "distill_weight": 1.0})
     return train.run(args, _distil)
@@ -84,8 +75,7 @@ def _distil(
     return distill(
         args.adapter,
         config,
-        answers=args.answers,
-        max_tokens=args.max_tokens,
+        writing=build_options(WritingConfig, args, file=TrainConfig),
         on_answer=display.answered,
         listener=display,
         stop=stop,
