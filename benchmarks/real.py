@@ -92,7 +92,7 @@ def table(rows: Sequence[Finished], steps: int) -> str:
     """One line for each task and method: means over seeds, with their 95 % intervals."""
     lines = [
         f"| task | method | trained | validation loss at {steps // 2} | at {steps} | detached "
-        "| exact | F1 or number right | detached exact | detached F1 | trained tokens/s "
+        "| exact | F1 or right | detached exact | detached F1 or right | trained tokens/s "
         "| arrays | process |",
         "|---" * 13 + "|",
     ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -36,9 +35,9 @@ from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.evaluation.answering import answer_all
-from shadow_mlx.evaluation.json_answers import count_fields
-from shadow_mlx.evaluation.metrics import exact_match
-from shadow_mlx.evaluation.questions import questions_of
+from shadow_mlx.evaluation.metrics import metric_for
+from shadow_mlx.evaluation.questions import answers_in, questions_of
+from shadow_mlx.evaluation.replies import reply_to
 from shadow_mlx.evaluation.scoring import mean_loss
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.runs.events import Event, Trained, Validated
@@ -50,7 +49,6 @@ ALONE = "alone"
 BATCH = 8
 VALIDATIONS = 4
 LONGEST_ANSWER = {"snips": 96, "banking77": 24, "gsm8k": 256}
-NUMBER = re.compile(r"####\s*(-?[\d.,]+)")
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _value(text: str) -> Any:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row found; ``partial`` is the F1 of JSON fields, or the share of right numbers."""
+    """What a row found; ``partial`` is the F1 of JSON fields, or the share of right answers."""
 
     trained: int
     curve: list[list[float]]  # [step, validation loss]
@@ -265,24 +263,25 @@ class Watcher(TrainingCallback):
 
 
 def answered(model: Any, tokenizer: Any, row: Row) -> tuple[float | None, float | None]:
-    """Share of exact answers to the test file, and of right fields or numbers."""
+    """Share of exact answers to the test file, and the score that fits its answers.
+
+    That is the F1 of JSON fields, and the share of right ones of numbers, labels and the like.
+    """
     if not row.questions:
         return None, None
     records = JsonLines(Path(row.data) / "test.jsonl")
-    questions = questions_of(records, Asker(ChatFormat(tokenizer)))[: row.questions]
+    asker = Asker(ChatFormat(tokenizer))
+    questions = questions_of(records, asker)[: row.questions]
     longest = LONGEST_ANSWER.get(row.task, 256)
     answers = answer_all(model, tokenizer, questions, max_tokens=longest)
-    pairs = [(one or "", asked.expected) for one, asked in zip(answers, questions, strict=True)]
-    exact = sum(exact_match(*pair) for pair in pairs) / len(pairs)
-    if row.task == "gsm8k":
-        return exact, sum(number(a) == number(b) for a, b in pairs) / len(pairs)
-    return exact, count_fields(pairs).f1
-
-
-def number(text: str) -> str | None:
-    """What stands after ``####``."""
-    match = NUMBER.search(text)
-    return match[1].replace(",", "").rstrip(".") if match else None
+    pairs = [
+        reply_to(question, answer or "", asker).pair
+        for question, answer in zip(questions, answers, strict=True)
+    ]
+    metric = metric_for("auto", [pair.expected for pair in pairs], whole=answers_in(records))
+    score = metric.scores[-1] if metric.name == "json" else metric.scores[0]
+    counts = score.counts(pairs, [metric.right(pair) for pair in pairs])
+    return sum(pair.same for pair in pairs) / len(pairs), float(score.ratio(counts.sum(axis=0)))
 
 
 def read(row: Row, split: str) -> list[dict[str, Any]]:

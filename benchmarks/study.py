@@ -101,7 +101,7 @@ def kept(rows: Sequence[Finished], known: dict[str, str]) -> str:
 
 
 def _mean(rows: Sequence[Finished], method: str, *, detached: bool) -> float | None:
-    """The mean over seeds of the task's score: F1 of fields, or the share of right answers."""
+    """The mean over seeds of what :func:`benchmarks.real_row.answered` says fits the task."""
     outcomes = [one.outcome for one in rows if one.row.method == method]
     scores = [one.detached_partial if detached else one.partial for one in outcomes]
     known = [score for score in scores if score is not None]

@@ -48,6 +48,14 @@ def modules(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
+def must_be_equal(
+    found: dict[str, np.ndarray], expected: dict[str, np.ndarray], atol: float = 0.0
+) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=atol, err_msg=name)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -80,8 +88,7 @@ def test_a_pretrained_shadow_answers_by_itself_and_leaves_its_backbone_as_it_is(
 def test_a_task_begins_with_the_shadow_and_an_adapter_of_its_own(shadow, make_config, heard):
     config = make_config(shadow=str(shadow), rank=6, freeze="shadow", **FASTER)
     folder = train(config, heard).adapter_path
-    for name, value in network(shadow).items():
-        np.testing.assert_array_equal(network(folder)[name], value, err_msg=name)
+    must_be_equal(network(folder), network(shadow))
     record = adapter_record(folder)
     assert (record.config.shadow, record.config.rank) == ("mirror", 6)
     assert (record.config.shadow_layers, record.config.shadow_intermediate_size) == (1, 40)
@@ -116,11 +123,9 @@ def test_what_is_frozen_stays(make_config, tmp_path, frozen):
     first = train(make_config(adapter_path=str(tmp_path / "first"), **FASTER)).adapter_path
     second = train(make_config(init_adapter=str(first), freeze=frozen, **FASTER)).adapter_path
     kept, moved = (network, modules) if frozen == "shadow" else (modules, network)
-    for name, value in kept(first).items():
-        np.testing.assert_array_equal(kept(second)[name], value, err_msg=name)
-    assert any(
-        not np.array_equal(moved(second)[name], value) for name, value in moved(first).items()
-    )
+    must_be_equal(kept(second), kept(first))
+    before, after = moved(first), moved(second)
+    assert any(not np.array_equal(after[name], value) for name, value in before.items())
 
 
 def test_the_network_has_a_learning_rate_of_its_own(make_config, tmp_path):
@@ -137,5 +142,4 @@ def test_the_network_has_a_learning_rate_of_its_own(make_config, tmp_path):
     name = max(begun, key=lambda key: begun[key].size)
     ratio = np.abs(slow[name] - begun[name]).mean() / np.abs(fast[name] - begun[name]).mean()
     assert ratio == pytest.approx(1e-3, rel=0.2)
-    for name, value in modules(runs[1.0]).items():
-        np.testing.assert_allclose(modules(runs[1e-3])[name], value, atol=1e-7)
+    must_be_equal(modules(runs[1e-3]), modules(runs[1.0]), atol=1e-7)
