@@ -49,6 +49,7 @@ ALONE = "alone"
 BATCH = 8
 VALIDATIONS = 4
 LONGEST_ANSWER = {"snips": 96, "banking77": 24, "gsm8k": 256}
+ANSWERED_TOGETHER = 100
 
 
 @dataclass(frozen=True)
@@ -122,17 +123,18 @@ def shadow(row: Row, folder: Path) -> Outcome:
     """The product's own run, and both of its models; of a shadow alone, that one."""
     adapter = folder / ADAPTER
     kind = {"objective": "pretrain"} if row.kind == ALONE else {"sharing": row.kind}
+    steps = int(row.options.get("iters", row.steps))
     config = TrainConfig.from_mapping(
         {
             "model": row.model,
             "data": row.data,
             "adapter_path": str(adapter),
-            "iters": row.steps,
+            "iters": steps,
             "batch_size": BATCH,
             "val_batches": -1,
-            "steps_per_eval": max(1, row.steps // VALIDATIONS),
+            "steps_per_eval": max(1, steps // VALIDATIONS),
             "samples": 0,
-            "save_every": row.steps,
+            "save_every": steps,
             "seed": row.seed,
             **kind,
             **with_rows(row, folder.parent),
@@ -273,7 +275,9 @@ def answered(model: Any, tokenizer: Any, row: Row) -> tuple[float | None, float 
     asker = Asker(ChatFormat(tokenizer))
     questions = questions_of(records, asker)[: row.questions]
     longest = LONGEST_ANSWER.get(row.task, 256)
-    answers = answer_all(model, tokenizer, questions, max_tokens=longest)
+    answers = answer_all(
+        model, tokenizer, questions, max_tokens=longest, batch_size=ANSWERED_TOGETHER
+    )
     pairs = [
         reply_to(question, answer or "", asker).pair
         for question, answer in zip(questions, answers, strict=True)
