@@ -133,6 +133,7 @@ def shadow(row: Row, folder: Path) -> Outcome:
             "batch_size": BATCH,
             "val_batches": -1,
             "steps_per_eval": max(1, steps // VALIDATIONS),
+            "steps_per_report": min(10, max(1, steps // 4)),
             "samples": 0,
             "save_every": steps,
             "seed": row.seed,
@@ -182,6 +183,8 @@ def weight_space(row: Row, folder: Path) -> Outcome:
     np.random.seed(row.seed)  # mlx-lm draws its batches with it
     model, tokenizer = load_plain(row.model)
     model.freeze()
+    batch = int(row.options.get("batch_size", BATCH))
+    only_answers = bool(row.options.get("mask_prompt", True))
     keys = {"rank": rank, "scale": 20.0, "dropout": 0.0}
     linear_to_lora_layers(model, len(model.layers), keys, use_dora=row.kind == "dora")
     adapter = folder / ADAPTER
@@ -198,8 +201,8 @@ def weight_space(row: Row, folder: Path) -> Outcome:
     )
     watcher = Watcher(model, encoded(row, tokenizer, "valid"))
     examples, few = (
-        CacheDataset(ChatDataset(records, tokenizer, mask_prompt=True))
-        for records in (read(row, "train"), read(row, "valid")[:BATCH])  # few: the watcher measures
+        CacheDataset(ChatDataset(records, tokenizer, mask_prompt=only_answers))
+        for records in (read(row, "train"), read(row, "valid")[:batch])  # few: the watcher measures
     )
     mx.reset_peak_memory()
     train(
@@ -208,9 +211,9 @@ def weight_space(row: Row, folder: Path) -> Outcome:
         examples,
         few,
         TrainingArgs(
-            batch_size=BATCH,
+            batch_size=batch,
             iters=row.steps,
-            steps_per_report=10,
+            steps_per_report=min(10, max(1, row.steps // 4)),
             steps_per_eval=max(1, row.steps // VALIDATIONS),
             steps_per_save=10 * row.steps,
             adapter_file=str(adapter / WEIGHTS),

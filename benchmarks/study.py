@@ -30,29 +30,42 @@ METHODS = {
     "update,aux_weight=3": "a larger λ",
     "update,distill_weight=1": "taught by the attached model on the way",
     "update,shadow_layers=1": "one layer",
-    "update,shadow_layers=4": "four layers",
     "update,shadow_hidden_size={half}": "half of the width",
-    "update,shadow_start=even,shadow_rate=0.3": "begun with copied blocks",
+    "update,{copied}": "whole copied blocks",
     "depth": "one module for all depths",
     "layer": "a module for each block",
     LORA: "LoRA",
     "dora,learning_rate=4e-4": "DoRA",
-    "alone,iters={more}": "the same small network from scratch, on the data",
-    "alone,shadow_start=even,shadow_rate=0.3,iters={more}": "the same, begun with copied blocks",
-    "alone,teacher=@{lora},teacher_top=32,iters={more}": "the same, taught by the tuned LoRA",
-    "alone,teacher=@update,teacher_top=32,iters={more}": "the same, taught by the attached model",
-    "alone,shadow=@update,teacher=@update,teacher_top=32,iters={more}":
+    "alone,iters={more}": "alone: the default network, on the data",
+    "alone,{random},iters={more}": "alone: whole blocks, from scratch",
+    "alone,{first},iters={more}": "alone: copies of the first blocks",
+    "alone,{copied},iters={more}": "alone: copies of blocks evenly apart",
+    "alone,{copied},shadow_rate=0.3,iters={more}": "… at 0.3 of the rate",
+    "alone,{copied},teacher=@{lora},teacher_top=32,iters={more}": "… taught by the tuned LoRA",
+    "alone,{copied},teacher=@update,teacher_top=32,iters={more}": "… taught by the attached model",
+    "alone,shadow=@update+{copied+},teacher=@update+{copied+},teacher_top=32,iters={more}":
         "distil: the adapter's shadow, taught by the attached model",
-    "alone,teacher=base,teacher_top=32,iters={more}": "pretrained: taught by the untuned backbone",
-    "update,shadow=@alone+teacher=base+teacher_top=32+iters={more},shadow_rate=0.3":
-        "the task, begun with the pretrained shadow",
+    "alone,{copied},teacher=base,teacher_top=32,iters={more}": "… taught by the untuned backbone",
+    "update,shadow=@alone+{copied+}+iters={more}": "both, begun with what learnt the data alone",
+    "update,shadow=@alone+{copied+}+teacher=base+teacher_top=32+iters={more},shadow_rate=0.3":
+        "both, begun with what the untuned backbone taught",
 }  # fmt: skip
 """Rows and what they are; those that build upon others come behind them."""
 
 
-def methods(more: int, width: int) -> dict[str, str]:
-    """The rows' methods, with the steps of a shadow alone and the backbone's width filled in."""
-    named = {"more": more, "half": width // 2, "lora": LORA.replace(",", "+")}
+def methods(more: int, width: int, layers: int = 4) -> dict[str, str]:
+    """The rows' methods, with the steps of a shadow alone and the sizes filled in."""
+    random = f"shadow_budget=0,shadow_layers={layers}"
+    copied = f"{random},shadow_start=even"
+    named = {
+        "more": more,
+        "half": width // 2,
+        "lora": LORA.replace(",", "+"),
+        "random": random,
+        "first": f"{random},shadow_start=first",
+        "copied": copied,
+        "copied+": copied.replace(",", "+"),
+    }
     return {method.format(**named): what for method, what in METHODS.items()}
 
 
@@ -67,11 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=160)
     parser.add_argument("--more", type=int, default=1000, help="steps of a shadow alone")
     parser.add_argument("--width", type=int, default=576, help="of the backbone")
+    parser.add_argument("--layers", type=int, default=4, help="whole blocks of a shadow")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--questions", type=int, default=100)
     args = parser.parse_args(argv)
     model = args.model or str(smollm2(args.folder))
-    known = methods(args.more, args.width)
+    known = methods(args.more, args.width, args.layers)
     finished = [
         run(Row.parse(method, task, seed, model, str(args.data / task), args.steps, args.questions),
             args.folder)

@@ -13,7 +13,7 @@ from benchmarks.real_row import RESULT, ROW, Outcome, Row, main
 from benchmarks.study import ATTACHED, kept, methods
 from shadow_mlx.config import TrainConfig
 
-KNOWN = methods(more=24, width=24)
+KNOWN = methods(more=24, width=24, layers=2)
 
 
 def test_every_row_comes_behind_those_that_it_builds_upon() -> None:
@@ -47,7 +47,7 @@ def test_what_is_kept_is_reckoned_from_the_attached_model_of_the_defaults() -> N
     ).splitlines()[2:]
     assert lines == [
         "| snips | the defaults | 80.0% | 20.0% | 25.0% |",
-        "| snips | the same small network from scratch, on the data | – | 60.0% | 75.0% |",
+        "| snips | alone: the default network, on the data | – | 60.0% | 75.0% |",
         "| snips | x | 90.0% | – | – |",
     ]
 
@@ -60,8 +60,8 @@ def test_a_task_begins_with_the_shadow_of_an_earlier_row(
     for split in ("train", "valid", "test"):
         turns = [{"role": "user", "content": "say a"}, {"role": "assistant", "content": "a"}]
         (data / f"{split}.jsonl").write_text((json.dumps({"messages": turns}) + "\n") * 12)
-    pretrained = next(m for m in KNOWN if m.startswith("alone,teacher=base"))
-    begun = next(m for m in KNOWN if m.startswith("update,shadow=@"))
+    pretrained = next(m for m in KNOWN if "teacher=base" in m)
+    begun = next(m for m in reversed(KNOWN) if m.startswith("update,shadow=@"))
     for method in (pretrained, begun):
         row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 24, 2)
         folder = tmp_path / row.name
