@@ -3,7 +3,8 @@
     python -m benchmarks.fits
 
 prints the peak that ``shadow-mlx estimate`` gives for 4-bit Qwen3 models with every example as long
-as allowed, and what ``train --auto`` chooses on machines with 8, 16 and 32 GB.
+as allowed, what ``train --auto`` chooses on machines with 8, 16 and 32 GB, and the peak beside that
+of mlx-lm's LoRA.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lora_estimate import lora_peak
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.memory.estimate import estimate
 from shadow_mlx.memory.fitting import fitted
+from shadow_mlx.memory.tracing import BatchShape
 from shadow_mlx.training.device import WORKING_SHARE
 
 # The published shapes: hidden size, layers, heads, MLP width, and whether the tables are one.
@@ -43,6 +46,7 @@ FOR_PROGRAMS = 0.72
 """Share of a Mac's memory that MLX may use for its arrays, about."""
 
 AUTO_LENGTH = 512
+BESIDE_LORA = BatchShape(rows=4, width=512, trained=4 * 512)
 
 
 def write_config(folder: Path, name: str) -> Path:
@@ -95,7 +99,24 @@ def chosen(folder: Path) -> list[str]:
     return found
 
 
+def beside_lora(folder: Path) -> list[str]:
+    """One line for each backbone: the peak of four long examples, LoRA's, and the ratios."""
+    found = []
+    for name in BACKBONES:
+        place = folder / name
+        config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        theirs = lora_peak(config, BESIDE_LORA.rows, BESIDE_LORA.width)
+        run = TrainConfig(model=str(place), max_seq_length=BESIDE_LORA.width + 1)
+        cells = [words.size(theirs, 1)]
+        for ours_as in (run, dataclasses.replace(run, grad_checkpoint=True)):
+            ours = estimate(ours_as, BESIDE_LORA).peak
+            cells.append(f"{words.size(ours, 1)}: {ours / theirs:.2f} ×")
+        found.append(f"| {name} | {' | '.join(cells)} |")
+    return found
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         print("\n".join(peaks(Path(temporary))), flush=True)
-        print("\n".join(chosen(Path(temporary))))
+        print("\n".join(chosen(Path(temporary))), flush=True)
+        print("\n".join(beside_lora(Path(temporary))))

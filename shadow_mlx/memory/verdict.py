@@ -18,7 +18,7 @@ Fit = Literal["fits", "tight", "too large"]
 COMFORT = 0.85
 """Share of the usable memory below which a run fits with room to spare."""
 
-SHORTEST = 256  # tokens; below that, most examples would be cut
+SHORTEST = 128  # tokens; below that, most examples would be cut
 FOUR_BIT: Mapping[str, Any] = {"group_size": 64, "bits": 4}
 
 
@@ -107,7 +107,9 @@ def least_of_all(
     quantized: bool = False,
     memory: int | None = None,
 ) -> Suggestion | None:
-    """The first rung of a ladder with which a run fits; the last one where none is enough.
+    """The first rung of a ladder with which a run fits.
+
+    Where none is enough, the first with which it is tight; and else the last.
 
     Args:
         config: The run's options.
@@ -115,13 +117,17 @@ def least_of_all(
         quantized: Whether the backbone is taken to have 4 bits.
         memory: As for :func:`suggestions`.
     """
-    last = None
+    tight = last = None
     for change in _rungs(config, batch):
         change = dataclasses.replace(change, quantized=quantized)
-        last = _tried(config, change, memory) or last
-        if last is not None and last.fit == "fits":
-            break
-    return last
+        if (tried := _tried(config, change, memory)) is None:
+            continue
+        if tried.fit == "fits":
+            return tried
+        last = tried
+        if tried.fit == "tight":
+            tight = tight or tried
+    return tight or last
 
 
 def _least(config: TrainConfig, changes: list[_Change], memory: int | None) -> Suggestion | None:

@@ -23,8 +23,12 @@ Criterion = Callable[..., tuple[mx.array, mx.array]]
 """``(logits [n, V], targets [n], labels [n], weights [n], *rows)`` to what is minimised, a scalar,
 and the losses that a person follows, float32[L]; all of them summed over the rows."""
 
-LOGITS_BYTES = 64 * 2**20
-"""Float32 logits that are alive at once, in bytes."""
+LOGITS_BYTES = 32 * 2**20
+"""Float32 logits that are alive at once, in bytes; some five arrays of their size work with them.
+
+With twice as much they decide the peak of small backbones with large vocabularies, with less
+something else does.
+"""
 
 SIZES_PER_OCTAVE = 4
 SMALLEST_SIZE = 16

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.memory import verdict
 from shadow_mlx.memory.estimate import BatchShape, MemoryEstimate, estimate
-from shadow_mlx.memory.verdict import COMFORT, judge, suggestions
+from shadow_mlx.memory.verdict import COMFORT, Fit, Suggestion, judge, suggestions
 
 GB = 10**9
 BATCH = BatchShape(8, 96, 300)
@@ -62,3 +63,21 @@ def test_where_nothing_is_enough_all_of_it_together_is_told(tiny_backbone: Path)
     assert last.options == {
         "batch_size": 1, "grad_accumulation_steps": 2, "grad_checkpoint": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fits", "chosen"),
+    [
+        (("too large", "tight", "fits", "fits"), 2),
+        (("too large", "tight", "too large", "tight"), 1),  # the least change with which it runs
+        (("too large",) * 4, 3),
+    ],
+)
+def test_the_least_change_that_is_good_enough_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, fits: tuple[Fit, ...], chosen: int
+) -> None:
+    tried = [Suggestion(f"change {place}", {}, 1, fit) for place, fit in enumerate(fits)]
+    rest = iter(tried)
+    monkeypatch.setattr(verdict, "_tried", lambda *_: next(rest))
+    monkeypatch.setattr(verdict, "_rungs", lambda *_: [verdict._Change({}, None)] * len(fits))
+    assert verdict.least_of_all(TrainConfig(model="any")) is tried[chosen]
