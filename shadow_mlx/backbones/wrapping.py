@@ -10,7 +10,7 @@ Shapes: ``h`` and ``s`` are ``[B, T, D]``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,8 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.gating import recomputed_gates
+from shadow_mlx.backbones.recomputing import recomputed
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.errors import UnsupportedArchitectureError
 
@@ -123,7 +125,7 @@ class ShadowBlock(nn.Module):
         self.last = index == count - 1
         self.wrapping = wrapping
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
-        self.checkpoint = mx.checkpoint  # how; a recording puts another function here
+        self.checkpoint = recomputed  # how; a recording puts another function here
 
     @property  # type: ignore[misc]  # a class that lies about itself on purpose
     def __class__(self) -> type:
@@ -192,7 +194,9 @@ class ShadowBlock(nn.Module):
             inject, advance = self._again(partial(inject, key=key)), self._again(advance)
         else:
             inject = partial(inject, key=key)
-        h_out = self.block(inject(h, s), *rest, **kwargs)
+        lean = layer.training and not self.recompute
+        with recomputed_gates(self.block, self.checkpoint) if lean else nullcontext():
+            h_out = self.block(inject(h, s), *rest, **kwargs)
         if not isinstance(h_out, mx.array):
             raise UnsupportedArchitectureError(
                 f"its blocks return a {type(h_out).__name__} instead of one hidden state"

@@ -1,24 +1,25 @@
-"""Gradient checkpointing, done to a recorded graph: segments forget their insides.
+"""What is computed again for its gradient, done to a recorded graph: segments forget their insides.
 
-MLX cannot export ``mx.checkpoint`` itself, so blocks are recorded without it and the graph is
-changed to what it does: the backward pass reads a second copy of a segment's operations, which
-starts from the segment's inputs once its outputs are there.
+MLX cannot export a custom gradient, so functions are recorded without it and the graph is changed
+to what :func:`~shadow_mlx.backbones.recomputing.recomputed` does: the backward pass reads a second
+copy of a segment's operations, which starts from the segment's inputs once the gradient of its
+outputs is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mlx.core as mx
 
-from shadow_mlx.memory.graph import Array, Graph, Name, Operation
+from shadow_mlx.memory.graph import Array, Graph, Name, Operation, evaluation_order
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What goes into one checkpointed function, and what comes out."""
+    """What goes into one function that is computed again, and what comes out."""
 
     inputs: tuple[Name, ...]
     outputs: tuple[Name, ...]
@@ -26,7 +27,7 @@ class Segment:
 
 @dataclass
 class Segments:
-    """Takes the place of ``mx.checkpoint`` while a function is recorded, and notes its calls."""
+    """Takes the place of ``recomputed`` while a function is recorded, and notes its calls."""
 
     calls: list[tuple[list[mx.array], list[mx.array]]] = field(default_factory=list)
 
@@ -54,10 +55,16 @@ class Segments:
         ]
 
 
-def recompute(graph: Graph, segments: Sequence[Segment]) -> Graph:
-    """The graph in which later uses of what happens inside the segments compute it again."""
-    makers = graph.producers()
-    again = [_Again(graph, segment, makers, f"~{i}") for i, segment in enumerate(segments)]
+def recompute(graph: Graph, segments: Sequence[Segment], losses: Sequence[Name] = ()) -> Graph:
+    """The graph in which later uses of what happens inside the segments compute it again.
+
+    Args:
+        graph: What was recorded.
+        segments: Calls in it whose insides are forgotten.
+        losses: What the gradients are of: what these need belongs to the forward pass.
+    """
+    backward = _Backward(graph, losses)
+    again = [_Again(backward, segment, f"~{i}") for i, segment in enumerate(segments)]
     forward = {index for one in again for index in one.inside}
     hidden = {name: one for one in again for name in one.hidden}
     arrays = dict(graph.arrays)
@@ -73,6 +80,53 @@ def recompute(graph: Graph, segments: Sequence[Segment]) -> Graph:
     return replace(graph, arrays=arrays, operations=tuple(operations))
 
 
+class _Backward:
+    """A graph, of which the part that is not needed for the losses is the backward pass.
+
+    Attributes:
+        graph: The whole of it.
+        makers: Places of the operations, by what they make.
+    """
+
+    def __init__(self, graph: Graph, losses: Sequence[Name]) -> None:
+        self.graph = graph
+        self.makers = graph.producers()
+        order = evaluation_order(graph)
+        self._turn = {name: turn for turn, one in enumerate(order) for name in one.outputs}
+        self._readers: dict[Name, list[int]] = {}
+        for index, operation in enumerate(graph.operations):
+            for name in operation.inputs:
+                self._readers.setdefault(name, []).append(index)
+        self._forward = self._needed(losses)
+
+    def _needed(self, losses: Sequence[Name]) -> set[Name]:
+        found: set[Name] = set()
+        stack = list(losses)
+        while stack:
+            name = stack.pop()
+            if name not in found:
+                found.add(name)
+                if (maker := self.makers.get(name)) is not None:
+                    stack += self.graph.operations[maker].inputs
+        return found
+
+    def arriving(self, hidden: Collection[Name], inside: Collection[int]) -> Name | None:
+        """The first gradient that meets what is ``hidden``, or what follows from that alone."""
+        local, stack = set(hidden), list(hidden)
+        met: set[Name] = set()
+        while stack:
+            for index in self._readers.get(stack.pop(), ()):
+                operation = self.graph.operations[index]
+                if index in inside or local.issuperset(operation.outputs):
+                    continue
+                coming = {n for n in operation.inputs if n in self.makers} - local - self._forward
+                met |= coming
+                if not coming:
+                    local.update(operation.outputs)
+                    stack += operation.outputs
+        return min(met, key=self._turn.__getitem__, default=None)
+
+
 class _Again:
     """One segment, and the second names of what is computed a second time.
 
@@ -81,24 +135,24 @@ class _Again:
         hidden: What they make, without the segment's outputs.
     """
 
-    def __init__(
-        self, graph: Graph, segment: Segment, makers: Mapping[Name, int], mark: str
-    ) -> None:
-        self.graph = graph
+    def __init__(self, backward: _Backward, segment: Segment, mark: str) -> None:
+        self.graph = backward.graph
         self.segment = segment
-        self.makers = makers
+        self.makers = backward.makers
         self.mark = mark
         self.inside = self._between()
-        made = {name for index in self.inside for name in graph.operations[index].outputs}
+        made = {name for index in self.inside for name in self.graph.operations[index].outputs}
         self.hidden = made - set(segment.outputs)
+        self.arriving = backward.arriving(self.hidden, self.inside)
         self.names: dict[Name, Name] = {}
 
     def second(self, name: Name, arrays: dict[Name, Array], operations: list[Operation]) -> Name:
         """The second name of ``name``; what makes it is added to the operations."""
         if name not in self.names and name in self.segment.inputs:
-            # the segment's inputs, not before its outputs are there
+            # the segment's inputs, not before the gradient is there
             inputs = self.segment.inputs
-            ready = Operation("Depends", (*inputs, *self.segment.outputs), ())
+            waited = () if self.arriving is None else (self.arriving,)
+            ready = Operation("Depends", (*inputs, *waited), ())
             operations.append(self._named_again(ready, inputs, arrays))
         elif name not in self.names:
             maker = self.makers.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import mlx.core as mx
@@ -97,6 +98,7 @@ class RecordedStep(TrainingStep):
         self.state = State(frozen, adapter, tree_flatten(optimizer.state))
         self.segments = Segments()
         self._gradient_arrays: list[mx.array] = []
+        self._losses: list[mx.array] = []
         make_recordable(model.shadow)
         for block in model.decoder.blocks:
             block.checkpoint = lambda function: self.segments(function)
@@ -141,6 +143,7 @@ class RecordedStep(TrainingStep):
     def _sum(self, arrays: tuple[mx.array, ...]) -> Any:
         gradients, losses = super()._sum(arrays)
         self._gradient_arrays = [array for _, array in tree_flatten(gradients)]
+        self._losses = [losses]
         return gradients, losses
 
     def _record(
@@ -149,15 +152,16 @@ class RecordedStep(TrainingStep):
         rest: list[mx.array],
     ) -> Program:
         state = self.state.arrays()
-        self._gradient_arrays = []
+        self._gradient_arrays, self._losses = [], []
         counts: list[int] = []
 
         def function(*given: mx.array) -> list[mx.array]:
             self._set_state(given[: len(state)])
             self.segments = Segments()
             results = run(given[len(state) :])
-            counts[:] = [len(results), len(self._gradient_arrays)]
-            return [*results, *self._gradient_arrays, *self.segments.arrays()]
+            counts[:] = [len(results), len(self._gradient_arrays), len(self._losses)]
+            noted = (*self._gradient_arrays, *self._losses, *self.segments.arrays())
+            return [*results, *noted]
 
         try:
             with seeded(self.seed):
@@ -168,14 +172,11 @@ class RecordedStep(TrainingStep):
             ) from error
         finally:
             self._set_state(state)
-        results, gradients = counts
-        names: Iterator[Name] = iter(graph.outputs[results + gradients :])
+        names: Iterator[Name] = iter(graph.outputs)
+        results, gradients, losses = (tuple(islice(names, count)) for count in counts)
         segments = self.segments.named(names)
-        wanted = replace(graph, outputs=graph.outputs[:results])
-        return Program(
-            recompute(wanted, segments),
-            frozenset(graph.outputs[results : results + gradients]),
-        )
+        wanted = replace(graph, outputs=results)
+        return Program(recompute(wanted, segments, losses), frozenset(gradients))
 
     def _set_state(self, arrays: Sequence[mx.array]) -> None:
         given = iter(arrays)
