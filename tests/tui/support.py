@@ -92,7 +92,7 @@ async def completes(pilot: Pilot[Any], field: Input, name: str, before: str = ""
     await pilot.pause()  # it selects what is in it
     field.value = before
     field.cursor_position = len(before)
-    await press(pilot, *("minus" if letter == "-" else letter for letter in name[:5]))
+    await press(pilot, *("minus" if letter == "-" else letter for letter in name[:2]))
     await until(pilot, lambda: field._suggestion)
     await press(pilot, "right")
     assert field.value == f"{before}{name}/"
