@@ -76,7 +76,8 @@ def run(home: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[st
     ("shadow", "model"),
     [
         ("owner/shadow", "owner/first"),
-        *((f"owner/{one}", "owner/second") for one in ("shadow", "projected")),
+        ("owner/shadow", "owner/second"),
+        ("owner/projected", "owner/second"),
     ],
 )
 def test_a_training_begins_with_what_the_hub_has(
