@@ -66,6 +66,11 @@ def picture(app: ShadowApp, title: str) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
+async def sees(pilot: Pilot[Any], *parts: str) -> None:
+    """Wait until all of it stands on the screen, which is drawn part by part."""
+    await until(pilot, lambda: all(part in words(pilot) for part in parts))
+
+
 def told(pilot: Pilot[Any]) -> str:
     """The messages in the corner."""
     return "\n".join(note.message for note in pilot.app._notifications)
