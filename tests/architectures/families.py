@@ -133,6 +133,19 @@ UNBATCHED = {
     "baichuan_m1": _PADDING,
 }
 
+REPRESENTATIVES = (
+    "llama", "qwen3_moe", "deepseek_v3", "gemma2",  # keys and values alone
+    "gpt2", "gpt_bigcode",  # learned positions
+    "ministral3", "exaone4", "gpt_oss",  # windows, beside all keys or alone
+    "deepseek_v32", "llama4",  # an index of keys, chunks
+    "qwen3_next", "lfm2", "bailing_moe_linear", "plamo2", "kimi_linear", "nemotron_h",  # recurrent
+    "falcon_h1", "baichuan_m1", "gear",  # recurrent and otherwise in one block or one model
+    "mamba", "mamba2",  # recurrent alone
+)  # fmt: skip
+"""Every kind of cache, position and block: for what is made of parts that all families go through.
+
+Whether each kind of cache is among them is tested in ``test_forward.py``."""
+
 # fmt: off
 FAMILIES: tuple[Family, ...] = (
     # Llama and its close relatives

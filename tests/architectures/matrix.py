@@ -17,7 +17,7 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.generate import BatchGenerator
-from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.models.cache import CacheList, make_prompt_cache
 from mlx_lm.utils import _get_classes
 
 from shadow_mlx.config import ShadowConfig
@@ -93,6 +93,16 @@ def prepared(name: str) -> Prepared:
     mx.eval(untrained)
     perturb(attached.shadow, seed=2, scale=0.2)
     return Prepared(backbone, attached, attached.detached(), base, untrained)
+
+
+def kinds_of_cache(model: nn.Module) -> frozenset[str]:
+    """The types of the model's caches, and of those inside of them."""
+
+    def kind(cache: Any) -> str:
+        inside = cache.caches if isinstance(cache, CacheList) else ()
+        return " ".join([type(cache).__name__, *map(kind, inside)])
+
+    return frozenset(map(kind, make_prompt_cache(model)))
 
 
 def difference(found: mx.array, expected: mx.array) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.architectures.families import REPRESENTATIVES
 from tests.architectures.matrix import (
     BY_NAME,
     TOLERANCE,
@@ -32,8 +33,14 @@ def batch_error(model: Any) -> float:
     return worst
 
 
-@pytest.mark.parametrize("name", [n for n, f in BY_NAME.items() if f.unbatched is None])
-@pytest.mark.parametrize("mode", ["attached", "detached"])
+BATCHED = [name for name, family in BY_NAME.items() if family.unbatched is None]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [(name, "attached") for name in BATCHED]
+    + [(name, "detached") for name in BATCHED if name in REPRESENTATIVES],
+)
 def test_a_batch_answers_as_each_prompt_alone(name: str, mode: str) -> None:
     assert batch_error(getattr(prepared(name), mode)) < TOLERANCE
 

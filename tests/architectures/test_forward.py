@@ -6,13 +6,14 @@ import mlx.core as mx
 import pytest
 from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache, trim_prompt_cache
 
-from tests.architectures.families import WINDOW
+from tests.architectures.families import REPRESENTATIVES, WINDOW
 from tests.architectures.matrix import (
     BY_NAME,
     LENGTH,
     TOLERANCE,
     difference,
     in_chunks,
+    kinds_of_cache,
     prepared,
     tokens,
 )
@@ -58,3 +59,9 @@ def test_trimming_the_cache_and_going_on_equals_a_fresh_run(name: str, mode: str
     if trims == "in the window":
         in_chunks(model, tokens(WINDOW), (WINDOW,), cache)
         assert not can_trim_prompt_cache(cache)
+
+
+@pytest.mark.parametrize("mode", ["attached", "detached"])
+def test_its_caches_are_those_of_a_representative(name: str, mode: str) -> None:
+    known = [kinds_of_cache(getattr(prepared(one), mode)) for one in REPRESENTATIVES]
+    assert kinds_of_cache(getattr(prepared(name), mode)) in known

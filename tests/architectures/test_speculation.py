@@ -1,4 +1,4 @@
-"""Every family: with drafts the text is what it is without, and so are the caches behind it."""
+"""Every kind of cache: drafts change neither what the text is nor the caches behind it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from mlx_lm.sample_utils import make_sampler
 
 from shadow_mlx.generation.drafting import Pace
 from shadow_mlx.generation.speculation import Speculation
-from tests.architectures.matrix import BY_NAME, TOLERANCE, prepared, tokens
+from tests.architectures.families import REPRESENTATIVES
+from tests.architectures.matrix import TOLERANCE, prepared, tokens
 
+# A check of drafts is a chunk behind a cache, and what is wrong is taken back: test_forward.py does
+# both with every family.
 PROMPT = tokens(5, 1)[0].tolist()
 COUNT = 12
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_every_token_is_the_likeliest_of_a_pass_over_all(name: str) -> None:
     """But for tokens that are as likely up to the precision of the caches."""
     model = prepared(name).attached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,12 @@ PROMPT = [3, 1, 4, 1, 5, 9, 2, 6]
 GREEDY = make_sampler(0.0)
 
 
+@cache
 def attached(seed: int = 0, *, quantized: bool = False, good: bool = False, **changes: Any) -> Any:
-    """A model whose shadow matters; a ``good`` one is its backbone, so that drafts are right."""
+    """A model whose shadow matters; a ``good`` one is its backbone, so that drafts are right.
+
+    Built once; tests leave it as they find it.
+    """
     model = backbone(**changes)
     if quantized:
         nn.quantize(model, group_size=32, bits=8)
@@ -112,7 +117,7 @@ def test_of_a_quantized_backbone() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 4])
-@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize("count", range(1, 8))  # k + 1 at a time
 @pytest.mark.parametrize("good", [False, True])
 def test_the_caches_hold_what_was_said_wherever_it_ends(k: int, count: int, good: bool) -> None:
     model = attached(good=good)
@@ -165,7 +170,7 @@ def test_sampled_text_has_the_models_distribution() -> None:
     counts = np.zeros(16)
     for seed in range(600):
         mx.random.seed(seed)
-        tokens, one = drafted(model, 3, 1, prompt=prompt, sampler=sampler)
+        tokens, one = drafted(model, 2, 1, prompt=prompt, sampler=sampler)
         counts[tokens[1]] += 1
     assert one.told.drafted > 0
     expected = 600 * second

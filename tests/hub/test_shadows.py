@@ -72,8 +72,14 @@ def run(home: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("shadow", ["owner/shadow", "owner/projected"])
-@pytest.mark.parametrize("model", ["owner/first", "owner/second"])
+@pytest.mark.parametrize(
+    ("shadow", "model"),
+    [
+        ("owner/shadow", "owner/first"),
+        ("owner/shadow", "owner/second"),
+        ("owner/projected", "owner/second"),
+    ],
+)
 def test_a_training_begins_with_what_the_hub_has(
     server: FakeHub, tmp_path: Path, shadow: str, model: str
 ) -> None:

@@ -48,7 +48,7 @@ def command(folder: Path, adapter: Path, *more: str) -> list[str]:
         "--steps-per-eval": 20,
         "--val-batches": 1,
         "--save-every": SAVE_EVERY,
-        "--samples": 1,  # three take longer than all steps
+        "--samples": 0,  # which take longer than all steps
     }
     flags = [str(part) for pair in options.items() for part in pair] if not more else list(more)
     return [sys.executable, "-m", "shadow_mlx", "train", "--adapter-path", str(adapter), *flags]

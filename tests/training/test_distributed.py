@@ -75,7 +75,7 @@ def flags_for(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
         "--steps-per-report": 1,
         "--steps-per-eval": 3,
         "--val-batches": -1,
-        "--samples": 1,
+        "--samples": 0,
     }
     return [str(part) for pair in options.items() for part in pair]
 
@@ -84,7 +84,8 @@ def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
     """43 examples in batches of 4: the last batch is short, and one process has less of it."""
     alone, together = tmp_path / "alone", tmp_path / "together"
     run(tmp_path, flags_for(tiny_backbone, chats, alone), 1)
-    outputs = run(tmp_path, flags_for(tiny_backbone, chats, together), 2)
+    answering = [*flags_for(tiny_backbone, chats, together), "--samples", "1"]
+    outputs = run(tmp_path, answering, 2)
     notes = [event.message for event in events_of(together, Noted)]
     assert "2 processes share each batch" in notes
     assert "done" in outputs[0]
@@ -110,7 +111,7 @@ def test_two_processes_write_as_one(tmp_path, tiny_backbone, chats):
     for world in (1, 2):
         flags = flags_for(tiny_backbone, chats, tmp_path / str(world))
         own = ["--distill-weight", "1", "--on-policy", "0.5", "--on-policy-temperature", "0"]
-        run(tmp_path, [*flags, *own, "--samples", "0"], world)
+        run(tmp_path, [*flags, *own], world)
         found.append(events_of(tmp_path / str(world), Trained))
     assert {math.isnan(event.losses["on_policy_loss"]) for event in found[0]} == {False, True}
     for one, other in zip(*found, strict=True):
@@ -122,7 +123,7 @@ def endless(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
     """A run that neither ends nor saves by itself, whose rate is that of a run of any length."""
     flags = flags_for(tiny_backbone, chats, adapter)
     flags[flags.index("--epochs") + 1] = "2000"
-    flags[flags.index("--val-batches") + 1] = flags[flags.index("--samples") + 1] = "0"
+    flags[flags.index("--val-batches") + 1] = "0"
     steady = ["--schedule", "constant", "--warmup", "0", "--learning-rate", "1e-3"]
     return [*flags, "--save-every", "100000", *steady]
 

@@ -66,6 +66,11 @@ def picture(app: ShadowApp, title: str) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
+async def sees(pilot: Pilot[Any], *parts: str) -> None:
+    """Wait until all of it stands on the screen, which is drawn part by part."""
+    await until(pilot, lambda: all(part in words(pilot) for part in parts))
+
+
 def told(pilot: Pilot[Any]) -> str:
     """The messages in the corner."""
     return "\n".join(note.message for note in pilot.app._notifications)
@@ -92,7 +97,7 @@ async def completes(pilot: Pilot[Any], field: Input, name: str, before: str = ""
     await pilot.pause()  # it selects what is in it
     field.value = before
     field.cursor_position = len(before)
-    await press(pilot, *("minus" if letter == "-" else letter for letter in name[:5]))
+    await press(pilot, *("minus" if letter == "-" else letter for letter in name[:2]))
     await until(pilot, lambda: field._suggestion)
     await press(pilot, "right")
     assert field.value == f"{before}{name}/"

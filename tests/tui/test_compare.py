@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Input, Static
 
 from shadow_mlx.worker import messages as m
 from tests.evaluation.made import made_comparison
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, told, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, sees, shown, told, until, words
 from tui.app import ShadowApp
 from tui.screens.comparing import AdapterPicker
 from tui.state import load_state
@@ -166,7 +166,7 @@ async def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
         assert "✔ detached" in words(pilot)
         await press(pilot, "p")
         await until(pilot, lambda: "fixed: detached against attached (0)" in words(pilot))
-        assert "no such example" in words(pilot)
+        await sees(pilot, "no such example")
         await press(pilot, "p")
         await until(pilot, lambda: "fixed: attached against base (1)" in words(pilot))
         await press(pilot, "f", "f", "f", "slash", *"question 1", "enter")
@@ -184,7 +184,7 @@ async def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() 
         pilot.app.screen.query_one("#examples").focus()
         await press(pilot, "f", "f", "f", "f", "f", "enter")
         await until(pilot, lambda: "example 1 of 2" in words(pilot))
-        assert "expected yes" in words(pilot)
+        await sees(pilot, "expected yes")
         await press(pilot, "n")
         await until(pilot, lambda: "example 2 of 2" in words(pilot))
         await press(pilot, "escape")
@@ -363,7 +363,7 @@ async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over(
         await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
         typed.set()
         await until(pilot, lambda: "Which answer is the best?" in words(pilot))
-        assert "waits: a" in words(pilot)
+        await sees(pilot, "waits: a")
         assert pilot.app.screen.query_one("#prompt", Input).value == "b"
         await press(pilot, "escape", "escape", "c")
         await until(pilot, lambda: "votes:" in words(pilot))

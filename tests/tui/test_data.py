@@ -15,7 +15,7 @@ from textual.widgets import Input
 from shadow_mlx.config.paths import absolute, local
 from shadow_mlx.data.reading.sources import files_of, refusal_of
 from shadow_mlx.worker import messages as m
-from tests.tui.support import NARROW, WIDE, press, shown, text, told, until, words
+from tests.tui.support import NARROW, WIDE, press, sees, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -141,8 +141,7 @@ async def test_columns_are_chosen_by_hand(
         assert "[prompt 2] topic" in words(pilot)
         await press(pilot, "enter")
         await until(pilot, lambda: "12 records checked" in words(pilot))
-        assert "✔ no problems" in words(pilot)
-        assert "prompt: do 1 completion: done 1" in words(pilot)
+        await sees(pilot, "✔ no problems", "prompt: do 1 completion: done 1")
         await press(pilot, "k")
         await until(pilot, lambda: "⟦done 1<|im_end|>⟧" in words(pilot))
         chosen = {"prompt_feature": "instruction,topic", "completion_feature": "answer"}
@@ -168,7 +167,7 @@ async def test_a_choice_of_columns_can_be_left_and_taken_up_again(own_place: Pat
         await until(pilot, lambda: "[prompt]" in text(pilot))
         await press(pilot, "escape")
         await until(pilot, lambda: "1 problem (e shows it)" in words(pilot))
-        assert "--prompt-feature instruction" in words(pilot)
+        await sees(pilot, "--prompt-feature instruction")
         await press(pilot, "m", "down", "down", "down", "t")
         await until(pilot, lambda: "[text]" in text(pilot))
         assert "[prompt]" not in text(pilot)
@@ -207,7 +206,7 @@ async def test_tokens_show_what_is_trained(own_place: Path, tiny_backbone: Path)
         await until(pilot, lambda: "⟦answer 1<|im_end|>⟧" in words(pilot))
         await press(pilot, "l")
         await until(pilot, lambda: "12 examples" in words(pilot))
-        assert "longest" in words(pilot)
+        await sees(pilot, "longest")
 
 
 def test_fuzzy_prefers_the_name_and_letters_together() -> None:
@@ -236,7 +235,7 @@ async def test_what_nothing_reads_stands_above_the_records(own_place: Path) -> N
         await until(pilot, lambda: "✔ no problems" in words(pilot))
         note = "! 9 lines have the column 'id', which nothing reads"
         await until(pilot, lambda: note in words(pilot))
-        assert "! 8 examples repeat earlier ones" in words(pilot)
+        await sees(pilot, "! 8 examples repeat earlier ones")
         assert "\x1b" not in text(pilot)
 
 

@@ -16,6 +16,7 @@ from tests.tui.support import (
     NARROW,
     WIDE,
     press,
+    sees,
     shown,
     text,
     told,
@@ -57,8 +58,7 @@ async def test_an_export_in_two_keys(size: tuple[int, int], adapter: Path) -> No
         await opened(pilot)
         await press(pilot, "enter")
         await until(pilot, lambda: "$ mlx_lm.generate --model exported" in words(pilot))
-        assert "✔ exported: exported" in words(pilot)
-        assert "250,000 parameters · 1.0 MB" in words(pilot)
+        await sees(pilot, "✔ exported: exported", "250,000 parameters · 1.0 MB")
         assert page(pilot).query_one("#outcome").has_class("-good")
 
 
@@ -107,7 +107,7 @@ async def test_steps_are_shown_and_escape_stops(adapter: Path) -> None:
         row(pilot, "export", "output").value = "long"
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: "✔ reading the shadow … writing" in words(pilot))
-        assert "exporting (esc stops)" in words(pilot)
+        await sees(pilot, "exporting (esc stops)")
         assert "deliver" in app.unsaved  # leaving asks
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: "Still at work" in told(pilot))
@@ -140,7 +140,7 @@ async def test_an_export_that_is_there_is_replaced_only_when_the_person_says_so(
         for key, ended in (("enter", False), ("y", True)):
             await press(pilot, "ctrl+r")
             await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
-            assert "exported is there already" in words(pilot)
+            await sees(pilot, "exported is there already")
             await press(pilot, key)
             await until(pilot, lambda: isinstance(pilot.app.screen, DeliverScreen))
             await pilot.pause()
@@ -186,7 +186,7 @@ async def test_an_import_can_be_chatted_with(adapter: Path) -> None:
         assert "Chat" not in text(pilot).splitlines()[-1]
         await press(pilot, "enter", *"theirs", "tab", *"mine", "enter")
         await until(pilot, lambda: "✔ imported" in words(pilot))
-        assert "$ shadow-mlx import --source theirs --adapter-path mine" in words(pilot)
+        await sees(pilot, "$ shadow-mlx import --source theirs --adapter-path mine")
         assert app.state.recent_adapters == (str(Path("mine").absolute()),)
         await until(pilot, lambda: "Chat" in text(pilot).splitlines()[-1])
         write_adapter(Path("mine"))
@@ -212,7 +212,7 @@ async def test_nothing_is_uploaded_before_the_card_was_shown_and_the_person_agre
         await until(pilot, lambda: isinstance(pilot.app.screen, UploadDialog))
         await press(pilot, "y")
         await until(pilot, lambda: "✔ uploaded: https://hub/me/robot" in words(pilot))
-        assert "$ mlx_lm.generate --model me/robot --prompt '…'" in words(pilot)
+        await sees(pilot, "$ mlx_lm.generate --model me/robot --prompt '…'")
 
 
 async def test_an_upload_that_is_refused_says_why(adapter: Path) -> None:

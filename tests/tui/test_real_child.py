@@ -93,7 +93,7 @@ async def test_a_real_run_from_start_to_chat(own_place: Path, tiny_backbone: Pat
     (own_place / "data.jsonl").write_text("\n".join(lines))
     config = TrainConfig(
         model=str(tiny_backbone), data="data.jsonl", iters=4, batch_size=4, rank=2,
-        steps_per_report=1, steps_per_eval=2, save_every=2, adapter_path="mine",
+        steps_per_report=1, samples=1, steps_per_eval=4, save_every=2, adapter_path="mine",
     )  # fmt: skip
 
     app = ShadowApp()

@@ -19,6 +19,7 @@ from tests.tui.support import (
     NARROW,
     WIDE,
     press,
+    sees,
     shown,
     until,
     words,
@@ -161,7 +162,7 @@ async def test_a_run_from_the_command_line_shows_up(own_place: Path) -> None:
 
     async with shown(ShadowApp()) as pilot:
         await until(pilot, lambda: "elsewhere/deep" in words(pilot))
-        assert "✔ done" in words(pilot)
+        await sees(pilot, "✔ done")
 
 
 async def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:

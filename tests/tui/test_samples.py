@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.runs.fake_run import sampled, started, story, trained, validated, write_story
-from tests.tui.support import NARROW, WIDE, press, shown, text, until, words
+from tests.tui.support import NARROW, WIDE, press, sees, shown, text, until, words
 from tui.app import ShadowApp
 from tui.widgets.samples import answer
 
@@ -30,11 +30,10 @@ async def test_answers_side_by_side_on_a_wide_screen(own_place: Path) -> None:
         await until(pilot, lambda: "expected attached ✔ detached ✔ │" in words(pilot))
         await press(pilot, *["left_square_bracket"] * 3)
         await until(pilot, lambda: "[ step 150 ] 3/6" in words(pilot))
-        assert "expected attached ✔ detached │" in words(pilot)
-        assert "cup 150 ok" in words(pilot)
+        await sees(pilot, "expected attached ✔ detached │", "cup 150 ok")
         await press(pilot, *["left_square_bracket"] * 9)
         await until(pilot, lambda: "[ step 50 ] 1/6" in words(pilot))
-        assert "cup 50 ok" in words(pilot)
+        await sees(pilot, "cup 50 ok")
         await press(pilot, *["right_square_bracket"] * 9)
         await until(pilot, lambda: "[ step 300 ] 6/6" in words(pilot))
 

@@ -9,7 +9,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.launching import free_folder
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, shown, text, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, sees, shown, text, until, words
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
@@ -191,7 +191,7 @@ async def test_data_that_training_will_refuse_are_never_called_ready(own_place: 
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
         await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
-        assert "(2 more; page 3 shows them)" in words(pilot)
+        await sees(pilot, "(2 more; page 3 shows them)")
         assert "Ready" not in words(pilot)
         _data(own_place)  # mended outside, and looked at again
         await press(pilot, "f2", "4")
@@ -207,7 +207,7 @@ async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> N
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
         await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
-        assert "✔ Memory: Fits" in words(pilot)
+        await sees(pilot, "✔ Memory: Fits")
 
 
 async def test_what_stood_in_the_form_comes_back() -> None:

@@ -13,7 +13,7 @@ from shadow_mlx.config import PushConfig
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tests.tui.fake_worker import CARD
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, text, until, words
+from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, sees, shown, text, until, words
 from tui.app import ShadowApp
 from tui.screens.uploading import UploadDialog
 
@@ -40,7 +40,7 @@ async def test_files_card_and_answers_are_all_within_reach(size: tuple[int, int]
     async with shown(app, size) as pilot:
         app.push_screen(UploadDialog(found(), PushConfig(repo="me/robot")))
         await until(pilot, lambda: "library_name: mlx" in words(pilot))
-        assert "This model would go to me/robot (public, if it is new)" in words(pilot)
+        await sees(pilot, "This model would go to me/robot (public, if it is new)")
         assert "model.safetensors      1.0 MB" in text(pilot)
         assert "Upload (y) Cancel (esc)" in words(pilot)
         seen = app.screen.query_one(VerticalScroll)
@@ -65,7 +65,7 @@ async def test_notes_are_told_and_no_card_is_said() -> None:
         app.push_screen(UploadDialog(reply, PushConfig(repo="me/robot", private=True)))
         await until(pilot, lambda: "! there is no README.md" in words(pilot))
         await until(pilot, lambda: "There is no model card." in words(pilot))
-        assert "(private, if it is new)" in words(pilot)
+        await sees(pilot, "(private, if it is new)")
 
 
 async def test_a_dry_run_cannot_be_uploaded() -> None:
