@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import mlx.nn as nn
 from mlx.utils import tree_map
 
 from shadow_mlx import loading
+from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.twin import twin
@@ -161,7 +162,12 @@ def _ready(name: str, own_tokenizer: Any, model: nn.Module, tokenizer: Any) -> H
     model.freeze()
     if isinstance(model, AttachedModel):
         width = embedding_width(model.decoder)
-        return HeadTeacher(lambda _, inputs: model.hidden(inputs)[0], model.head, width)
+        return HeadTeacher(
+            lambda _, inputs, blocks: model.states(inputs, blocks),
+            model.head,
+            width,
+            len(model.layers),
+        )
     return base_teacher(model)
 
 
@@ -180,7 +186,7 @@ def base_teacher(model: nn.Module) -> HeadTeacher:
     """A model as it came; of a backbone that carries shadows, the untuned one."""
     decoder = find_decoder(model)
 
-    def states(_: AttachedModel, inputs: mx.array) -> mx.array:
-        return decoder.final_hidden(inputs)
+    def states(_: AttachedModel, inputs: mx.array, blocks: Sequence[int]) -> tuple[mx.array, ...]:
+        return states_behind(decoder, inputs, blocks)
 
-    return HeadTeacher(states, HeadView(decoder), embedding_width(decoder))
+    return HeadTeacher(states, HeadView(decoder), embedding_width(decoder), len(decoder.blocks))
