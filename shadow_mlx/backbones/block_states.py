@@ -1,8 +1,8 @@
 """Hidden states behind chosen blocks of a decoder; the model itself is left as it is.
 
-For one call a copy of the decoder, with the same weights, has other blocks in its loop: each hands
-on what the block that it stands for returns, and notes it. Which architecture it is does not matter,
-as for shadows (:mod:`.wrapping`): masks, caches and norms around the blocks are the loop's own.
+For one call a copy of the decoder, over the same weights, has other blocks in its loop: each hands
+on what the block that it stands for returns, and notes it. The architecture does not matter, as
+for shadows (:mod:`.wrapping`): masks, caches and norms around the blocks are the loop's own.
 
 Shapes: token ids ``[B, T]``; hidden states ``[B, T, D]``.
 """
@@ -70,10 +70,10 @@ class _Given(PassThrough):
 
     def __init__(self, block: nn.Module, state: mx.array) -> None:
         super().__init__(block)
-        self.state = state
+        self.handed_on = state
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.state
+        return self.handed_on
 
 
 class _Watched:

@@ -301,8 +301,8 @@ class TrainConfig(EncodingConfig, ShadowConfig):
             )
         elif self.hidden_blocks != "last" and not self.hidden_weight:
             problems.append(
-                "--hidden-blocks: nothing is pulled to them while --hidden-weight is 0; give it one "
-                "above 0"
+                "--hidden-blocks: nothing is pulled to them while --hidden-weight is 0; give "
+                "it one above 0"
             )
         if self.hidden_weight and self.teacher_top:
             problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
