@@ -17,6 +17,7 @@ from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.twin import twin
 from shadow_mlx.backbones.vocabularies import token_conflicts
+from shadow_mlx.backbones.wrapping import unwrapped
 from shadow_mlx.checkpoints.mlx_lm_adapter import is_mlx_lm_adapter, put_on, read_mlx_lm_adapter
 from shadow_mlx.checkpoints.record import CONFIG_FILE
 from shadow_mlx.config import TrainConfig
@@ -174,9 +175,12 @@ def _ready(name: str, own_tokenizer: Any, model: nn.Module, tokenizer: Any) -> H
 def _beside(backbone: nn.Module) -> nn.Module:
     """A twin that a compiled step may use beside the backbone: the same memory by other names.
 
-    MLX refuses to compile a function that is given an array and holds it, too.
+    MLX refuses to compile a function that is given an array and holds it, too. The twin carries no
+    shadow, even if the backbone does by now: an adapter of mlx-lm is put on by its modules' names.
     """
     beside = twin(backbone)
+    decoder = find_decoder(beside)
+    decoder.replace_blocks([unwrapped(block) for block in decoder.blocks])
     beside.update(tree_map(mx.stop_gradient, beside.parameters()))
     mx.eval(beside.parameters())
     return beside

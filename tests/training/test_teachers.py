@@ -158,15 +158,20 @@ def test_blocks_that_are_not_there_are_refused_before_the_first_step(
         make_parts(objective="pretrain", hidden_blocks=hidden_blocks, **options)
 
 
+@pytest.mark.parametrize("teacher_top", [0, 4], ids=["while it trains", "before it trains"])
 @pytest.mark.parametrize("kind", ["adapter", "lora", "model", "base"])
-def test_a_run_with_every_kind_of_teacher(make_config, adapter, tiny_backbone, tmp_path, kind):
+def test_a_run_with_every_kind_of_teacher(
+    make_config, adapter, tiny_backbone, tmp_path, kind, teacher_top
+):
     names = {
         "adapter": adapter,
         "lora": write_mlx_lm_adapter(tmp_path / "lora", tiny_backbone),
         "model": tiny_backbone,
         "base": "base",
     }
-    config = make_config(objective="pretrain", teacher=str(names[kind]), iters=2)
+    config = make_config(
+        objective="pretrain", teacher=str(names[kind]), teacher_top=teacher_top, iters=2
+    )
     before = mx.get_active_memory()
     assert train(config).best_losses["distill_loss"] > 0
     assert mx.get_active_memory() - before < 2**20
