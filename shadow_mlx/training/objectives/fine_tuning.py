@@ -38,8 +38,8 @@ class FineTuning(ShadowLoss):
         states = model.shadow.backbone.states(batch.inputs, self.hidden.layers)
         shown = self.hidden.blocks if isinstance(self.distillation, Divergence) else ()
         attached = model.states(batch.inputs, shown, states[0])
-        h = gather(attached[0], batch.positions)
-        loss = head_loss(model.head, h, batch, differentiable)
+        h = attached[0]
+        loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
         if differentiable and not (any(self.ever.values()) or self.hidden):
             return loss, dict.fromkeys(self.names, mx.array(mx.nan)) | {WATCHED: loss}
         value, losses = self.of_shadow(
