@@ -10,6 +10,7 @@ from shadow_mlx.config.model import EncodingConfig
 from shadow_mlx.config.option import option
 from shadow_mlx.config.shadow import ShadowConfig
 from shadow_mlx.config.values import LARGEST_COUNT, shown
+from shadow_mlx.config.writing import WritingConfig
 
 ObjectiveName = Literal["finetune", "pretrain"]
 Frozen = Literal["shadow", "adapter"]
@@ -19,7 +20,7 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
-class TrainConfig(EncodingConfig, ShadowConfig):
+class TrainConfig(EncodingConfig, ShadowConfig, WritingConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     objective: ObjectiveName = option(
@@ -260,6 +261,8 @@ class TrainConfig(EncodingConfig, ShadowConfig):
             found |= {*cls.TASK_ONLY}
         if values.get("shadow", "mirror") != "mirror":
             found |= {"shadow_start"}
+        if values.get("teacher", "base") == "base":
+            found |= {"answers", "max_tokens"}
         return found
 
     def cross_checks(self) -> list[str]:
@@ -326,6 +329,11 @@ class TrainConfig(EncodingConfig, ShadowConfig):
                     "--on-policy: a teacher scores what the shadow writes, and there is none; give "
                     "--teacher, or a --distill-weight above 0"
                 )
+        if self.answers != "given" and self.teacher in (None, "base"):
+            problems.append(
+                f"--answers {self.answers}: nobody is there to write them; name an adapter as "
+                "--teacher, whose attached model does"
+            )
         if self.objective == "pretrain":
             problems += [
                 f"{flag}: pretraining trains the shadow network alone; leave this flag out"

@@ -40,6 +40,11 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
         for command in ("train", "estimate")
         for name in ("teacher_top", "on_policy")
     },
+    **{
+        (command, name): {"teacher": "adapters", "answers": "all"}
+        for command in ("train", "estimate")
+        for name in ("answers", "max_tokens")
+    },
     **{(command, "hidden_blocks"): {"hidden_weight": 1.0} for command in ("train", "estimate")},
     ("export", "q_group_size"): {"q_bits": 4},
     **{("export", name): {"vocabulary": "chats.jsonl"} for name in COLUMNS},
