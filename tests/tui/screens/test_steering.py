@@ -113,7 +113,7 @@ async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
         await until(pilot, lambda: "Ready. 18 examples to learn from" in words(pilot))
         await press(pilot, "ctrl+y")
         said = (
-            "shadow-mlx train --shadow mine --model sprout --prompt-feature q "
+            "shadow-mlx train --shadow mine --model sprout --prompt-feature q --answers missing "
             "--objective pretrain --data chats.jsonl --adapter-path shadow --teacher mine"
         )
         assert "answers" in words(pilot)
@@ -167,7 +167,7 @@ async def test_answers_that_are_written_first_are_told_of_stopped_and_gone_on_wi
             await press(pilot, "t")
         settings = settings_of(own_place / "shadow")
         assert settings is not None
-        assert (settings.answers, settings.teacher) == ("missing", str(folder))
+        assert (settings.answers, settings.teacher) == ("missing", "mine")
 
 
 async def test_what_is_at_work_is_neither_distilled_nor_exported(own_place: Path) -> None:
