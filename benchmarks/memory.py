@@ -131,7 +131,7 @@ def measured(case: Case) -> int:
     backbone = build_backbone(case.config_json, case.name)
     mx.eval(backbone.parameters())
     model = prepare_model(backbone, case.config_json, config)
-    objective = objective_of(config, distillation_like(config, model))
+    objective = objective_of(config, distillation_like(config, model), model)
     step = TrainingStep(model, build_optimizer(config, 100), objective, clip=config.clip)
     prepare_device()
     batch = BatchShape(case.rows, case.width, case.trained).zeros()

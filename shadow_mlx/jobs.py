@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig, WritingConfig
+from shadow_mlx.config import ColumnConfig, CompareConfig, TemplateConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.evaluation import figures
 from shadow_mlx.evaluation.measuring import measure
@@ -35,13 +36,29 @@ def train(
     listener: Listener | None = None,
     stop: StopToken | None = None,
     *,
+    on_answer: Callable[[int, int], None] = lambda done, total: None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> RunSummary:
     """Train a shadow; with ``config.auto``, in settings that fit this machine.
 
-    The arguments and errors are those of :func:`shadow_mlx.training.finetune.finetune`.
+    With ``config.answers`` the teacher first writes answers into the data. The other arguments and
+    errors are those of :func:`shadow_mlx.training.finetune.finetune`.
+
+    Args:
+        config: Every option of the run.
+        listener: Takes the run's events.
+        stop: Asks the run, or the writing, to stop.
+        on_answer: Called with the lines that are answered and all that there are.
+        resume: Go on with the run; nothing is written anew then.
+        overwrite: Give up the run or the adapter that lies there.
+
+    Raises:
+        Interrupted: ``stop`` asked for it while answers were written; those are kept.
     """
+    if config.answers != "given" and not resume:
+        with _attended(stop):
+            config = with_written_answers(config, on_answer, stop, overwrite=overwrite)
     notes = []
     if config.auto and not resume:  # a run that goes on has its settings
         found = fitted(config)
@@ -53,7 +70,6 @@ def distill(
     adapter: str | Path,
     config: TrainConfig,
     *,
-    writing: WritingConfig | None = None,
     on_answer: Callable[[int, int], None] = lambda done, total: None,
     listener: Listener | None = None,
     stop: StopToken | None = None,
@@ -64,8 +80,8 @@ def distill(
 
     Args:
         adapter: The adapter's folder; it stays as it is.
-        config: The run's options; its objective, shadow and teacher follow from ``adapter``.
-        writing: Which answers of the data the attached model writes first.
+        config: The run's options; its objective, shadow and teacher follow from ``adapter``, whose
+            attached model writes the answers that are missing, if not more of them.
         on_answer: Called with the lines that are answered and all that there are.
         listener: Takes the run's events.
         stop: Asks the run, or the writing, to stop.
@@ -79,11 +95,24 @@ def distill(
     """
     if not resume:
         name = str(adapter)
-        config = dataclasses.replace(config, objective="pretrain", shadow=name, teacher=name)
-        config = with_written_answers(
-            config, writing or WritingConfig(), on_answer, stop, overwrite=overwrite
+        answers = "missing" if config.answers == "given" else config.answers
+        config = dataclasses.replace(
+            config, objective="pretrain", shadow=name, teacher=name, answers=answers
         )
-    return train(config, listener, stop, resume=resume, overwrite=overwrite)
+    return train(config, listener, stop, on_answer=on_answer, resume=resume, overwrite=overwrite)
+
+
+@contextmanager
+def _attended(stop: StopToken | None) -> Iterator[None]:
+    """Something looks at the token meanwhile: a signal is a wish and breaks nothing off."""
+    if stop is None or stop.attended:
+        yield
+        return
+    stop.attended = True
+    try:
+        yield
+    finally:
+        stop.attended = False
 
 
 def compare(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
@@ -67,6 +67,19 @@ class Decoder:
         """Put other blocks into the loop."""
         owner = descend(self.inner, self.blocks_path[:-1])
         setattr(owner, self.blocks_path[-1], list(blocks))
+
+    def with_blocks(self, blocks: Sequence[Any]) -> Decoder:
+        """The same decoder with others in place of the blocks that compute; this one keeps its own.
+
+        Of the modules that lead to the blocks there is a copy, and of no array.
+        """
+        owner = inner = shallow_copy(self.inner)
+        for name in self.blocks_path[:-1]:
+            owner[name] = shallow_copy(owner[name])
+            owner = owner[name]
+        last = self.blocks_path[-1]
+        owner[last] = [*blocks, *owner[last][len(blocks) :]]
+        return replace(self, inner=inner)
 
     @property
     def embedding(self) -> nn.Module:

@@ -12,7 +12,6 @@ from shadow_mlx.config.answers import (
     MetricName,
     SamplingConfig,
     Score,
-    WritingConfig,
 )
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
@@ -28,6 +27,7 @@ from shadow_mlx.config.model import (
 from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
 from shadow_mlx.config.shadow import ShadowConfig, Sharing
 from shadow_mlx.config.training import ObjectiveName, OptimizerName, ScheduleName, TrainConfig
+from shadow_mlx.config.writing import WritingConfig, WrittenAnswers
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -62,4 +62,5 @@ __all__ = [
     "Thinking",
     "TrainConfig",
     "WritingConfig",
+    "WrittenAnswers",
 ]

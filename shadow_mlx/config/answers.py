@@ -86,21 +86,6 @@ class GenerateConfig(ChatConfig):
 
 
 @dataclass(frozen=True)
-class WritingConfig(Options):
-    """Answers that a model writes into data, for its shadow to learn from."""
-
-    answers: Literal["missing", "all", "right"] = option(
-        "missing",
-        group="data",
-        help="which answers of the data the attached model writes first: those that are missing, "
-        "all, or all, of which only those are kept that say what the data say",
-    )
-    max_tokens: int = option(
-        256, group="data", minimum=1, unit="tokens", help="longest of these answers"
-    )
-
-
-@dataclass(frozen=True)
 class CompareConfig(EncodingConfig):
     """Base, attached and detached of some adapters, and their rivals, on one test file."""
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 from shadow_mlx.config.model import EncodingConfig
 from shadow_mlx.config.option import option
 from shadow_mlx.config.shadow import ShadowConfig
-from shadow_mlx.config.values import LARGEST_COUNT
+from shadow_mlx.config.values import LARGEST_COUNT, shown
+from shadow_mlx.config.writing import WritingConfig
 
 ObjectiveName = Literal["finetune", "pretrain"]
 Frozen = Literal["shadow", "adapter"]
@@ -19,7 +20,7 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
-class TrainConfig(EncodingConfig, ShadowConfig):
+class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     objective: ObjectiveName = option(
@@ -169,8 +170,16 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         group="distillation",
         minimum=0.0,
         maximum=1e6,
-        help="weight of the distance between the shadow's state and the last hidden state of a "
-        "teacher that is as wide as the backbone",
+        help="weight of the distance between hidden states of the shadow and those of a teacher "
+        "that is as wide as the backbone (see --hidden-blocks)",
+    )
+    hidden_blocks: str = option(
+        "last",
+        group="distillation",
+        metavar="last|even|N,N,...",
+        help="with --hidden-weight: the teacher's blocks whose states are a target: last, for the "
+        "shadow's last state; even, in equal strides for each of its layers; or their numbers from "
+        "1, one for each layer",
     )
     teacher_top: int = option(
         0,
@@ -252,6 +261,8 @@ class TrainConfig(EncodingConfig, ShadowConfig):
             found |= {*cls.TASK_ONLY}
         if values.get("shadow", "mirror") != "mirror":
             found |= {"shadow_start"}
+        if values.get("teacher", "base") == "base":
+            found |= {"answers", "max_tokens"}
         return found
 
     def cross_checks(self) -> list[str]:
@@ -275,9 +286,34 @@ class TrainConfig(EncodingConfig, ShadowConfig):
         """Whether the shadow learns from a teacher at some time of the run."""
         return max(self.teaching, self.distill_end or 0.0) > 0
 
+    @property
+    def numbered_blocks(self) -> tuple[int, ...]:
+        """The blocks that ``hidden_blocks`` numbers, none where it names them by a word."""
+        parts = [part.strip() for part in self.hidden_blocks.split(",")]
+        numbers = all(part.isascii() and part.isdecimal() and len(part) < 8 for part in parts)
+        return tuple(map(int, parts)) if numbers else ()
+
+    def _hidden_checks(self) -> list[str]:
+        """Blocks that are none, or that nothing is pulled to; states that are not kept."""
+        problems = []
+        numbers = self.numbered_blocks
+        if self.hidden_blocks not in ("last", "even") and not (numbers and min(numbers) > 0):
+            problems.append(
+                "--hidden-blocks: expected last, even, or numbers of the teacher's blocks from 1, "
+                f"like 4,8,12; found {shown(self.hidden_blocks)}"
+            )
+        elif self.hidden_blocks != "last" and not self.hidden_weight:
+            problems.append(
+                "--hidden-blocks: nothing is pulled to them while --hidden-weight is 0; give "
+                "it one above 0"
+            )
+        if self.hidden_weight and self.teacher_top:
+            problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
+        return problems
+
     def _learning_checks(self) -> list[str]:
         """Options of a teacher without one, and of what a pretraining does not have."""
-        problems = []
+        problems = self._hidden_checks()
         if not self.distils:
             problems += [
                 f"{flag}: there is no teacher with --distill-weight 0"
@@ -293,6 +329,11 @@ class TrainConfig(EncodingConfig, ShadowConfig):
                     "--on-policy: a teacher scores what the shadow writes, and there is none; give "
                     "--teacher, or a --distill-weight above 0"
                 )
+        if self.answers != "given" and self.teacher in (None, "base"):
+            problems.append(
+                f"--answers {self.answers}: nobody is there to write them; name an adapter as "
+                "--teacher, whose attached model does"
+            )
         if self.objective == "pretrain":
             problems += [
                 f"{flag}: pretraining trains the shadow network alone; leave this flag out"
@@ -307,8 +348,6 @@ class TrainConfig(EncodingConfig, ShadowConfig):
                 "--teacher-top: the attached model changes while it trains, so that its answers "
                 "cannot be kept; name another --teacher"
             )
-        if self.hidden_weight and self.teacher_top:
-            problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
         if self.on_policy and self.teacher_top:
             problems.append(
                 "--on-policy and --teacher-top: what the shadow will write is not known before the "

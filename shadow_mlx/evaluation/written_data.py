@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
+
 from shadow_mlx import loading
 from shadow_mlx.config import ColumnConfig, TrainConfig, WritingConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
@@ -181,7 +183,6 @@ class Writer:
 
 def with_written_answers(
     config: TrainConfig,
-    options: WritingConfig,
     told: Callable[[int, int], None],
     stop: StopToken | None,
     *,
@@ -189,11 +190,10 @@ def with_written_answers(
 ) -> TrainConfig:
     """The run's options, with data whose answers its teacher has written, if any are to be written.
 
-    They lie in ``answers`` below the run's folder.
+    They lie in ``answers`` below the run's folder, which is held meanwhile, as a run holds it.
 
     Args:
-        config: The run's options.
-        options: Which answers are written.
+        config: The run's options, of which some say what is written.
         told: Called with the lines that are done and all that there are.
         stop: Looked at between tokens.
         overwrite: Whether the run may give up another one in its folder.
@@ -205,6 +205,7 @@ def with_written_answers(
         Interrupted: ``stop`` asked for it; what was written by then is kept.
     """
     assert config.teacher is not None
+    options, run = config.part(WritingConfig), RunFolder(Path(config.adapter_path).absolute())
     if not config.data:
         raise ConfigError("--data: name prompts (a .jsonl file or a folder), answered or not")
     stop = stop or StopToken()
@@ -219,23 +220,34 @@ def with_written_answers(
         for split, path in (("train", files.train), ("valid", files.valid))
         if path is not None
     }
+    config = dataclasses.replace(config, answers="given")  # from here on
     if not any(writer.questions for writer in writers.values()):
         return config
+    if mx.distributed.init().size() > 1:
+        raise ConfigError(
+            "--answers: several processes cannot write one file of answers; have one process write "
+            "them first, and name the folder that it leaves as --data"
+        )
     # before the long part: what the run would refuse then
-    check_folder(RunFolder(Path(config.adapter_path)), resume=False, overwrite=overwrite)
-    model = loading.load_model(name, config.teacher, trust_remote_code=trusted)
+    check_folder(run, resume=False, overwrite=overwrite)
     place = Path(config.adapter_path) / "answers"
-    for split, writer in writers.items():
-        target = place / f"{split}.jsonl"
-        counts = writer.write(target, model, tokenizer, files_stamp(config.teacher), told, stop)
-        if counts is None:
-            raise Interrupted(f"stopped; the answers written so far are kept in {target}")
-        if not counts.given + counts.written:
-            raise DataError(
-                f"{writer.source}: none of {counts.left_out:,} answers was right, or ended within "
-                f"--max-tokens {options.max_tokens}; there is nothing to learn from"
-            )
-        note(f"{split}: {counts}")
+    with run.lock():
+        model = loading.load_model(name, config.teacher, trust_remote_code=trusted)
+        for split, writer in writers.items():
+            target = place / f"{split}.jsonl"
+            stamp = files_stamp(str(config.teacher))
+            counts = writer.write(target, model, tokenizer, stamp, told, stop)
+            if counts is None:
+                raise Interrupted(
+                    f"stopped; the answers written so far are kept in {target}, and the same "
+                    "command goes on with them"
+                )
+            if not counts.given + counts.written:
+                raise DataError(
+                    f"{writer.source}: none of {counts.left_out:,} answers was right, or ended "
+                    f"within --max-tokens {options.max_tokens}; there is nothing to learn from"
+                )
+            note(f"{split}: {counts}")
     as_chats = ColumnConfig().to_mapping()
     return dataclasses.replace(config, data=str(place), **as_chats)
 

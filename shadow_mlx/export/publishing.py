@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from shadow_mlx.checkpoints.peft import adapter_record
 from shadow_mlx.config import PushConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.export.folder import is_export, is_exported_name
-from shadow_mlx.hub.uploading import check_repository, upload
+from shadow_mlx.hub.uploading import Sent, check_repository, upload
 from shadow_mlx.runs.folder import ADAPTER_FILES, ORIGINAL_FILES, RunFolder
 
 
@@ -32,8 +33,14 @@ class Publication:
     address: str | None = None
 
 
-def publish(config: PushConfig) -> Publication:
+def publish(
+    config: PushConfig, *, on_sent: Callable[[Sent], None] = lambda sent: None
+) -> Publication:
     """Upload the folder, or with ``config.dry_run`` say only what would be.
+
+    Args:
+        config: What is uploaded, and where to.
+        on_sent: Told how far the upload is.
 
     Raises:
         InputError: The folder holds neither an adapter nor an exported model, or the repository's
@@ -49,7 +56,14 @@ def publish(config: PushConfig) -> Publication:
     found = Publication(config.repo, kind, files, tuple(_notes(folder, kind)))
     if config.dry_run:
         return found
-    address = upload(folder, names, config.repo, private=config.private, message=config.message)
+    address = upload(
+        folder,
+        names,
+        config.repo,
+        private=config.private,
+        message=config.message,
+        on_sent=on_sent,
+    )
     return Publication(found.repo, kind, files, found.notes, address)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +108,9 @@ def estimate(
     model = _attached(config, backbone_config)
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
-    objective = objective_of(config, distillation_like(config, model))
+    objective = objective_of(
+        _with_own_blocks(config, model), distillation_like(config, model), model
+    )
     step = RecordedStep(model, optimizer, objective)
     shape = batch or largest_batch(config)
     played_shape, times = shape.reduced()
@@ -142,6 +145,15 @@ def distillation_like(
     if config.teacher is None and config.objective == "finetune":
         return divergence
     return Distillation(base_teacher(model.backbone), divergence)
+
+
+def _with_own_blocks(config: TrainConfig, model: AttachedModel) -> TrainConfig:
+    """The options for a teacher of another depth with the backbone in its place."""
+    most = len(model.layers)
+    if config.teacher in (None, BASE) or not any(n > most for n in config.numbered_blocks):
+        return config
+    chosen = ",".join(str(min(number, most)) for number in config.numbered_blocks)
+    return dataclasses.replace(config, hidden_blocks=chosen)
 
 
 def teacher_weights(config: TrainConfig) -> int:

@@ -12,7 +12,7 @@ from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines, Part
 from shadow_mlx.data.reading.sources import locate
 from shadow_mlx.data.tokens import Encoder, encode_all
-from shadow_mlx.errors import ModelError
+from shadow_mlx.errors import DataError, ModelError
 from shadow_mlx.hub import resolving
 from shadow_mlx.loading import load_tokenizer
 from shadow_mlx.memory.tracing import BatchShape
@@ -38,7 +38,7 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
     Validation examples that training would set apart count too.
 
     Raises:
-        DataError: The data cannot be used.
+        DataError: The data cannot be used, and no answers are to be written into them.
         HubError: They are on the hub, and it cannot be reached.
     """
     if config.data is None:
@@ -54,7 +54,13 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
     train = JsonLines(locate(config.data).train, config.columns)
     some = Part(train, np.arange(min(len(train), most_records)))
     encoder = Encoder(tokenizer, config.encoding)
-    shape = largest_of(encode_all(some, encoder), config)
+    try:
+        shape = largest_of(encode_all(some, encoder), config)
+    except DataError:
+        if config.answers == "given":
+            raise
+        note = "answers are missing that the run will write: every example is taken to be as long "
+        return DataBatch(None, note + "as allowed")
     if len(some) < len(train):
         note = f"the longest of the first {len(some):,} of {len(train):,} examples counts"
         return DataBatch(shape, note)

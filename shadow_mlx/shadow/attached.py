@@ -15,6 +15,7 @@ import mlx.nn as nn
 from jaxtyping import Float, Integer
 from mlx_lm.models.cache import make_prompt_cache
 
+from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.reference import Reference
@@ -118,6 +119,23 @@ class AttachedModel(nn.Module):
             s0 = self.shadow.backbone(inputs, shadow_cache)
         with entering(self.wrapping, s0):
             return self.decoder.final_hidden(inputs, backbone_cache), s0
+
+    def states(
+        self,
+        inputs: Integer[mx.array, "batch length"],
+        blocks: Sequence[int],
+        s0: Float[mx.array, "batch length hidden"] | None = None,
+    ) -> tuple[Float[mx.array, "batch length hidden"], ...]:
+        """The final hidden state, then those behind some of the blocks, read as it is.
+
+        Args:
+            inputs: Token ids.
+            blocks: Numbers of blocks, from 1.
+            s0: Where it was computed already.
+        """
+        s0 = self.shadow.backbone(inputs) if s0 is None else s0
+        with entering(self.wrapping, s0):
+            return states_behind(self.decoder, inputs, blocks)
 
     def head(
         self, hidden: Float[mx.array, "*positions hidden"]

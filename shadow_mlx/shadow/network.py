@@ -6,7 +6,7 @@ Shapes: token ids ``[B, T]``; embeddings ``[B, T, D]``; the shadow's hidden stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from jaxtyping import Float, Integer
 from mlx.utils import tree_flatten, tree_map_with_path, tree_unflatten
 from mlx_lm.models.cache import make_prompt_cache
 
+from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.errors import ModelError
@@ -122,7 +123,23 @@ class ShadowBackbone(nn.Module):
     ) -> Float[mx.array, "batch length hidden"]:
         """The initial state ``s⁰`` ``[B, T, D]`` for token ids ``[B, T]``."""
         caches = None if cache is None else [*cache, *self.unused_caches]
-        state = self.decoder.final_hidden(inputs, caches)
+        return self._led(self.decoder.final_hidden(inputs, caches))
+
+    def states(
+        self, inputs: Integer[mx.array, "batch length"], layers: Sequence[int]
+    ) -> tuple[Float[mx.array, "batch length hidden"], ...]:
+        """``s⁰``, then the states behind some of its layers, each led to the backbone's width.
+
+        Args:
+            inputs: Token ids ``[B, T]``.
+            layers: Numbers of layers, from 1. Behind the last one is ``s⁰``, and the others are
+                read as it is: through the final norm and ``P``.
+        """
+        return tuple(map(self._led, states_behind(self.decoder, inputs, layers)))
+
+    def _led(
+        self, state: Float[mx.array, "batch length shadow"]
+    ) -> Float[mx.array, "batch length hidden"]:
         if "projection" in self:
             state = self.projection(state)
         return state.astype(self.state_dtype)

@@ -135,7 +135,7 @@ def assemble(
     # From here on it is a number: a run that is made longer goes on with the same one.
     config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
     recording = recording_of(config, teacher, group)
-    objective = objective_of(config, distillation)
+    objective = objective_of(config, distillation, model)
     if units is None:
         units = _measured_units(model, plan, group, fresh=start_from is None)
     step = TrainingStep(

@@ -9,7 +9,7 @@ K tokens that a record keeps of a distribution
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,7 +27,6 @@ from shadow_mlx.training.losses import (
 )
 
 DISTILLATION = "distill_loss"
-HIDDEN = "hidden_loss"
 AUX_WEIGHT, DISTILL_WEIGHT = "aux_weight", "distill_weight"
 
 _LEAST_TAIL = 1e-9
@@ -116,14 +115,19 @@ class HeadTeacher:
     """A teacher that is a model: its hidden states are kept, and its head makes logits of few.
 
     Attributes:
-        states: ``[B, T, D]`` of the model that is trained and of token ids ``[B, T]``.
+        states: Of the model that is trained, token ids ``[B, T]`` and numbers of blocks: the last
+            hidden state ``[B, T, D]``, then the states behind those blocks.
         head: ``[n, D]`` to logits ``[n, V]``.
         width: D.
+        blocks: How many it has.
+        shown: Those whose states are a target, too.
     """
 
-    states: Callable[[AttachedModel, mx.array], mx.array]
+    states: Callable[[AttachedModel, mx.array, Sequence[int]], tuple[mx.array, ...]]
     head: Head
     width: int
+    blocks: int
+    shown: tuple[int, ...] = ()
 
     @property
     def vocabulary(self) -> int:
@@ -131,14 +135,15 @@ class HeadTeacher:
         return int(self.head(mx.zeros((1, self.width))).shape[-1])  # never evaluated
 
     def rows(self, model: AttachedModel, batch: Supervised) -> Rows:
-        """Its last hidden states, ``[N, D]``."""
-        return (mx.stop_gradient(gather(self.states(model, batch.inputs), batch.positions)),)
+        """Its last hidden states, then those behind the blocks that are ``shown``, ``[N, D]``."""
+        found = self.states(model, batch.inputs, self.shown)
+        return tuple(mx.stop_gradient(gather(state, batch.positions)) for state in found)
 
     def apart(
         self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
     ) -> Float32[mx.array, " rows"]:
         """See :class:`Teacher`."""
-        return divergence.between(self.head(*rows), student)
+        return divergence.between(self.head(rows[0]), student)
 
 
 def shadow_criterion(
@@ -176,17 +181,6 @@ def shadow_criterion(
         return aux_weight * loss + distill_weight * apart, mx.stack([loss, apart])
 
     return taught, teacher.rows(model, batch)
-
-
-def hidden_distance(
-    state: Float[mx.array, "trained hidden"],
-    taught: Float[mx.array, "trained hidden"],
-    weights: Float32[mx.array, " trained"],
-) -> Float32[mx.array, ""]:
-    """Σ over positions of ``‖s⁰ − h‖² / ‖h‖²``: 1 for a state that says nothing."""
-    state, taught = state.astype(mx.float32), taught.astype(mx.float32)
-    size = mx.square(taught).sum(-1) + 1e-6
-    return ((mx.square(state - taught).sum(-1) / size) * weights).sum()
 
 
 def _log_probabilities(

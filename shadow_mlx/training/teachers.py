@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ import mlx.nn as nn
 from mlx.utils import tree_map
 
 from shadow_mlx import loading
+from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.twin import twin
 from shadow_mlx.backbones.vocabularies import token_conflicts
+from shadow_mlx.backbones.wrapping import unwrapped
 from shadow_mlx.checkpoints.mlx_lm_adapter import is_mlx_lm_adapter, put_on, read_mlx_lm_adapter
 from shadow_mlx.checkpoints.record import CONFIG_FILE
 from shadow_mlx.config import TrainConfig
@@ -161,16 +163,24 @@ def _ready(name: str, own_tokenizer: Any, model: nn.Module, tokenizer: Any) -> H
     model.freeze()
     if isinstance(model, AttachedModel):
         width = embedding_width(model.decoder)
-        return HeadTeacher(lambda _, inputs: model.hidden(inputs)[0], model.head, width)
+        return HeadTeacher(
+            lambda _, inputs, blocks: model.states(inputs, blocks),
+            model.head,
+            width,
+            len(model.layers),
+        )
     return base_teacher(model)
 
 
 def _beside(backbone: nn.Module) -> nn.Module:
     """A twin that a compiled step may use beside the backbone: the same memory by other names.
 
-    MLX refuses to compile a function that is given an array and holds it, too.
+    MLX refuses to compile a function that is given an array and holds it, too. The twin carries no
+    shadow, even if the backbone does by now: an adapter of mlx-lm is put on by its modules' names.
     """
     beside = twin(backbone)
+    decoder = find_decoder(beside)
+    decoder.replace_blocks([unwrapped(block) for block in decoder.blocks])
     beside.update(tree_map(mx.stop_gradient, beside.parameters()))
     mx.eval(beside.parameters())
     return beside
@@ -180,7 +190,7 @@ def base_teacher(model: nn.Module) -> HeadTeacher:
     """A model as it came; of a backbone that carries shadows, the untuned one."""
     decoder = find_decoder(model)
 
-    def states(_: AttachedModel, inputs: mx.array) -> mx.array:
-        return decoder.final_hidden(inputs)
+    def states(_: AttachedModel, inputs: mx.array, blocks: Sequence[int]) -> tuple[mx.array, ...]:
+        return states_behind(decoder, inputs, blocks)
 
-    return HeadTeacher(states, HeadView(decoder), embedding_width(decoder))
+    return HeadTeacher(states, HeadView(decoder), embedding_width(decoder), len(decoder.blocks))

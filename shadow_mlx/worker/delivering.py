@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shadow_mlx.config import ExportConfig, ImportConfig, PushConfig
 from shadow_mlx.files.writing import disk_errors
+from shadow_mlx.hub.uploading import Sent
 from shadow_mlx.jobs import export, import_adapter, push
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.runs.folder import CARD
@@ -27,7 +28,7 @@ def serve(
         config = ImportConfig.from_mapping(request.options, where="import")
         yield m.Imported(request.id, str(import_adapter(config)))
     elif isinstance(request, m.Push):
-        yield from _push(request)
+        yield from _push(request, send)
 
 
 def _export(request: m.Export, send: Callable[[m.Reply], None]) -> m.Exported:
@@ -37,13 +38,18 @@ def _export(request: m.Export, send: Callable[[m.Reply], None]) -> m.Exported:
     return m.Exported(request.id, config.to, figures)
 
 
-def _push(request: m.Push) -> Iterator[m.Reply]:
+def _push(request: m.Push, send: Callable[[m.Reply], None]) -> Iterator[m.Reply]:
     config = PushConfig.from_mapping(request.options, where="push")
     if config.dry_run:
         yield m.Progress(request.id, "listing files")
     else:
         yield m.Progress(request.id, f"uploading to {config.repo}")
-    found = push(config)
+
+    def sent(now: Sent) -> None:
+        what = f"uploading to {config.repo}: {now}"
+        send(m.Progress(request.id, what, now.bytes, now.total))
+
+    found = push(config, on_sent=sent)
     card = Path(config.folder) / CARD
     text = ""
     if CARD in found.files:

@@ -15,8 +15,11 @@ from shadow_mlx.memory.report import MemoryReport, report
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
-OF_DATA = ("data", "batch_size", "seed", "shuffle", *(one.name for one in fields(EncodingConfig)))
-"""Options on which the batches depend."""
+OF_DATA = (
+    *("data", "batch_size", "seed", "shuffle", "teacher", "answers"),
+    *(one.name for one in fields(EncodingConfig)),
+)
+"""Options on which the batches depend; a teacher may write the answers."""
 
 MOST_RECORDS = 2_000
 """Records that are tokenised for one answer: a person waits for it."""

@@ -40,10 +40,19 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
         for command in ("train", "estimate")
         for name in ("teacher_top", "on_policy")
     },
+    **{
+        (command, name): {"teacher": "adapters", "answers": "all"}
+        for command in ("train", "estimate")
+        for name in ("answers", "max_tokens")
+    },
+    **{(command, "hidden_blocks"): {"hidden_weight": 1.0} for command in ("train", "estimate")},
     ("export", "q_group_size"): {"q_bits": 4},
     **{("export", name): {"vocabulary": "chats.jsonl"} for name in COLUMNS},
 }
 """What an option cannot be without, or says nothing without."""
+
+EXAMPLES = {"JSON": '{"a": 1}', "last|even|N,N,...": "4,8"}
+"""A text of a kind that not every text is of."""
 
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
 FORMS = {"train", "chat", "compare", "export", "import", "push"}
@@ -65,7 +74,7 @@ def other_value(declared: dataclasses.Field[Any], hint: Any) -> Any:
     if kind is bool:
         return not declared.default
     if kind is str:
-        return '{"a": 1}' if info.metavar == "JSON" else "something"
+        return EXAMPLES.get(info.metavar or "", "something")
     if kind is int and info.maximum is not None and info.maximum <= 128:
         return int(info.maximum)
     if kind is int:

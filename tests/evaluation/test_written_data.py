@@ -171,8 +171,8 @@ def prepared(sprout, monkeypatch):
     monkeypatch.setattr(written_data.loading, "backbone_name", lambda name, *_, **__: name)
 
     def prepare(config: TrainConfig, which="missing", stop=None) -> TrainConfig:
-        options = WritingConfig(answers=which, max_tokens=16)
-        return with_written_answers(config, options, lambda *_: None, stop)
+        asked = dataclasses.replace(config, teacher="adapter", answers=which, max_tokens=16)
+        return with_written_answers(asked, lambda *_: None, stop)
 
     prepare.loaded = loaded
     return prepare
@@ -190,7 +190,7 @@ def test_data_that_lack_nothing_are_taken_as_they_are_and_no_model_is_loaded(
     prepared, config, tmp_path
 ):
     given = with_data(config, tmp_path / "data", train=[LINES[1]])
-    assert prepared(given) == given
+    assert prepared(given) == dataclasses.replace(given, teacher="adapter", max_tokens=16)
     assert prepared.loaded == []
 
 

@@ -53,6 +53,14 @@ CASES = [
     case("pretraining", objective="pretrain"),
     case("pretraining with a teacher", objective="pretrain", teacher="base"),
     case("taught by itself", distill_weight=1.0, hidden_weight=1.0),
+    case(
+        "taught by states behind blocks",
+        objective="pretrain",
+        teacher="base",
+        hidden_weight=1.0,
+        hidden_blocks="even",
+        shadow_layers=2,
+    ),
     case("llama, untied head", {"model_type": "llama", "tie_word_embeddings": False}),
 ]
 

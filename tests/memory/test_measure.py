@@ -50,3 +50,16 @@ def test_what_is_not_known_is_said(tiny_backbone: Path, data: str, tmp_path: Pat
     assert "tokenizer is not here" in found.note
     with pytest.raises(DataError, match="no such file"):
         batch_of_data(TrainConfig(model=str(tiny_backbone), data="nowhere.jsonl"))
+
+
+def test_answers_that_the_run_will_write_may_be_missing(tiny_backbone: Path, data: str) -> None:
+    model = str(tiny_backbone)
+    told = batch_of_data(TrainConfig(model=model, data=data, teacher="x", answers="all"))
+    assert told == batch_of_data(TrainConfig(model=model, data=data))
+    with Path(data).open("a", encoding="utf-8") as file:
+        file.write('{"prompt": "ab"}\n')
+    found = batch_of_data(TrainConfig(model=model, data=data, teacher="x", answers="missing"))
+    assert found.shape is None
+    assert "answers are missing that the run will write" in found.note
+    with pytest.raises(DataError):
+        batch_of_data(TrainConfig(model=model, data=data))

@@ -48,7 +48,7 @@ class Distillation(LanguageModelling):
 def test_another_objective_trains_validates_saves_and_resumes(
     make_config, heard, monkeypatch, tmp_path, objective
 ):
-    monkeypatch.setattr(assembly, "objective_of", lambda config, distillation: objective)
+    monkeypatch.setattr(assembly, "objective_of", lambda *_: objective)
     config = make_config(learning_rate=1e-2, iters=12, steps_per_report=2)
     whole = train(config, heard)
     first, *_, last = heard.of(Validated)

@@ -14,8 +14,10 @@ from mlx_lm.utils import load_model
 
 from shadow_mlx.errors import ConfigError, InputError
 from shadow_mlx.jobs import train
+from shadow_mlx.loading import load_model as load_attached
 from shadow_mlx.training.losses import gather, supervised
 from tests.mlx_lm_adapters import write_mlx_lm_adapter
+from tests.tiny import write_tiny_backbone
 from tests.training.batches import make_batch
 
 
@@ -112,14 +114,64 @@ def test_an_adapter_of_mlx_lm_teaches_on_the_backbone(make_parts, tiny_backbone,
 
 
 @pytest.mark.parametrize("kind", ["adapter", "lora", "model", "base"])
-def test_a_run_with_every_kind_of_teacher(make_config, adapter, tiny_backbone, tmp_path, kind):
+def test_every_kind_of_teacher_shows_the_states_behind_its_blocks(
+    make_parts, adapter, tiny_backbone, tmp_path, kind
+):
+    other = write_tiny_backbone(tmp_path / "deeper", num_hidden_layers=5, seed=4)
+    lora = write_mlx_lm_adapter(tmp_path / "lora", tiny_backbone)
+    names = {"adapter": adapter, "lora": lora, "model": other, "base": "base"}
+    parts = make_parts(
+        objective="pretrain",
+        teacher=str(names[kind]),
+        hidden_weight=1.0,
+        hidden_blocks="2",
+        shadow_layers=1,
+    )
+    batch, teacher = supervised(make_batch()), parts.step.objective.distillation.teacher
+    assert teacher.blocks == (5 if kind == "model" else 3)
+    last, second = teacher.rows(parts.model, batch)
+    if kind == "adapter":
+        alone = load_attached(None, adapter)
+        expected = alone.states(batch.inputs, (2,))
+    else:
+        alone, _ = load_model(other if kind == "model" else tiny_backbone)
+        alone = load_adapters(alone, str(lora)) if kind == "lora" else alone
+        inner, h = alone.model, alone.model.embed_tokens(batch.inputs)
+        for layer in inner.layers[:2]:
+            h = layer(h, "causal", None)
+        expected = inner(batch.inputs), inner.norm(h)
+    for found, wanted in zip((last, second), expected, strict=True):
+        wanted = np.array(gather(wanted, batch.positions))
+        np.testing.assert_allclose(np.array(found), wanted, atol=1e-4)
+    assert mx.abs(last - second).max().item() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("hidden_blocks", "message"),
+    [("1,2", "which has 1; found 2"), ("4", "the blocks 1 to 3; there is no block 4")],
+)
+def test_blocks_that_are_not_there_are_refused_before_the_first_step(
+    make_parts, hidden_blocks, message
+):
+    options = {"teacher": "base", "hidden_weight": 1.0, "shadow_layers": 1}
+    with pytest.raises(ConfigError, match=message):
+        make_parts(objective="pretrain", hidden_blocks=hidden_blocks, **options)
+
+
+@pytest.mark.parametrize("teacher_top", [0, 4], ids=["while it trains", "before it trains"])
+@pytest.mark.parametrize("kind", ["adapter", "lora", "model", "base"])
+def test_a_run_with_every_kind_of_teacher(
+    make_config, adapter, tiny_backbone, tmp_path, kind, teacher_top
+):
     names = {
         "adapter": adapter,
         "lora": write_mlx_lm_adapter(tmp_path / "lora", tiny_backbone),
         "model": tiny_backbone,
         "base": "base",
     }
-    config = make_config(objective="pretrain", teacher=str(names[kind]), iters=2)
+    config = make_config(
+        objective="pretrain", teacher=str(names[kind]), teacher_top=teacher_top, iters=2
+    )
     before = mx.get_active_memory()
     assert train(config).best_losses["distill_loss"] > 0
     assert mx.get_active_memory() - before < 2**20

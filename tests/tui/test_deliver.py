@@ -215,6 +215,17 @@ async def test_nothing_is_uploaded_before_the_card_was_shown_and_the_person_agre
         await sees(pilot, "$ mlx_lm.generate --model me/robot --prompt '…'")
 
 
+async def test_how_far_an_upload_is_takes_one_line(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await opened(pilot)
+        await press(pilot, "p", "enter", *"slow/x", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UploadDialog))
+        await press(pilot, "y")
+        now = "✔ listing files … uploading to slow/x: file 3 of 3, 500,000 bytes"
+        await until(pilot, lambda: now in words(pilot))
+        assert "250,000" not in words(pilot)
+
+
 async def test_an_upload_that_is_refused_says_why(adapter: Path) -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await opened(pilot)

@@ -85,6 +85,7 @@ What comes after training. The detached model is a model of its own: it can leav
         self._forms = {n: OptionForm(way.group, {}, id=f"form-{n}") for n, way in WAYS.items()}
         self._outcomes: dict[str, Outcome] = {}
         self._said: list[str] = []  # steps of what is at work
+        self._counting = False  # whether the last of them says how far it is
         self._busy: Way | None = None
         self._number, self._stopping = 0, False
         self._folder = ""  # of an adapter that was asked for before the fields were there
@@ -319,14 +320,14 @@ What comes after training. The detached model is a model of its own: it can leav
         """Have the child do it; its final reply, or ``None`` where it was stopped or failed."""
         child = self.ui.processes["delivery"]
         self._busy, self._said, self._number = way, [], child.number()
-        self._stopping = False
+        self._stopping = self._counting = False
         self.ui.unsaved[self.NAME] = f"The {way.name} is at work; it ends with this program."
         self._draw()
         last: m.Reply | None = None
         try:
             async for reply in child.ask(way.request(self._number, options)):
                 if isinstance(reply, m.Progress):
-                    self._said.append(reply.what)
+                    self._say(reply)
                     self._draw()
                 last = reply
         except ChildError as error:
@@ -338,6 +339,13 @@ What comes after training. The detached model is a model of its own: it can leav
             self._tell(way, delivery.stopped(way))
             return None
         return last
+
+    def _say(self, now: m.Progress) -> None:
+        """The next step, or how far this one is."""
+        if now.total and self._counting:
+            self._said.pop()
+        self._counting = bool(now.total)
+        self._said.append(now.what)
 
     def _finish(self) -> None:
         self._busy = None

@@ -234,7 +234,12 @@ The run works in a process of its own: leaving this page, or the program, does n
         return text
 
     def _next(self) -> str:
-        """What the run left and what can be done with it, once it is over."""
+        """What the run left and what can be done with it, once it is over.
+
+        Before it has a record, what it printed last: the answers that it has written, say.
+        """
+        if not self.view.version and (self.live or self._starting):  # before the first step
+            return visible("".join(self._output.splitlines()[-1:]))
         over = self.status not in ("running", "starting", "empty")
         actions = [
             name for name in ("resume", "chat", "compare", "export") if self.check_action(name, ())

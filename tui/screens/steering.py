@@ -150,6 +150,7 @@ class SteeringPage(Page):
                 "objective": "pretrain",
                 "shadow": adapter,
                 "teacher": adapter,
+                "answers": "missing",
                 "adapter_path": free_folder("shadow"),
             }
         )

@@ -28,8 +28,8 @@ from shadow_mlx.errors import ConfigError
 
 SIMPLE: dict[type[Options], tuple[str, ...]] = {
     TrainConfig: (
-        "model", "data", "adapter_path", "objective", "shadow", "teacher", "iters", "epochs",
-        "batch_size", "learning_rate", "max_seq_length",
+        "model", "data", "adapter_path", "objective", "shadow", "teacher", "answers", "iters",
+        "epochs", "batch_size", "learning_rate", "max_seq_length",
     ),
     ChatConfig: ("system_prompt", "max_tokens", "temp", "thinking"),
     CompareConfig: ("data", "adapter_path", "rival", "modes", "limit", "max_tokens"),
@@ -40,7 +40,7 @@ SIMPLE: dict[type[Options], tuple[str, ...]] = {
 """What stands first, and is all that a newcomer sees of a run."""
 
 SIMPLE_BESIDE: dict[type[Options], dict[str, tuple[str, str]]] = {
-    TrainConfig: dict.fromkeys(("shadow", "teacher"), ("objective", "pretrain")),
+    TrainConfig: dict.fromkeys(("shadow", "teacher", "answers"), ("objective", "pretrain")),
 }
 """Those of them that are simple only where another option has this value."""
 

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from shadow_mlx.cli.commands import pretrain, train
-from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
-from shadow_mlx.config import TrainConfig, WritingConfig
+from shadow_mlx.cli.options import add_config_file, add_options, path_text
+from shadow_mlx.config import TrainConfig
 from shadow_mlx.config.shadow import ShadowConfig
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"where the better shadow is written (default: {pretrain.ADAPTER_PATH})",
     )
-    add_options(parser, WritingConfig)
     skip = {*pretrain.OF_TASKS, *BY_ADAPTER, *ShadowConfig.MIRROR_ONLY}
     add_options(parser, OPTIONS, skip=skip)
 
@@ -61,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     train.fill_in(args, {"adapter_path": pretrain.ADAPTER_PATH})
     if not args.resume:
         train.fill_in(args, {**data_settings_of(Path(args.adapter)), "distill_weight": 1.0})
+        args.teacher = args.adapter
     return train.run(args, _distil)
 
 
@@ -75,7 +75,6 @@ def _distil(
     return distill(
         args.adapter,
         config,
-        writing=build_options(WritingConfig, args, file=TrainConfig),
         on_answer=display.answered,
         listener=display,
         stop=stop,

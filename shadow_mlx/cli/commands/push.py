@@ -9,6 +9,7 @@ import sys
 from shadow_mlx import words
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options
+from shadow_mlx.cli.uploads import UploadDisplay
 from shadow_mlx.config import PushConfig
 from shadow_mlx.terminal import visible
 
@@ -26,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Upload, or list; notes go to stderr."""
     from shadow_mlx.jobs import push
 
-    found = push(build_options(OPTIONS, args))
+    with UploadDisplay() as display:
+        found = push(build_options(OPTIONS, args), on_sent=display)
     for note in found.notes:
         print(visible(f"note: {note}"), file=sys.stderr)
     if args.json:

@@ -89,7 +89,14 @@ def _job(
 ) -> RunSummary:
     from shadow_mlx.jobs import train
 
-    return train(config, display, stop, resume=args.resume, overwrite=args.overwrite)
+    return train(
+        config,
+        display,
+        stop,
+        on_answer=display.answered,
+        resume=args.resume,
+        overwrite=args.overwrite,
+    )
 
 
 def run_options(args: argparse.Namespace) -> TrainConfig:

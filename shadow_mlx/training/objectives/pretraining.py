@@ -9,6 +9,7 @@ import mlx.core as mx
 from shadow_mlx.runs.losses import WATCHED
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.distillation import Distillation
+from shadow_mlx.training.hidden_states import NO_TARGETS, HiddenTargets
 from shadow_mlx.training.losses import Supervised
 from shadow_mlx.training.objective import Ramp
 from shadow_mlx.training.objectives.shadow_loss import ShadowLoss
@@ -25,14 +26,14 @@ class Pretraining(ShadowLoss):
         aux_weight: Ramp | float,
         distillation: Distillation | None = None,
         distill_weight: Ramp | float = 0.0,
-        hidden_weight: float = 0.0,
+        hidden: HiddenTargets = NO_TARGETS,
     ) -> None:
-        super().__init__(WATCHED, aux_weight, distillation, distill_weight, hidden_weight)
+        super().__init__(WATCHED, aux_weight, distillation, distill_weight, hidden)
         self.names = self.shadow_names
 
     def __call__(
         self, model: AttachedModel, batch: Supervised, *, differentiable: bool
     ) -> tuple[mx.array, Mapping[str, mx.array]]:
         """See :class:`Objective`."""
-        s0 = model.shadow.backbone(batch.inputs)
-        return self.of_shadow(model, batch, s0, None, differentiable=differentiable)
+        states = model.shadow.backbone.states(batch.inputs, self.hidden.layers)
+        return self.of_shadow(model, batch, states, differentiable=differentiable)

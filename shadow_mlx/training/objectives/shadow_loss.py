@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import mlx.core as mx
 from jaxtyping import Float
@@ -12,13 +13,12 @@ from shadow_mlx.training.distillation import (
     AUX_WEIGHT,
     DISTILL_WEIGHT,
     DISTILLATION,
-    HIDDEN,
     Distillation,
     Divergence,
     HeadTeacher,
-    hidden_distance,
     shadow_criterion,
 )
+from shadow_mlx.training.hidden_states import HIDDEN, NO_TARGETS, HiddenTargets
 from shadow_mlx.training.losses import Supervised, gather, head_losses
 from shadow_mlx.training.objective import Ramp, Weighted
 
@@ -31,7 +31,8 @@ class ShadowLoss(Weighted):
         aux_weight: λ over the run.
         distillation: The shadow's teacher; a divergence alone has the attached model teach it.
         distill_weight: δ over the run.
-        hidden_weight: Weight of the distance between ``s⁰`` and the teacher's last hidden state.
+        hidden: The states that are pulled to the teacher's. A teacher that is none of the trained
+            model shows those of its blocks.
     """
 
     def __init__(
@@ -40,43 +41,48 @@ class ShadowLoss(Weighted):
         aux_weight: Ramp | float,
         distillation: Distillation | Divergence | None,
         distill_weight: Ramp | float,
-        hidden_weight: float,
+        hidden: HiddenTargets,
     ) -> None:
         super().__init__({AUX_WEIGHT: aux_weight, DISTILL_WEIGHT: distill_weight})
         self.distillation = distillation
-        self.hidden_weight = hidden_weight if distillation else 0.0
+        self.hidden = hidden if distillation else NO_TARGETS
+        if isinstance(distillation, Distillation) and self.hidden:
+            assert isinstance(distillation.teacher, HeadTeacher)  # records keep no hidden states
+            teacher = replace(distillation.teacher, shown=self.hidden.blocks)
+            self.distillation = replace(distillation, teacher=teacher)
         distilled = (DISTILLATION,) if distillation else ()
-        self.shadow_names = (name, *distilled, *((HIDDEN,) if self.hidden_weight else ()))
+        self.shadow_names = (name, *distilled, *((HIDDEN,) if self.hidden else ()))
 
     def of_shadow(
         self,
         model: AttachedModel,
         batch: Supervised,
-        s0: Float[mx.array, "batch length hidden"],
-        h: Float[mx.array, "batch length hidden"] | None,
+        states: Sequence[Float[mx.array, "batch length hidden"]],
+        attached: Sequence[Float[mx.array, "batch length hidden"]] = (),
         *,
         differentiable: bool,
     ) -> tuple[mx.array, Mapping[str, mx.array]]:
-        """The value and the losses of ``s⁰``, summed over supervised positions.
+        """The value and the losses of the shadow's states, summed over supervised positions.
 
         Args:
             model: What is trained.
             batch: What is scored.
-            s0: The shadow's states.
-            h: Those of the attached model, where they were computed.
+            states: ``s⁰``, then the states behind the layers that are pulled.
+            attached: The attached model's last hidden state, then those behind the blocks that they
+                are pulled to, where it is what teaches.
             differentiable: See :class:`Objective`.
         """
         taught = self.distillation
         if isinstance(taught, Divergence):
-            assert h is not None
-            taught = Distillation(HeadTeacher(lambda *_: h, model.head, h.shape[-1]), taught)
+            found, width, count = tuple(attached), attached[0].shape[-1], len(model.layers)
+            taught = Distillation(HeadTeacher(lambda *_: found, model.head, width, count), taught)
         criterion, rows = shadow_criterion(self.weights, taught, model, batch)
-        states = gather(s0, batch.positions)
+        s0, *pulled = (gather(state, batch.positions) for state in states)
         value, losses = head_losses(
-            model.head, states, batch, criterion, rows, differentiable=differentiable
+            model.head, s0, batch, criterion, rows, differentiable=differentiable
         )
-        found = list(losses)
-        if self.hidden_weight:
-            distance = hidden_distance(states, rows[0], batch.weights)
-            value, found = value + self.hidden_weight * distance, [*found, distance]
-        return value, dict(zip(self.shadow_names, found, strict=True))
+        named = list(losses)
+        if self.hidden:
+            distance = self.hidden.distance(pulled, rows[1:], batch.weights)
+            value, named = value + self.hidden.weight * distance, [*named, distance]
+        return value, dict(zip(self.shadow_names, named, strict=True))

@@ -6,13 +6,14 @@ import mlx.core as mx
 import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
+from mlx_lm.models.base import create_attention_mask
 
 from shadow_mlx.training.distillation import (
     Distillation,
     Divergence,
     HeadTeacher,
-    hidden_distance,
 )
+from shadow_mlx.training.hidden_states import NO_TARGETS, HiddenTargets, hidden_distance
 from shadow_mlx.training.losses import gather, supervised
 from shadow_mlx.training.objective import Ramp
 from shadow_mlx.training.objectives.pretraining import Pretraining
@@ -20,9 +21,30 @@ from shadow_mlx.training.teachers import base_teacher
 from tests.training.batches import make_batch, naive_losses
 
 DIVERGENCE = Divergence(2.0, 0.3)
+LAST = HiddenTargets(1.0, (1,), (3,))
 
 
-def naive(model, batch, distill_weight: float, hidden_weight: float) -> mx.array:
+def behind(inner, inputs: mx.array, count: int) -> mx.array:
+    """The state behind so many blocks, by an explicit loop, as the final norm reads it."""
+    h = inner.embed_tokens(inputs)
+    mask = create_attention_mask(h, None)
+    for layer in inner.layers[:count]:
+        h = layer(h, mask, None)
+    return inner.norm(h)
+
+
+def pulled(model, arrays, targets: HiddenTargets) -> mx.array:
+    """The distance of a narrower shadow's states from the base model's, pair by pair."""
+    network, sums = model.shadow.backbone, []
+    for layer, block in zip(targets.layers, targets.blocks, strict=True):
+        state = network.projection(behind(network.inner, arrays.inputs, layer))
+        taught = mx.stop_gradient(behind(model.decoder.inner, arrays.inputs, block))
+        rows = (gather(state, arrays.positions), gather(taught, arrays.positions))
+        sums.append(hidden_distance(*rows, arrays.weights))
+    return sum(sums) / max(len(sums), 1)
+
+
+def naive(model, batch, distill_weight: float, targets: HiddenTargets) -> mx.array:
     """The same over whole logits, without chunks."""
     arrays = supervised(batch)
     shadow = naive_losses(model, batch)[1]
@@ -32,23 +54,27 @@ def naive(model, batch, distill_weight: float, hidden_weight: float) -> mx.array
     return (
         0.5 * shadow
         + distill_weight * (apart * arrays.weights).sum()
-        + hidden_weight * hidden_distance(s0, mx.stop_gradient(h), arrays.weights)
+        + targets.weight * pulled(model, arrays, targets)
     )
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("hidden_weight", [0.0, 0.7])
-def test_value_and_gradients_equal_the_naive_formula(make_model, hidden_weight, compiled):
-    model, batch = make_model(), make_batch()
+@pytest.mark.parametrize(
+    "targets",
+    [NO_TARGETS, HiddenTargets(0.7, (2,), (3,)), HiddenTargets(0.7, (1, 2), (2, 1))],
+)
+def test_value_and_gradients_equal_the_naive_formula(make_model, targets, compiled):
+    batch = make_batch()
+    model = make_model(shadow_layers=2, shadow_hidden_size=16, shadow_heads=2)
     taught = Distillation(base_teacher(model.backbone), DIVERGENCE)
-    objective = Pretraining(0.5, taught, 0.2, hidden_weight)
+    objective = Pretraining(0.5, taught, 0.2, targets)
     find = nn.value_and_grad(
         model, lambda: objective(model, supervised(batch), differentiable=True)[0]
     )
     if compiled:
         find = mx.compile(find, inputs=[model.state, objective.weights], outputs=model.state)
     found, gradients = find()
-    expected, wanted = nn.value_and_grad(model, lambda: naive(model, batch, 0.2, hidden_weight))()
+    expected, wanted = nn.value_and_grad(model, lambda: naive(model, batch, 0.2, targets))()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     by_name = dict(tree_flatten(wanted))
     for name, gradient in tree_flatten(gradients):
@@ -58,7 +84,7 @@ def test_value_and_gradients_equal_the_naive_formula(make_model, hidden_weight, 
 
 def test_losses_are_the_same_whether_differentiated_or_not(make_model):
     model, batch = make_model(), supervised(make_batch())
-    objective = Pretraining(1.0, Distillation(base_teacher(model.backbone), DIVERGENCE), 1.0, 1.0)
+    objective = Pretraining(1.0, Distillation(base_teacher(model.backbone), DIVERGENCE), 1.0, LAST)
     training, scoring = (
         objective(model, batch, differentiable=differentiable)[1]
         for differentiable in (True, False)
@@ -89,10 +115,11 @@ def test_weights_change_over_the_run_without_a_new_recording(make_model):
     assert len(calls) == 1
 
 
-def test_no_gradient_goes_to_the_teacher(make_model):
+@pytest.mark.parametrize("targets", [LAST, HiddenTargets(1.0, (1,), (2,))])
+def test_no_gradient_goes_to_the_teacher(make_model, targets):
     model, batch = make_model(), supervised(make_batch())
-    teacher = HeadTeacher(lambda trained, inputs: trained.hidden(inputs)[0], model.head, 1)
-    objective = Pretraining(0.0, Distillation(teacher, DIVERGENCE), 1.0)
+    teacher = HeadTeacher(lambda trained, *rest: trained.states(*rest), model.head, 1, 3)
+    objective = Pretraining(0.0, Distillation(teacher, DIVERGENCE), 1.0, targets)
     _, gradients = nn.value_and_grad(
         model, lambda: objective(model, batch, differentiable=True)[0]
     )()

@@ -11,6 +11,7 @@ import pytest
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Saved
+from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import FAKE_WORKER, WIDE, press, shown, text, until, words, write_adapter
 from tui.app import ShadowApp
@@ -112,12 +113,61 @@ async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
         await until(pilot, lambda: "Ready. 18 examples to learn from" in words(pilot))
         await press(pilot, "ctrl+y")
         said = (
-            "shadow-mlx train --shadow mine --model sprout --prompt-feature q "
+            "shadow-mlx train --shadow mine --model sprout --prompt-feature q --answers missing "
             "--objective pretrain --data chats.jsonl --adapter-path shadow --teacher mine"
         )
+        assert "answers" in words(pilot)
         await until(pilot, lambda: app.clipboard == said)
         kept = {"shadow": str(folder), "teacher": str(folder), "objective": "pretrain"}
         assert kept.items() <= app.state.form.items()
+
+
+WRITING = """
+import signal, sys, time
+from pathlib import Path
+from shadow_mlx.runs.folder import RunFolder
+stopped = []
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+place = Path('shadow/answers/train.jsonl')
+before = len(place.read_text().splitlines()) if place.exists() else 0
+with RunFolder(Path('shadow')).lock():
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text('{}\\n' * (before + 64))
+    print(f'writing answers: {before} of 300', flush=True)
+    while not stopped:
+        time.sleep(0.01)
+print('shadow-mlx: stopped; the answers written so far are kept', flush=True)
+sys.exit(130)
+"""
+
+
+async def test_answers_that_are_written_first_are_told_of_stopped_and_gone_on_with(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", WRITING])
+    (own_place / "chats.jsonl").write_text('{"prompt": "a"}\n' * 300)
+    folder = write_adapter(own_place / "mine")
+    write_story(folder, story(), {"data": "chats.jsonl"})
+
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        app.show_run(folder)
+        await until(pilot, lambda: "✔ done" in words(pilot))
+        await press(pilot, "D")
+        for done in (0, 64):
+            await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+            await until(pilot, lambda: "Ready." in words(pilot))
+            await press(pilot, "ctrl+r")
+            await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            said = f"writing answers: {done} of 300"
+            await until(pilot, lambda said=said: said in words(pilot))
+            await until(pilot, lambda: app.screen.check_action("stop", ()))
+            await press(pilot, "s")
+            await until(pilot, lambda: "stopped; the answers written so far" in words(pilot))
+            await press(pilot, "t")
+        settings = settings_of(own_place / "shadow")
+        assert settings is not None
+        assert (settings.answers, settings.teacher) == ("missing", "mine")
 
 
 async def test_what_is_at_work_is_neither_distilled_nor_exported(own_place: Path) -> None:
