@@ -26,9 +26,6 @@ class Fields:
         self._left = {key: value for key, value in values.items() if value is not None}
         self._inside = f"{inside}." if inside else ""
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._left
-
     def take(self, name: str, default: Any = None) -> Any:
         """A value of any type."""
         return self._left.pop(name, default)

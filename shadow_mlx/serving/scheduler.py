@@ -13,7 +13,6 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import LRUPromptCache
 
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import ShadowMLXError, surroundings_failure
@@ -23,8 +22,10 @@ from shadow_mlx.serving.lanes import BatchLane, Kept, Lane, Order, SingleLane, T
 from shadow_mlx.serving.metrics import Metrics
 from shadow_mlx.serving.models import Key, Served, Weights
 from shadow_mlx.serving.problems import RequestError, failure
+from shadow_mlx.serving.prompt_memory import PromptMemory
 from shadow_mlx.serving.requests import Asked
 from shadow_mlx.serving.sampling import Processor, Sampler
+from shadow_mlx.serving.trial import answers_in_batches
 from shadow_mlx.serving.writing import Counts, Ended, Reason, Writing, Written
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
@@ -108,8 +109,9 @@ class Scheduler:
         self._waiting: deque[Job] = deque()
         self._running: dict[int, _Running] = {}
         self._lanes: dict[Key, BatchLane] = {}
+        self._batched: dict[Key, bool] = {}
         self._numbers = itertools.count()
-        self._prompts = LRUPromptCache(max_size=1 << 16, max_bytes=config.prompt_cache << 20)
+        self._prompts = PromptMemory(config.prompt_cache << 20)
         self._lock = threading.Lock()
         self._outstanding = 0  # jobs that were taken and have not ended
         self._closing = False
@@ -278,7 +280,7 @@ class Scheduler:
                 f"the prompt has {len(job.prompt):,} tokens, and {limit}",
                 code="context_length_exceeded",
             )
-        caches, held = self._known(key, job)
+        caches, held = self._prompts.take(key, sampling.max_kv_size, job.prompt)
         if caches is None:
             caches = new_cache(model, sampling.max_kv_size)
         lane = self._lane(key, model, job, caches)
@@ -293,13 +295,18 @@ class Scheduler:
         alone = not self._running and not self._waiting
         # what is drafted draws otherwise, and a seed promises the same text whoever else asks
         draft = sampling.draft and (greedy or sampling.seed is None) and job.asked.schema is None
-        if (draft and alone and isinstance(model, AttachedModel)) or not can_batch(caches):
-            drafts = draft and isinstance(model, AttachedModel)
-            return SingleLane(model, self._tokenizer, draft=drafts, greedy=greedy)
+        drafted = draft and alone and isinstance(model, AttachedModel)
+        if drafted or not self._can_batch(key, model, caches):
+            return SingleLane(model, self._tokenizer, draft=drafted, greedy=greedy)
         if key not in self._lanes:
             ends = sorted(map(int, self._tokenizer.eos_token_ids))
             self._lanes[key] = BatchLane(model, ends, self._config.concurrency)
         return self._lanes[key]
+
+    def _can_batch(self, key: Key, model: Any, caches: list[Any]) -> bool:
+        if key not in self._batched:
+            self._batched[key] = answers_in_batches(model)
+        return self._batched[key] and can_batch(caches)
 
     def _forget_lanes(self) -> None:
         """Let go of the lanes of weights that have left."""
@@ -314,23 +321,8 @@ class Scheduler:
             other.adapter == key.adapter and other.changed > key.changed for other in self._lanes
         )
 
-    def _known(self, key: Key, job: Job) -> tuple[list[Any] | None, int]:
-        """The caches of the longest known beginning of a prompt, and its length."""
-        prompt = list(job.prompt)
-        if len(prompt) < 2 or not self._config.prompt_cache:
-            return None, 0
-        # at least one token is left to compute
-        caches, rest = self._prompts.fetch_nearest_cache(self._cache_key(key, job), prompt[:-1])
-        held = len(prompt) - 1 - len(rest)
-        return (caches, held) if caches is not None and held > 0 else (None, 0)
-
     def _keep(self, one: _Running, kept: Kept | None) -> None:
-        if kept is not None and self._config.prompt_cache:
-            tokens, caches = kept
-            self._prompts.insert_cache(self._cache_key(one.key, one.job), tokens, caches)
-
-    def _cache_key(self, key: Key, job: Job) -> tuple[Key, int | None]:
-        return key, job.asked.sampling.max_kv_size
+        self._prompts.keep(one.key, one.job.asked.sampling.max_kv_size, kept)
 
     def _tell(self, token: Token) -> None:
         """Hand a token on; at the end of its answer, keep what may be used again."""
@@ -389,7 +381,7 @@ class Scheduler:
                 del self._running[number]
                 self._end(one.job, told)
         self._lanes = {key: other for key, other in self._lanes.items() if other is not lane}
-        self._prompts.trim_to(n_bytes=0)  # memory may be what it lacked
+        self._prompts.clear()  # memory may be what it lacked
         mx.clear_cache()
 
     def _unforeseen(self, error: Exception) -> RequestError:
