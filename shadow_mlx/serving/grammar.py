@@ -20,6 +20,9 @@ from transformers import PreTrainedTokenizerFast
 from shadow_mlx.data.chat.reasoning import Opening
 from shadow_mlx.errors import InputError
 
+BLANKS = r"( |\n[ \t]{0,40})?"
+"""What may stand between two parts of the JSON: of any blanks, a model may never stop to write."""
+
 
 class Grammars:
     """Compiles schemas for one tokenizer.
@@ -54,7 +57,9 @@ class Grammars:
             InputError: The schema is none, or asks for what cannot be followed.
         """
         try:
-            grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
+            grammar = llguidance.LLMatcher.grammar_from_json_schema(
+                json.dumps(schema), overrides={"whitespace_pattern": BLANKS}
+            )
         except ValueError as error:
             raise InputError(f"the JSON schema cannot be used: {error}") from None
         matcher = llguidance.LLMatcher(self._tokens, grammar, log_level=0)
