@@ -151,9 +151,9 @@ def read_request(
     fields.end(_IGNORED)
     if len(asked.prompts) * asked.choices > MOST_CHOICES:
         raise RequestError(
-            f"n: {asked.choices} answers to {len(asked.prompts)} prompts are more than "
-            f"{MOST_CHOICES}; ask in several requests",
-            param="n",
+            f"{len(asked.prompts)} prompts with {asked.choices} answers each are more than "
+            f"{MOST_CHOICES} answers; ask in several requests",
+            param="prompt" if asked.choices == 1 else "n",
         )
     return asked
 
