@@ -12,8 +12,8 @@ from typing import Any
 
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import InputError
+from shadow_mlx.generation.grammar import Grammars
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
-from shadow_mlx.serving.grammar import Grammars
 from shadow_mlx.serving.metrics import Metrics
 from shadow_mlx.serving.models import Catalogue, Served, Weights
 from shadow_mlx.serving.problems import RequestError

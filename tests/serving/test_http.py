@@ -193,7 +193,7 @@ def test_a_schema_is_kept_to_beside_others(running: Running) -> None:
 
     def one(i: int) -> str:
         options = {"response_format": form} if i % 2 else {}
-        answer = ask(running, f"go {i}", max_tokens=60, temperature=1.0, seed=i, **options)
+        answer = ask(running, f"go {i}", max_tokens=300, temperature=1.0, seed=i, **options)
         return str(answer.choices[0].message.content)
 
     with ThreadPoolExecutor(6) as pool:

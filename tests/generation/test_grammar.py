@@ -9,7 +9,7 @@ import pytest
 
 from shadow_mlx.data.chat.reasoning import Opening, Tags
 from shadow_mlx.errors import InputError
-from shadow_mlx.serving.grammar import Grammars
+from shadow_mlx.generation.grammar import Grammars
 from shadow_mlx.shadow.attached import AttachedModel
 
 SCHEMA = {
