@@ -16,6 +16,7 @@ from jaxtyping import Float
 from mlx_lm.generate import BatchGenerator, GenerationResponse, StopSequences, stream_generate
 
 from shadow_mlx.generation.speculation import Drafted, Speculation, drafted_stream
+from shadow_mlx.serving.mixed import MixedModel
 from shadow_mlx.serving.sampling import Processor, Sampler
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -36,6 +37,7 @@ class Order:
         caches: The flat list to go on with.
         max_tokens: Longest answer.
         sampler: Chooses tokens.
+        adapter: Whose answer it is, where a lane has several; ``""``: the backbone's.
         processors: Given how many tokens of the context they will not see, what changes logits.
     """
 
@@ -45,6 +47,7 @@ class Order:
     max_tokens: int
     sampler: Sampler
     processors: Callable[[int], list[Processor]]
+    adapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class BatchLane:
         (own,) = self._generator.insert(
             [list(order.prompt[order.held :])],
             [order.max_tokens],
-            caches=[order.caches],
+            caches=[self._taken_in(order)],
             all_tokens=[list(order.prompt[: order.held])],
             samplers=[order.sampler],
             logits_processors=[order.processors(0)],
@@ -127,7 +130,7 @@ class BatchLane:
         for response in self._generator.next()[1]:
             reason, kept = response.finish_reason, None
             if reason is not None:
-                kept = (list(response.all_tokens), response.prompt_cache)
+                kept = (list(response.all_tokens), self._given_out(response.prompt_cache))
             number = self._numbers[response.uid]
             found.append(Token(number, response.token, response.logprobs, reason, kept))
             if reason is not None:
@@ -141,11 +144,39 @@ class BatchLane:
             return None
         del self._numbers[own]
         caches, tokens = self._generator.remove([own], return_prompt_caches=True).get(own, ([], []))
-        return (list(tokens), caches) if tokens else None
+        return (list(tokens), self._given_out(caches)) if tokens else None
+
+    def _taken_in(self, order: Order) -> list[Any]:
+        """An order's caches, as this lane's model takes them."""
+        return order.caches
+
+    def _given_out(self, caches: list[Any]) -> list[Any]:
+        """The caches of one row, as its model alone takes them."""
+        return caches
 
     def close(self) -> None:
         """See :class:`Lane`."""
         self._generator.close()
+
+
+class MixedLane(BatchLane):
+    """As :class:`BatchLane`, of all adapters and of the backbone at once.
+
+    Args:
+        model: The backbone with all shadows.
+        ends: Tokens that end an answer.
+        most: Answers that are computed together.
+    """
+
+    def __init__(self, model: MixedModel, ends: Sequence[int], most: int) -> None:
+        super().__init__(model, ends, most)
+        self.model = model
+
+    def _taken_in(self, order: Order) -> list[Any]:
+        return self.model.mixed(order.adapter, order.caches)
+
+    def _given_out(self, caches: list[Any]) -> list[Any]:
+        return self.model.unmixed(caches)
 
 
 class SingleLane:

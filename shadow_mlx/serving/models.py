@@ -172,6 +172,11 @@ class Weights:
         self._shadows: OrderedDict[str, tuple[float, dict[Mode, Any]]] = OrderedDict()
 
     @property
+    def base(self) -> Any:
+        """The backbone."""
+        return self._base
+
+    @property
     def loaded(self) -> list[str]:
         """The adapters that are in memory, the one that was asked for last at the end."""
         return list(self._shadows)

@@ -18,8 +18,18 @@ from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.decode import new_cache
 from shadow_mlx.generation.speculation import Drafted
-from shadow_mlx.serving.lanes import BatchLane, Kept, Lane, Order, SingleLane, Token, can_batch
+from shadow_mlx.serving.lanes import (
+    BatchLane,
+    Kept,
+    Lane,
+    MixedLane,
+    Order,
+    SingleLane,
+    Token,
+    can_batch,
+)
 from shadow_mlx.serving.metrics import Metrics
+from shadow_mlx.serving.mixed import MixedModel
 from shadow_mlx.serving.models import Key, Served, Weights
 from shadow_mlx.serving.problems import RequestError, failure
 from shadow_mlx.serving.prompt_memory import PromptMemory
@@ -109,6 +119,7 @@ class Scheduler:
         self._waiting: deque[Job] = deque()
         self._running: dict[int, _Running] = {}
         self._lanes: dict[Key, BatchLane] = {}
+        self._mixed: MixedLane | None = None  # all of the backbone's, with whichever shadow
         self._batched: dict[Key, bool] = {}
         self._numbers = itertools.count()
         self._prompts = PromptMemory(config.prompt_cache << 20)
@@ -197,9 +208,10 @@ class Scheduler:
                 self._turn()
         finally:
             self._fail_all(RequestError("the server is going down", 503, code="shutting_down"))
-            for lane in self._lanes.values():
+            for lane in [*self._lanes.values(), *([self._mixed] if self._mixed else [])]:
                 lane.close()
             self._lanes.clear()
+            self._mixed = None
 
     def _turn(self) -> None:
         """Take what came, begin what has a place, and go a step in every lane."""
@@ -285,7 +297,10 @@ class Scheduler:
             caches = new_cache(model, sampling.max_kv_size)
         lane = self._lane(key, model, job, caches)
         number = next(self._numbers)
-        lane.add(number, Order(job.prompt, held, caches, room, job.sampler, job.processors))
+        order = Order(
+            job.prompt, held, caches, room, job.sampler, job.processors, adapter=key.adapter
+        )
+        lane.add(number, order)
         self._running[number] = _Running(job, key, lane, held)
         return True
 
@@ -298,9 +313,15 @@ class Scheduler:
         drafted = draft and alone and isinstance(model, AttachedModel)
         if drafted or not self._can_batch(key, model, caches):
             return SingleLane(model, self._tokenizer, draft=drafted, greedy=greedy)
+        ends, most = sorted(map(int, self._tokenizer.eos_token_ids)), self._config.concurrency
+        if self._config.adapters and key.mode != "detached":
+            if self._mixed is None:
+                self._mixed = MixedLane(MixedModel(self._weights.base), ends, most)
+            if isinstance(model, AttachedModel):
+                self._mixed.model.join(key.adapter, model)
+            return self._mixed
         if key not in self._lanes:
-            ends = sorted(map(int, self._tokenizer.eos_token_ids))
-            self._lanes[key] = BatchLane(model, ends, self._config.concurrency)
+            self._lanes[key] = BatchLane(model, ends, most)
         return self._lanes[key]
 
     def _can_batch(self, key: Key, model: Any, caches: list[Any]) -> bool:
@@ -310,6 +331,10 @@ class Scheduler:
 
     def _forget_lanes(self) -> None:
         """Let go of the lanes of weights that have left."""
+        if self._mixed is not None:
+            for name in self._mixed.model.names:
+                if name not in self._adapters:
+                    self._mixed.model.leave(name)
         for key, lane in list(self._lanes.items()):
             gone = key.adapter and key.adapter not in self._adapters
             if not len(lane) and (gone or self._outdated(key)):
@@ -381,6 +406,8 @@ class Scheduler:
                 del self._running[number]
                 self._end(one.job, told)
         self._lanes = {key: other for key, other in self._lanes.items() if other is not lane}
+        if lane is self._mixed:
+            self._mixed = None
         self._prompts.clear()  # memory may be what it lacked
         mx.clear_cache()
 
