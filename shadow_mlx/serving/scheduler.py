@@ -18,26 +18,15 @@ from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.decode import new_cache
 from shadow_mlx.generation.speculation import Drafted
-from shadow_mlx.serving.lanes import (
-    BatchLane,
-    Kept,
-    Lane,
-    MixedLane,
-    Order,
-    SingleLane,
-    Token,
-    can_batch,
-)
+from shadow_mlx.serving.lane_pool import LanePool
+from shadow_mlx.serving.lanes import Kept, Lane, Order, Token
 from shadow_mlx.serving.metrics import Metrics
-from shadow_mlx.serving.mixed import MixedModel
 from shadow_mlx.serving.models import Key, Served, Weights
 from shadow_mlx.serving.problems import RequestError, failure
 from shadow_mlx.serving.prompt_memory import PromptMemory
 from shadow_mlx.serving.requests import Asked
 from shadow_mlx.serving.sampling import Processor, Sampler
-from shadow_mlx.serving.trial import answers_in_batches
 from shadow_mlx.serving.writing import Counts, Ended, Reason, Writing, Written
-from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
 
 Event = Written | RequestError
@@ -118,9 +107,6 @@ class Scheduler:
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: deque[Job] = deque()
         self._running: dict[int, _Running] = {}
-        self._lanes: dict[Key, BatchLane] = {}
-        self._mixed: MixedLane | None = None  # all of the backbone's, with whichever shadow
-        self._batched: dict[Key, bool] = {}
         self._numbers = itertools.count()
         self._prompts = PromptMemory(config.prompt_cache << 20)
         self._lock = threading.Lock()
@@ -199,6 +185,12 @@ class Scheduler:
     def _main(self) -> None:
         try:
             self._weights = self._load()
+            self._lanes = LanePool(
+                self._weights.base,
+                self._tokenizer,
+                self._config.concurrency,
+                mixing=bool(self._config.adapters),
+            )
         except BaseException as error:  # noqa: BLE001 - raised again by whoever started this
             self._ready.put(error)
             return
@@ -208,10 +200,7 @@ class Scheduler:
                 self._turn()
         finally:
             self._fail_all(RequestError("the server is going down", 503, code="shutting_down"))
-            for lane in [*self._lanes.values(), *([self._mixed] if self._mixed else [])]:
-                lane.close()
-            self._lanes.clear()
-            self._mixed = None
+            self._lanes.close()
 
     def _turn(self) -> None:
         """Take what came, begin what has a place, and go a step in every lane."""
@@ -282,7 +271,7 @@ class Scheduler:
         self._adapters = self._weights.loaded
         if model is None:
             return False
-        self._forget_lanes()
+        self._lanes.forget(self._adapters)
         sampling = job.asked.sampling
         limit = positions_of(model)
         most = sampling.max_tokens
@@ -295,7 +284,8 @@ class Scheduler:
         caches, held = self._prompts.take(key, sampling.max_kv_size, job.prompt)
         if caches is None:
             caches = new_cache(model, sampling.max_kv_size)
-        lane = self._lane(key, model, job, caches)
+        alone = not self._running and not self._waiting
+        lane = self._lanes.lane(key, model, job.asked, caches, alone=alone)
         number = next(self._numbers)
         order = Order(
             job.prompt, held, caches, room, job.sampler, job.processors, adapter=key.adapter
@@ -303,48 +293,6 @@ class Scheduler:
         lane.add(number, order)
         self._running[number] = _Running(job, key, lane, held)
         return True
-
-    def _lane(self, key: Key, model: Any, job: Job, caches: list[Any]) -> Lane:
-        sampling = job.asked.sampling
-        greedy = sampling.temp == 0
-        alone = not self._running and not self._waiting
-        # what is drafted draws otherwise, and a seed promises the same text whoever else asks
-        draft = sampling.draft and (greedy or sampling.seed is None) and job.asked.schema is None
-        drafted = draft and alone and isinstance(model, AttachedModel)
-        if drafted or not self._can_batch(key, model, caches):
-            return SingleLane(model, self._tokenizer, draft=drafted, greedy=greedy)
-        ends, most = sorted(map(int, self._tokenizer.eos_token_ids)), self._config.concurrency
-        if self._config.adapters and key.mode != "detached":
-            if self._mixed is None:
-                self._mixed = MixedLane(MixedModel(self._weights.base), ends, most)
-            if isinstance(model, AttachedModel):
-                self._mixed.model.join(key.adapter, model)
-            return self._mixed
-        if key not in self._lanes:
-            self._lanes[key] = BatchLane(model, ends, most)
-        return self._lanes[key]
-
-    def _can_batch(self, key: Key, model: Any, caches: list[Any]) -> bool:
-        if key not in self._batched:
-            self._batched[key] = answers_in_batches(model)
-        return self._batched[key] and can_batch(caches)
-
-    def _forget_lanes(self) -> None:
-        """Let go of the lanes of weights that have left."""
-        if self._mixed is not None:
-            for name in self._mixed.model.names:
-                if name not in self._adapters:
-                    self._mixed.model.leave(name)
-        for key, lane in list(self._lanes.items()):
-            gone = key.adapter and key.adapter not in self._adapters
-            if not len(lane) and (gone or self._outdated(key)):
-                lane.close()
-                del self._lanes[key]
-
-    def _outdated(self, key: Key) -> bool:
-        return any(
-            other.adapter == key.adapter and other.changed > key.changed for other in self._lanes
-        )
 
     def _keep(self, one: _Running, kept: Kept | None) -> None:
         self._prompts.keep(one.key, one.job.asked.sampling.max_kv_size, kept)
@@ -405,9 +353,7 @@ class Scheduler:
             if one.lane is lane:
                 del self._running[number]
                 self._end(one.job, told)
-        self._lanes = {key: other for key, other in self._lanes.items() if other is not lane}
-        if lane is self._mixed:
-            self._mixed = None
+        self._lanes.drop(lane)
         self._prompts.clear()  # memory may be what it lacked
         mx.clear_cache()
 
