@@ -129,6 +129,8 @@ class Engine:
         answer = self._decode(
             prompt, mode, sampling, lambda text: tell(stream.feed(text)), stop, constraint
         )
+        if constraint is not None and constraint.problem is not None:
+            raise InputError(constraint.problem)
         tell(stream.finish())
         read = self._reader.read(answer.text, opening)
         return dataclasses.replace(answer, text=read.words, reasoning=read.reasoning)

@@ -79,6 +79,10 @@ class Constraint:
         vocabulary: Its tokens; what a model pads its logits with never comes.
         prompt_tokens: Where the answer begins.
         wait_for: The text behind which the schema holds, if not from the beginning.
+
+    Attributes:
+        problem: Why the answer could not be followed any further, and is none: a schema may ask
+            for more than is tried.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Constraint:
         self._seen = prompt_tokens
         self._wait_for = wait_for
         self._thought: list[int] = []
+        self.problem: str | None = None
         self._mask = bitmasks.allocate_token_bitmask(1, vocabulary)
         self._vocabulary = vocabulary
 
@@ -108,9 +113,13 @@ class Constraint:
         for token in np.array(tokens[self._seen :]).tolist():
             self._take(token)
         self._seen = max(self._seen, len(tokens))
-        if self._wait_for is not None or self._matcher.is_error():
+        if self._wait_for is not None:
             return logits
         bitmasks.fill_next_token_bitmask(self._matcher, self._mask)
+        if self._matcher.is_error():
+            reason = self._matcher.get_error().partition("\n")[0]
+            self.problem = f"the JSON schema cannot be followed: {reason}"
+            return logits
         allowed = np.unpackbits(self._mask.view(np.uint8), bitorder="little")
         fitting = np.zeros(logits.shape[-1], np.bool_)
         known = min(self._vocabulary, fitting.size)

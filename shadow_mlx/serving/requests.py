@@ -32,6 +32,12 @@ SEEDS = 2**64 - 1
 COLDEST = 1e-4
 """Temperatures below are greedy: their inverse is no factor to compute with."""
 
+_OWN_VARIABLES = frozenset(
+    {"messages", "conversation", "tools", "documents", "add_generation_prompt", "chat_template"}
+    | {"continue_final_message", "tokenize", "return_dict"}
+)
+"""Variables of a template, and arguments of what renders it, that no request sets."""
+
 _IGNORED = (
     *("user", "metadata", "store", "service_tier", "safety_identifier", "verbosity"),
     *("prompt_cache_key", "prompt_cache_retention"),
@@ -276,6 +282,11 @@ def _chat(fields: Fields) -> Chat:
     variables = fields.take("chat_template_kwargs", {})
     if not isinstance(variables, dict):
         raise fields.wrong("chat_template_kwargs", "an object", variables)
+    taken = sorted(_OWN_VARIABLES.intersection(variables))
+    if taken:
+        raise RequestError(
+            f"chat_template_kwargs: {taken[0]} has its own place", param="chat_template_kwargs"
+        )
     effort = fields.text("reasoning_effort")
     if effort is not None:
         variables = {"reasoning_effort": effort, **variables}

@@ -17,6 +17,7 @@ import mlx.core as mx
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.decode import new_cache
+from shadow_mlx.generation.grammar import Constraint
 from shadow_mlx.generation.speculation import Drafted
 from shadow_mlx.serving.lane_pool import LanePool
 from shadow_mlx.serving.lanes import Kept, Lane, Order, Token
@@ -46,6 +47,7 @@ class Job:
         writing: Reads what is written.
         sampler: Chooses tokens.
         processors: See :class:`~shadow_mlx.serving.lanes.Order`.
+        constraint: What keeps the answer to a schema, if anything does.
         outbox: Told of everything.
         deadline: When it is given up, by the monotonic clock.
         began: When the request came.
@@ -59,6 +61,7 @@ class Job:
     writing: Writing
     sampler: Sampler
     processors: Callable[[int], list[Processor]]
+    constraint: Constraint | None
     outbox: Outbox
     deadline: float
     began: float = field(default_factory=time.monotonic)
@@ -307,6 +310,12 @@ class Scheduler:
             one.told = True
             self._metrics.time("first_token_seconds", time.monotonic() - job.began)
         one.drafted = token.drafted or one.drafted
+        if job.constraint is not None and job.constraint.problem is not None:
+            one.lane.remove(token.order)
+            del self._running[token.order]
+            problem = RequestError(job.constraint.problem, param="response_format")
+            self._end(job, problem)
+            return
         written = job.writing.add(token.token, token.logprobs, token.reason == "stop")
         reason: Reason | None = token.reason
         kept = token.kept

@@ -12,7 +12,7 @@ from typing import Any
 
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import InputError
-from shadow_mlx.generation.grammar import Grammars
+from shadow_mlx.generation.grammar import Constraint, Grammars
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 from shadow_mlx.serving.metrics import Metrics
 from shadow_mlx.serving.models import Catalogue, Served, Weights
@@ -112,6 +112,7 @@ class Service:
         began = time.monotonic()
         asked = read_request(value, endpoint, self.config, self.config.longest_answer)
         served = self.catalogue.find(asked.model)
+        self._check_bias(asked)
         outbox: Outbox = SimpleQueue()
         jobs: list[Job] = []
         with self._preparing:
@@ -133,6 +134,7 @@ class Service:
         began: float,
     ) -> Job:
         tokenizer = self.catalogue.tokenizer
+        constraint = self._constraint(asked, served, ids)
         chat = isinstance(prompt, Chat)
         writing = Writing(
             tokenizer,
@@ -151,7 +153,8 @@ class Service:
             tuple(ids),
             writing,
             sampler_of(asked, tokenizer, number),
-            self._processors(asked, served, ids),
+            _processors(asked, constraint),
+            constraint,
             outbox,
             began + self.config.timeout,
             began,
@@ -185,9 +188,7 @@ class Service:
             )
         return ids
 
-    def _processors(
-        self, asked: Asked, served: Served, ids: list[int]
-    ) -> Callable[[int], list[Processor]]:
+    def _check_bias(self, asked: Asked) -> None:
         vocabulary = len(self.catalogue.tokenizer._tokenizer)
         unknown = [token for token in asked.logit_bias if token >= vocabulary]
         if unknown:
@@ -195,19 +196,26 @@ class Service:
                 f"logit_bias: there is no token {unknown[0]}; there are {vocabulary:,}",
                 param="logit_bias",
             )
-        changes = processors_of(asked)
+
+    def _constraint(self, asked: Asked, served: Served, ids: list[int]) -> Constraint | None:
         if asked.schema is None:
-            return lambda held: changes
+            return None
         try:
             if self._grammars is None:
                 self._grammars = Grammars(self.catalogue.tokenizer)
-            opening = served.reader.opening(ids)
-            bound = self._grammars.constraint(asked.schema, len(ids), opening)
+            return self._grammars.constraint(asked.schema, len(ids), served.reader.opening(ids))
         except InputError as error:
             raise RequestError(f"response_format: {error}", param="response_format") from error
 
-        def processors(held: int) -> list[Processor]:
-            bound.skip(held)
-            return [*changes, bound]
 
-        return processors
+def _processors(asked: Asked, constraint: Constraint | None) -> Callable[[int], list[Processor]]:
+    """What changes an answer's logits, the schema last: it has the last word."""
+
+    def made(held: int) -> list[Processor]:
+        changes = processors_of(asked)
+        if constraint is not None:
+            constraint.skip(held)
+            changes.append(constraint)
+        return changes
+
+    return made

@@ -111,3 +111,13 @@ def test_only_tokenizers_whose_tokens_are_known() -> None:
 
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         Grammars(Other())
+
+
+def test_what_cannot_be_followed_any_further_is_no_answer(
+    grammars: Grammars,
+) -> None:
+    constraint = grammars.constraint(SCHEMA, 0)
+    assert constraint(mx.array([], dtype=mx.int32), mx.zeros((1, 300))).shape == (1, 300)
+    assert constraint.problem is None
+    constraint(mx.array([99]), mx.zeros((1, 300)))  # none that may come
+    assert str(constraint.problem).startswith("the JSON schema cannot be followed")

@@ -149,6 +149,7 @@ BODIES: list[tuple[Any, str | None]] = [
     (chat(modalities=["audio"]), "modalities"),
     (chat(prediction={"type": "content"}), "prediction"),
     (chat(chat_template_kwargs=3), "chat_template_kwargs"),
+    (chat(chat_template_kwargs={"chat_template": "x"}), "chat_template_kwargs"),
     (chat(reasoning_effort=3), "reasoning_effort"),
     (chat(max_token=3), "max_token"),
     (chat(prompt="x"), "prompt"),

@@ -215,3 +215,22 @@ def test_what_cannot_be_loaded_is_said_at_the_beginning(
     monkeypatch.setattr(loading, "load_backbone", broken)
     with pytest.raises(ModelError, match="no such weights"):
         service.scheduler.start()
+
+
+def test_a_schema_that_cannot_be_followed_ends_its_answer_alone(
+    begun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shadow_mlx.generation.grammar import Constraint
+
+    def lost(constraint: Constraint, tokens: Any, logits: Any) -> Any:
+        constraint.problem = "the JSON schema cannot be followed: too much"
+        return logits
+
+    monkeypatch.setattr(Constraint, "__call__", lost)
+    with begun() as (service, _):
+        other = ask(service, max_tokens=30)
+        bound = ask(service, response_format={"type": "json_object"})
+        with pytest.raises(RequestError, match="cannot be followed") as failed:
+            last(bound)
+        assert (failed.value.status, failed.value.param) == (400, "response_format")
+        assert last(other).counts.written == 30
