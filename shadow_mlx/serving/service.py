@@ -96,6 +96,8 @@ class Service:
             self.metrics,
             log,
         )
+        self._log = log
+        self._tools_tried: set[str] = set()
         self._preparing = threading.Lock()  # tokenizers are not made for two threads
         self._grammars: Grammars | None = None
 
@@ -167,6 +169,10 @@ class Service:
             if isinstance(prompt, Chat):
                 tools = list(prompt.tools) or None
                 ids = chat_prompt(served.form, prompt.messages, tools, prompt.variables)
+                if tools and served.name not in self._tools_tried:
+                    self._tools_tried.add(served.name)
+                    if ids == chat_prompt(served.form, prompt.messages, None, prompt.variables):
+                        self._log(f"{served.name}: its chat template shows the model no tools")
             elif isinstance(prompt, str):
                 ids = plain_prompt(served.form, prompt)
             else:

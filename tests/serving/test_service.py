@@ -67,3 +67,18 @@ def test_what_the_template_refuses_is_said(tmp_path: Any) -> None:
     service = Service(ServeConfig(model=str(backbone)), print)
     with pytest.raises(RequestError, match="refuses these messages: no system role"):
         service.answers({"model": "strict", "messages": HELLO}, "chat")
+
+
+def test_tools_that_no_template_shows_are_told_once(tiny_adapter: Any, tmp_path: Any) -> None:
+    tool = {"type": "function", "function": {"name": "go"}}
+    said: list[str] = []
+    showing = write_tiny_backbone(
+        tmp_path / "showing", chat_template="{{ tools | tojson }}{{ messages[0].content }}"
+    )
+    for config in (ServeConfig(adapter_path=(str(tiny_adapter),)), ServeConfig(model=str(showing))):
+        service = Service(config, said.append)
+        service.scheduler.submit = lambda jobs: None  # type: ignore[method-assign]  # computes none
+        name = service.catalogue.names[0]
+        for _ in range(2):
+            service.answers({"model": name, "messages": HELLO, "tools": [tool]}, "chat")
+    assert said == [f"{tiny_adapter.name}: its chat template shows the model no tools"]
