@@ -54,13 +54,25 @@ def write_tiny_backbone(
     return folder
 
 
+def randomized(model: AttachedModel, *, seed: int) -> None:
+    """Make a shadow's weights random everywhere, so that it changes what is said."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten, tree_unflatten
+
+    named = tree_flatten(model.shadow.trainable_parameters())
+    keys = mx.random.split(mx.random.key(seed), len(named))
+    noisy = [
+        (name, w + 0.3 * mx.random.normal(w.shape, key=key))
+        for (name, w), key in zip(named, keys, strict=True)
+    ]
+    model.shadow.update(tree_unflatten(noisy))
+
+
 def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
     """A shadow that is random everywhere on the backbone in ``folder``, and the tokenizer.
 
     Its greedy answers do not end by themselves: tests of stopping rely on it.
     """
-    import mlx.core as mx
-    from mlx.utils import tree_flatten, tree_unflatten
     from mlx_lm.utils import load, load_config
 
     from shadow_mlx.config import ShadowConfig
@@ -69,13 +81,7 @@ def tiny_attached_model(folder: Path) -> tuple[AttachedModel, Any]:
     backbone, tokenizer = load(str(folder))
     config = ShadowConfig(sharing="depth", rank=4, alpha=4.0, shadow_layers=1)
     model = attach(backbone, load_config(folder), config, seed=3)
-    named = tree_flatten(model.shadow.trainable_parameters())
-    keys = mx.random.split(mx.random.key(7), len(named))
-    noisy = [
-        (name, w + 0.3 * mx.random.normal(w.shape, key=key))
-        for (name, w), key in zip(named, keys, strict=True)
-    ]
-    model.shadow.update(tree_unflatten(noisy))
+    randomized(model, seed=7)
     model.eval()
     return model, tokenizer
 

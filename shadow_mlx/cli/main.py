@@ -35,6 +35,7 @@ COMMANDS = {
     "distill": "go on with an adapter's shadow by itself, taught by the attached model",
     "chat": "talk with the tuned model, its shadow alone, or the untuned backbone",
     "generate": "answer one prompt",
+    "serve": "answer over HTTP, as OpenAI's clients ask: one backbone and its adapters",
     "compare": "measure base, attached, detached and rivals on a test file",
     "export": "the detached model as a plain folder, or the adapter as PEFT opens it",
     "import": "an adapter of PEFT or shadow-peft as one of ours",

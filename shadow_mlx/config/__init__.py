@@ -25,11 +25,13 @@ from shadow_mlx.config.model import (
     ModelConfig,
 )
 from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
+from shadow_mlx.config.serving import API_KEY_VARIABLE, ServeConfig
 from shadow_mlx.config.shadow import ShadowConfig, Sharing
 from shadow_mlx.config.training import ObjectiveName, OptimizerName, ScheduleName, TrainConfig
 from shadow_mlx.config.writing import WritingConfig, WrittenAnswers
 
 __all__ = [
+    "API_KEY_VARIABLE",
     "BUNDLED_MODEL",
     "DEFAULT_HUB_MODEL",
     "MODEL_VARIABLE",
@@ -56,6 +58,7 @@ __all__ = [
     "SamplingConfig",
     "ScheduleName",
     "Score",
+    "ServeConfig",
     "ShadowConfig",
     "Sharing",
     "TemplateConfig",

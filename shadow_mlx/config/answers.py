@@ -76,6 +76,13 @@ class GenerateConfig(ChatConfig):
     ignore_chat_template: bool = option(
         False, group="prompt", help="continue the prompt as plain text"
     )
+    json_schema: str | None = option(
+        None,
+        group="prompt",
+        kind="path",
+        metavar="FILE",
+        help="file with a JSON schema that the answer follows",
+    )
 
     def cross_checks(self) -> list[str]:
         """A system message stands in a chat."""

@@ -31,6 +31,8 @@ _MOST_SHOWN = 20  # problems in one message
 GROUP_TITLES = {
     "model": "model",
     "basic": "run",
+    "server": "server",
+    "limits": "limits",
     "prompt": "prompt",
     "shadow": "shadow",
     "distillation": "distillation",

@@ -31,6 +31,8 @@ from shadow_mlx.shadow.reach import positions_of
 
 Sampler = Callable[[Float[mx.array, "batch vocabulary"]], Integer[mx.array, " batch"]]
 """Takes log probabilities, gives tokens."""
+Processor = Callable[[Integer[mx.array, " context"], Float[mx.array, "1 vocabulary"]], mx.array]
+"""Takes all tokens so far and logits, gives logits."""
 FinishReason = Literal["stop", "length", "interrupted"]
 OnText = Callable[[str], None]
 Stream = Callable[..., Generator[GenerationResponse, None, None]]
@@ -93,6 +95,7 @@ def decode(
     cached_tokens: int = 0,
     on_text: OnText = lambda text: None,
     stop: StopToken | None = None,
+    constraint: Processor | None = None,
 ) -> Answer:
     """Generate an answer to ``prompt``; asked to stop, it ends early and keeps what there is.
 
@@ -105,6 +108,8 @@ def decode(
         cached_tokens: How many prompt tokens ``cache`` holds.
         on_text: Called with each piece of text as it comes.
         stop: Looked at between tokens, and between the stretches of a long prompt.
+        constraint: Takes the tokens of ``prompt`` and of the answer, and logits ``[1, V]``; gives
+            the logits of what may come. Nothing is drafted then: it follows one text alone.
 
     Raises:
         InputError: The model has fewer positions than the prompt has tokens.
@@ -123,9 +128,11 @@ def decode(
     began = time.monotonic()
     sampler = _sampler(sampling, tokenizer)
     processors = make_logits_processors(repetition_penalty=sampling.repetition_penalty)
+    if constraint is not None:
+        processors.append(constraint)
     plain = {"sampler": sampler, "logits_processors": processors, "prompt_cache": cache}
     speculation, stream = None, partial(stream_generate, model, **plain)
-    if sampling.draft and isinstance(model, AttachedModel):
+    if sampling.draft and constraint is None and isinstance(model, AttachedModel):
         speculation = Speculation(model, cache, sampler, processors, greedy=sampling.temp == 0)
         stream = partial(drafted_stream, speculation)
     responses = _until_stopped(stop, stream, tokenizer, list(prompt), max_tokens=max_tokens)

@@ -6,7 +6,7 @@ A session is history over it, the worker a wire over it, ``generate`` one call o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from shadow_mlx.config import MODES, Mode, SamplingConfig, TemplateConfig
@@ -15,6 +15,7 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader, Part
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.generation.decode import Answer, OnText, decode, weight_bytes
+from shadow_mlx.generation.grammar import Constraint, Grammars
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.runs.events import StopToken
@@ -46,6 +47,7 @@ class Engine:
         self._models = modes_of(model)
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._template = form.template.config
+        self._grammars: Grammars | None = None
         self._use(form)
 
     @property
@@ -82,6 +84,7 @@ class Engine:
         *,
         on_piece: OnPiece = lambda part, piece: None,
         stop: StopToken | None = None,
+        schema: Mapping[str, Any] | None = None,
     ) -> Answer:
         """The answer to a conversation, or the continuation of a plain text.
 
@@ -94,10 +97,12 @@ class Engine:
             template: How the chat template is used, if not as by the form.
             on_piece: Told each piece as it comes; tags around a reasoning belong to no part.
             stop: Cuts the answer when it is asked to; what there is of it is kept.
+            schema: A JSON schema that the answer follows, behind its reasoning if it has one.
 
         Raises:
             InputError: The mode is not loaded, the chat template refuses the conversation, the
-                text is empty, or the model has fewer positions than the prompt has tokens.
+                text is empty, the model has fewer positions than the prompt has tokens, or the
+                schema cannot be followed.
             ModelError: There is no chat template for a conversation.
         """
         mode = self.loaded_mode(mode)
@@ -116,7 +121,16 @@ class Engine:
             for part, piece in pieces:
                 on_piece(part, piece)
 
-        answer = self._decode(prompt, mode, sampling, lambda text: tell(stream.feed(text)), stop)
+        constraint = None
+        if schema is not None:
+            if self._grammars is None:
+                self._grammars = Grammars(self._form.tokenizer)
+            constraint = self._grammars.constraint(schema, len(prompt), opening)
+        answer = self._decode(
+            prompt, mode, sampling, lambda text: tell(stream.feed(text)), stop, constraint
+        )
+        if constraint is not None and constraint.problem is not None:
+            raise InputError(constraint.problem)
         tell(stream.finish())
         read = self._reader.read(answer.text, opening)
         return dataclasses.replace(answer, text=read.words, reasoning=read.reasoning)
@@ -128,11 +142,14 @@ class Engine:
         sampling: SamplingConfig,
         on_text: OnText,
         stop: StopToken | None,
+        constraint: Constraint | None,
     ) -> Answer:
         """Tokens behind a prompt, through the caches of this mode."""
         key, model = (mode, sampling.max_kv_size), self._models[mode]
         kept = self._caches.setdefault(key, ReusableCache(model, sampling.max_kv_size))
         caches, held = kept.take(prompt)
+        if constraint is not None:
+            constraint.skip(held)
         answer = decode(
             model,
             self._form.tokenizer,
@@ -142,6 +159,7 @@ class Engine:
             cached_tokens=held,
             on_text=on_text,
             stop=stop,
+            constraint=constraint,
         )
         if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])

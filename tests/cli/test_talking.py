@@ -87,6 +87,23 @@ def test_generate_streams_visible_text(program: Program, tiny_adapter: Path) -> 
     assert "tokens/s" in done.stderr
 
 
+def test_generate_follows_a_schema(program: Program, tiny_adapter: Path) -> None:
+    file = program.folder / "schema.json"
+    given = ["generate", "--adapter-path", tiny_adapter, "--prompt", "hello", "--json-schema", file]
+    missing = program(*given)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert f"--json-schema {file}: No such file" in missing.stderr
+    for text, said in (("[]", "schema.json: "), ('{"type": "nonsense"}', "cannot be used")):
+        file.write_text(text)
+        done = program(*given)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+    file.write_text('{"enum": ["up", "down"]}')
+    done = program(*given)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) in ("up", "down")
+
+
 def test_plain_prompts_and_models_without_a_template(
     program: Program, tmp_path: Path, tiny_backbone: Path
 ) -> None:

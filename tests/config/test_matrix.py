@@ -32,6 +32,7 @@ COMMANDS = {
     "export": config.ExportConfig,
     "import": config.ImportConfig,
     "push": config.PushConfig,
+    "serve": config.ServeConfig,
 }
 COLUMNS = [f.name for f in dataclasses.fields(config.ColumnConfig)]
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
@@ -47,6 +48,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     },
     **{(command, "hidden_blocks"): {"hidden_weight": 1.0} for command in ("train", "estimate")},
     ("export", "q_group_size"): {"q_bits": 4},
+    ("serve", "longest_answer"): {"max_tokens": 9},
     **{("export", name): {"vocabulary": "chats.jsonl"} for name in COLUMNS},
 }
 """What an option cannot be without, or says nothing without."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -164,3 +165,23 @@ def test_what_is_thought_is_told_apart(new: Any, monkeypatch: pytest.MonkeyPatch
     assert (answer.reasoning, answer.text) == ("1 + 1", "2.") == (
         told["reasoning"].strip(), told["words"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_follows_a_schema(new: Any, mode: Mode) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"to": {"enum": ["hall", "attic"]}},
+        "required": ["to"],
+        "additionalProperties": False,
+    }
+    engine = new()
+    sampling = SamplingConfig(max_tokens=300, draft=True)
+    first = engine.answer(HELLO, mode, sampling, schema=schema)
+    assert json.loads(first.text)["to"] in ("hall", "attic")
+    assert first.drafted is None
+    again = engine.answer(following(HELLO, first, "and?"), mode, sampling, schema=schema)
+    assert again.cached_tokens > 0
+    assert json.loads(again.text)["to"] in ("hall", "attic")
+    with pytest.raises(InputError, match="the JSON schema cannot be used"):
+        engine.answer(HELLO, mode, sampling, schema={"type": "nonsense"})

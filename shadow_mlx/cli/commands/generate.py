@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.chosen_model import chat_format, cost, describe, load_model
 from shadow_mlx.cli.json_output import print_json
@@ -12,6 +13,7 @@ from shadow_mlx.cli.options import add_config_file, add_options, build_options
 from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import GenerateConfig, SamplingConfig
 from shadow_mlx.errors import InputError
+from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             "--prompt -: stdin is closed or empty; pipe the prompt in, or give --prompt TEXT"
         )
+    schema = None if config.json_schema is None else _schema(Path(config.json_schema))
     loaded = load_model(config)
 
     from shadow_mlx.cli.signals import cut_by_ctrl_c
@@ -61,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
     show = _say_nothing if args.json else _show
     with cut_by_ctrl_c() as stop:
         engine = Engine(loaded.model, form)
-        answer = engine.answer(asked, loaded.mode, sampling, on_piece=show, stop=stop)
+        answer = engine.answer(
+            asked, loaded.mode, sampling, on_piece=show, stop=stop, schema=schema
+        )
     if args.json:
         figures = {
             "text": answer.text,
@@ -85,6 +90,15 @@ def run(args: argparse.Namespace) -> int:
     if answer.finish_reason == "interrupted":
         raise KeyboardInterrupt
     return 0
+
+
+def _schema(file: Path) -> dict[str, Any]:
+    """The JSON schema in a file."""
+    try:
+        return read_object(file, strict=True)
+    except (OSError, JsonFileError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"--json-schema {file}: {reason}") from None
 
 
 def _show(part: Part, text: str) -> None:

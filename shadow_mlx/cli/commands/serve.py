@@ -1,0 +1,51 @@
+"""Serve one backbone and its adapters over HTTP, as OpenAI's clients expect it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from types import FrameType
+
+from shadow_mlx.cli.options import add_config_file, add_options, build_options
+from shadow_mlx.config import ServeConfig
+from shadow_mlx.terminal import visible
+
+OPTIONS = ServeConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    add_config_file(parser)
+    add_options(parser, OPTIONS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes. The first lets what was asked be answered, the second not."""
+    config = build_options(OPTIONS, args)
+
+    from shadow_mlx.serving.running import serving
+
+    asked_to_end = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if asked_to_end.is_set():
+            raise KeyboardInterrupt
+        asked_to_end.set()
+
+    with serving(config) as server:
+        before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            names = ", ".join(server.service.catalogue.names)
+            print(f"serving {visible(names)}", file=sys.stderr)
+            print(f"at {server.url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+            asked_to_end.wait()
+            print("ending: what was asked is answered (once more: at once)", file=sys.stderr)
+            server.service.scheduler.close()
+            while not server.service.scheduler.join(0.1):
+                pass
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+    return 0
