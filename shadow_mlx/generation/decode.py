@@ -234,7 +234,8 @@ def new_cache(model: Any, max_kv_size: int | None = None) -> list[Any]:
 def weight_bytes(model: Any) -> int:
     """Bytes of a model's weights, an array that stands in two places counted once."""
     arrays = {id(array): array for _, array in tree_flatten(model.parameters())}
-    return sum(array.nbytes for array in arrays.values())
+    packed = model.packed_bytes if isinstance(model, AttachedModel) else 0
+    return packed + sum(array.nbytes for array in arrays.values())
 
 
 def seed_sampling(sampling: SamplingConfig) -> None:
