@@ -15,8 +15,10 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader, Part
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.generation.decode import Answer, OnText, decode, weight_bytes
+from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 from shadow_mlx.generation.reuse import ReusableCache
+from shadow_mlx.generation.speculation import Habits
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -46,6 +48,7 @@ class Engine:
         self._models = modes_of(model)
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._template = form.template.config
+        self._habits = Habits(DraftHead(model)) if isinstance(model, AttachedModel) else None
         self._use(form)
 
     @property
@@ -142,6 +145,8 @@ class Engine:
             cached_tokens=held,
             on_text=on_text,
             stop=stop,
+            before=prompt[:held],
+            habits=self._habits,
         )
         if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])

@@ -17,9 +17,10 @@ from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.config import SamplingConfig, ShadowConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.generation.decode import decode
+from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.drafting import Pace
 from shadow_mlx.generation.engine import Engine
-from shadow_mlx.generation.speculation import Speculation
+from shadow_mlx.generation.speculation import Habits, Speculation
 from shadow_mlx.loading import load, load_backbone
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel, attach
@@ -50,6 +51,11 @@ def attached(seed: int = 0, *, quantized: bool = False, good: bool = False, **ch
     return found.eval()
 
 
+def fixed(model: AttachedModel, count: int | None) -> Habits:
+    """Always so many drafts of the shadow."""
+    return Habits(DraftHead(model), Pace(count))
+
+
 def plain(model: AttachedModel, count: int, caches=None, prompt=PROMPT, **options) -> list[int]:
     steps = generate_step(
         mx.array(prompt),
@@ -70,7 +76,7 @@ def drafted(model: AttachedModel, count: int, k: int | None, caches=None, prompt
         options.pop("sampler", GREEDY),
         options.pop("logits_processors", ()),
         greedy=greedy,
-        pace=Pace(fixed=k),
+        habits=fixed(model, k),
     )
     return [token.token for token in one.generate(prompt, count)], one
 
@@ -117,7 +123,7 @@ def test_of_a_quantized_backbone() -> None:
 def test_the_caches_hold_what_was_said_wherever_it_ends(k: int, count: int, good: bool) -> None:
     model = attached(good=good)
     caches, given = model.make_cache(), []
-    one = Speculation(model, caches, GREEDY, greedy=True, pace=Pace(fixed=k))
+    one = Speculation(model, caches, GREEDY, greedy=True, habits=fixed(model, k))
     tokens = one.generate(PROMPT, 40)
     for token in tokens:
         given.append(token.token)
