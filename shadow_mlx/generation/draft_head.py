@@ -23,7 +23,7 @@ MOST = 8192
 SHARE = 4
 """The vocabulary is so many times as large, or the whole head is taken."""
 
-ENOUGH = 0.95
+ENOUGH = 0.9
 """Of the tokens that were written of late, the share that had a row: below it, the whole head."""
 
 KEPT = 0.98

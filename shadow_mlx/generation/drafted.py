@@ -30,6 +30,21 @@ class Drafted:
     seconds: float = 0.0
     plain_seconds: float | None = None
 
+    def __add__(self, other: Drafted) -> Drafted:
+        """Of two answers together."""
+        plain = None
+        if self.plain_seconds is not None and other.plain_seconds is not None:
+            plain = self.plain_seconds + other.plain_seconds
+        return Drafted(
+            self.tokens + other.tokens,
+            self.passes + other.passes,
+            self.drafted + other.drafted,
+            self.accepted + other.accepted,
+            self.looked_up + other.looked_up,
+            self.seconds + other.seconds,
+            plain,
+        )
+
     @property
     def tokens_per_pass(self) -> float:
         """Tokens for each pass of the backbone; 1 without drafts."""

@@ -141,7 +141,7 @@ class Pace:
         """What to do.
 
         Args:
-            offered: How many tokens looking back would draft.
+            offered: How many tokens looking back would draft; no more of them are asked for.
         """
         if self._fixed is not None:
             return Plan("shadow", self._fixed) if self._fixed else Plan(None, 1)
