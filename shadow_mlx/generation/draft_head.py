@@ -29,8 +29,9 @@ ENOUGH = 0.9
 KEPT = 0.98
 """Of that count, from one token to the next."""
 
-WAITING = 64
-"""New tokens for which the rows are gathered anew within an answer."""
+WAITING = 8
+"""New tokens for which the rows are gathered anew within an answer, or that share of their number:
+gathering copies them all."""
 
 
 class DraftHead:
@@ -63,7 +64,8 @@ class DraftHead:
         self._hits = KEPT * self._hits + (token in self._gathered)
         self._written = KEPT * self._written + 1
         self._know([token])
-        if len(self._known) - len(self._gathered) >= WAITING:
+        new = len(self._known) - len(self._gathered)
+        if new >= max(WAITING, len(self._known) // WAITING):
             self._gather()
 
     def likeliest(self, state: mx.array) -> mx.array:
