@@ -131,7 +131,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "tui/screens/test_chat.py": [
         "tui/screens/settings.py",
         "tui/screens/weights.py",
-        "tui/views/chat_view.py",
         "tui/widgets/transcript.py",
     ],
     "tui/screens/test_talking.py": [

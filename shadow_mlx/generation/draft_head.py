@@ -23,15 +23,15 @@ MOST = 8192
 SHARE = 4
 """The vocabulary is so many times as large, or the whole head is taken."""
 
-ENOUGH = 0.9
+ENOUGH = 0.85
 """Of the tokens that were written of late, the share that had a row: below it, the whole head."""
 
-KEPT = 0.98
+KEPT = 0.95
 """Of that count, from one token to the next."""
 
-WAITING = 8
-"""New tokens for which the rows are gathered anew within an answer, or that share of their number:
-gathering copies them all."""
+WAITING, WAITING_SHARE = 8, 8
+"""New tokens for which the rows are gathered anew within an answer: so many, or such a part of all
+of them, which are copied then."""
 
 
 class DraftHead:
@@ -65,7 +65,7 @@ class DraftHead:
         self._written = KEPT * self._written + 1
         self._know([token])
         new = len(self._known) - len(self._gathered)
-        if new >= max(WAITING, len(self._known) // WAITING):
+        if new >= max(WAITING, len(self._known) // WAITING_SHARE):
             self._gather()
 
     def likeliest(self, state: mx.array) -> mx.array:
