@@ -49,6 +49,9 @@ Processor = Callable[[mx.array, mx.array], mx.array]
 PREFILL = 2048
 """Prompt tokens that are computed at once."""
 
+CLEARED = 256
+"""Tokens after which buffers that are not used go back to the system, as in mlx-lm's loop."""
+
 GIVING_BACK = (KVCache, QuantizedKVCache, ConcatenateKVCache)
 """Kinds of caches that forget what they are told to, however much that is."""
 
@@ -207,6 +210,8 @@ class Speculation:
         self.told.seconds = seconds
         plain = self._habits.pace.plain_seconds
         self.told.plain_seconds = None if plain is None else plain * self.told.tokens
+        if self.told.tokens % CLEARED == 0:
+            mx.clear_cache()
 
     def _round(
         self, last: int, plan: Plan, found: Sequence[int] | None
