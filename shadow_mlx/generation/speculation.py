@@ -135,6 +135,8 @@ class Speculation:
                     self._lookup.extend([last])
                     self._habits.head.wrote(last)
                     self._tell(time.perf_counter() - began)
+                    if self.told.tokens == 1:
+                        progress(len(prompt), len(prompt))
                     yield token
                 self._give_back()
         except GeneratorExit:
