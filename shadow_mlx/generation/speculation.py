@@ -160,11 +160,14 @@ class Speculation:
 
     def _stretch(self, last: int, most: int) -> Generator[Token, None, None]:
         """The tokens of one pass with drafts, or of some without: what is best now."""
-        offered, room = self._lookup.offer(MOST), self._room()
+        room = min(self._room(), most - 1)
+        if not room:
+            return self._plainly(last, most)
+        offered = self._lookup.offer(MOST)
         plan = self._habits.pace.next(len(offered))
-        drafts = min(plan.count, most - 1, room) if plan.source else 0
-        if not drafts:
-            return self._plainly(last, min(1 if plan.source else plan.count, most))
+        if plan.source is None:
+            return self._plainly(last, min(plan.count, most))
+        drafts = min(plan.count, room)
         plan = Plan(plan.source, drafts)
         return self._round(last, plan, offered[:drafts] if plan.source == "lookup" else None)
 
@@ -188,9 +191,13 @@ class Speculation:
             yield Token(found, logprobs, from_draft=False)
             if left:
                 self._history.append(found)
-                if left > 1 and self._habits.pace.looking_pays(len(self._lookup.offer(MOST))):
+                if left > 1 and self._looking_pays():
                     left = 1
         self._habits.pace.learn(Plan(None, made), 0, time.perf_counter() - began)
+
+    def _looking_pays(self) -> bool:
+        offered = len(self._lookup.offer(MOST))
+        return self._habits.pace.looking_pays(offered) and self._room() > 0
 
     def _next(self, token: mx.array, last: mx.array | int) -> tuple[mx.array, mx.array]:
         """The token ``[1]`` behind ``token`` ``[1, 1]``, on its way, and its log-probabilities."""

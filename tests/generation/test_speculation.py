@@ -145,6 +145,17 @@ def test_a_rotating_cache_ends_the_drafting_before_it_turns(size: int) -> None:
     assert one.told.passes > 40 - size
 
 
+def test_where_nothing_can_be_taken_back_tokens_come_one_at_a_time_without_a_pause() -> None:
+    model, pace = attached(good=True), Scripted(Plan("shadow", 4))
+    habits = Habits(DraftHead(model), pace)
+    one = Speculation(model, model.make_cache(10), GREEDY, greedy=True, habits=habits)
+    tokens = [token.token for token in one.generate(PROMPT, 40)]
+    assert tokens == plain(model, 40, model.make_cache(10))
+    (last, _) = pace.learnt[-1]
+    assert last.source is None
+    assert last.count > 30
+
+
 class Scripted(Pace):
     """Plans in turn, again and again: what is chosen is not the test's matter."""
 
