@@ -20,7 +20,7 @@ PLAIN_FIRST = 4
 PLAIN_AGAIN = 128
 """Rounds after which that price is looked at again."""
 
-FIRST_REST, LONGEST_REST = 16, 256
+FIRST_REST, LONGEST_REST = 32, 512
 """Tokens for which a source that did not pay is left alone: twice as many each time."""
 
 PROBE = 2
