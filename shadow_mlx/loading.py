@@ -240,7 +240,10 @@ def attach_adapter(
         ModelError: The backbone's answers are not numbers, or its weights cannot be read.
     """
     attached = _attached(adapter_path, backbone, config, for_training)
-    return _tried(_ready(attached, name), name, adapter_path)
+    _ready(attached, name)
+    if not for_training:
+        attached.pack()
+    return _tried(attached, name, adapter_path)
 
 
 def _attached(

@@ -41,6 +41,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def drafts(tokens_a_pass: float, speedup: float | None) -> str:
+    """What drafting gave: ``3.5 tokens a pass (2.1 × as fast)``.
+
+    Args:
+        tokens_a_pass: Tokens for each pass of the backbone.
+        speedup: How many times as fast as one token at a time, where that is known.
+    """
+    faster = "" if speedup is None else f" ({speedup:.1f} × as fast)"
+    return f"{tokens_a_pass:.1f} tokens a pass{faster}"
+
+
 def number(value: float) -> str:
     """A count in three digits that matter: ``812``, ``23.4k``, ``1.25M``, ``8.1B``."""
     if value >= 999.5e9:

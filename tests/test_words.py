@@ -51,3 +51,8 @@ def test_a_count_is_at_most_half_a_percent_off(count: int) -> None:
     said = words.number(count).replace(",", "")
     unit = {"k": 1e3, "M": 1e6, "B": 1e9}.get(said[-1], 1)
     assert math.isclose(float(said.rstrip("kMB")) * unit, count, rel_tol=0.005)
+
+
+def test_drafts() -> None:
+    assert words.drafts(3.456, 2.14) == "3.5 tokens a pass (2.1 × as fast)"
+    assert words.drafts(1.0, None) == "1.0 tokens a pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from shadow_mlx.terminal import visible
 if TYPE_CHECKING:
     from shadow_mlx.data.chat.chat_format import ChatFormat
     from shadow_mlx.generation.decode import Answer
+    from shadow_mlx.generation.drafted import Drafted
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,34 @@ def cost(answer: Answer) -> str:
     return (
         f"{answer.generation_tps:.1f} tokens/s · {len(answer.tokens)} tokens"
         f" · {words.size(answer.memory_bytes)}"
-        + (f" · {answer.drafted.tokens_per_pass:.1f} a pass" if answer.drafted else "")
+        + (f" · {_drafts(answer.drafted)}" if answer.drafted else "")
         + {"length": _cut_by(answer), "interrupted": " · interrupted"}.get(answer.finish_reason, "")
         + (f" · {answer.context_tokens:,} tokens, and {answer.limit}" if answer.beyond else "")
     )
+
+
+def stats(answers: Sequence[Answer]) -> str:
+    """What the last answer took, and how drafting went in all of them; several lines."""
+    if not answers:
+        return "nothing was answered yet"
+    lines = [f"last answer: {cost(answers[-1])}"]
+    told = [answer.drafted for answer in answers if answer.drafted]
+    if not told:
+        return f"{lines[0]}\nno answer was drafted (attached ones are, but for --no-draft)"
+    whole = sum(told[1:], start=told[0])
+    return "\n".join(
+        [
+            *lines,
+            f"drafted answers so far: {len(told):,}, of {whole.tokens:,} tokens in "
+            f"{whole.passes:,} passes: {_drafts(whole)}",
+            f"{whole.accepted:,} of {whole.drafted:,} drafts were right ({whole.acceptance:.0%}), "
+            f"{whole.looked_up:,} of them found by looking back",
+        ]
+    )
+
+
+def _drafts(told: Drafted) -> str:
+    return words.drafts(told.tokens_per_pass, told.speedup)
 
 
 def _cut_by(answer: Answer) -> str:

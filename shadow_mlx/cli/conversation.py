@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from shadow_mlx.cli.chosen_model import cost, describe
+from shadow_mlx.cli.chosen_model import cost, describe, stats
 from shadow_mlx.cli.signals import cut_by_ctrl_c
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
@@ -30,6 +30,7 @@ HELP = """\
 /base             the untuned backbone answers
 /compare [TEXT]   all of them answer TEXT, or the last message again; MB is what each needs alone
 /system [TEXT]    set the system message, or show it; /system - removes it
+/stats            what the last answer took, and how drafting went so far
 /thoughts         what the model thought before its last answer
 /reset            forget the conversation
 /save FILE        write the conversation, one line of chat data
@@ -59,6 +60,7 @@ class TerminalChat:
         self._session = session
         self._backbone = backbone
         self._adapter = adapter
+        self._answers: list[Answer] = []
         self._own_files: set[Path] = set()  # written here, so /save may replace them
         self._commands: dict[str, Callable[[str], None]] = {
             "/attached": lambda _: self._switch("attached"),
@@ -69,6 +71,7 @@ class TerminalChat:
             "/reset": self._reset,
             "/save": self._save,
             "/load": self._load,
+            "/stats": lambda _: _note(stats(self._answers)),
             "/thoughts": self._thoughts,
             "/help": lambda _: _note(HELP),
         }
@@ -142,6 +145,7 @@ class TerminalChat:
 
     def _end_of(self, answer: Answer) -> None:
         print(flush=True)
+        self._answers.append(answer)
         self._thought = answer.reasoning
         if self._thought:
             _note(f"thought before it: {len(self._thought.split()):,} words; /thoughts shows them")

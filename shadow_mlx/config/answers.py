@@ -50,10 +50,10 @@ class SamplingConfig(Options):
         None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
     )
     draft: bool = option(
-        False,
+        True,
         group="sampling",
-        help="attached: the shadow drafts some tokens, which the backbone then reads in one pass: "
-        "the same text, in less time where drafts are right (they are left out where they are not)",
+        help="attached: some tokens are drafted by the shadow, or as they followed before, and the "
+        "backbone reads them in one pass: the same text, sooner (left alone where it is not)",
     )
 
 

@@ -120,7 +120,7 @@ def measure_speed(
             raise Interrupted("stopped while the speed was measured")
         return answer
 
-    sampling = SamplingConfig(max_tokens=max_tokens)
+    sampling = SamplingConfig(max_tokens=max_tokens, draft=False)  # of the model itself
     ask(questions[0])
     answers = [ask(question) for question in questions[:trials]]
     return Speed(

@@ -22,7 +22,9 @@ from mlx_lm.sample_utils import make_logits_processors, make_sampler
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import InputError, Interrupted
-from shadow_mlx.generation.speculation import Drafted, Speculation, drafted_stream
+from shadow_mlx.generation.drafted import Drafted
+from shadow_mlx.generation.drafted_stream import drafted_stream
+from shadow_mlx.generation.speculation import Habits, Speculation
 from shadow_mlx.kernels import broken_off
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
@@ -96,6 +98,8 @@ def decode(
     on_text: OnText = lambda text: None,
     stop: StopToken | None = None,
     constraint: Processor | None = None,
+    before: Sequence[int] = (),
+    habits: Habits | None = None,
 ) -> Answer:
     """Generate an answer to ``prompt``; asked to stop, it ends early and keeps what there is.
 
@@ -110,6 +114,9 @@ def decode(
         stop: Looked at between tokens, and between the stretches of a long prompt.
         constraint: Takes the tokens of ``prompt`` and of the answer, and logits ``[1, V]``; gives
             the logits of what may come. Nothing is drafted then: it follows one text alone.
+        before: The prompt tokens that ``cache`` holds, where they are known: drafts are looked up
+            there, too.
+        habits: What earlier drafts of this model have taught.
 
     Raises:
         InputError: The model has fewer positions than the prompt has tokens.
@@ -120,7 +127,7 @@ def decode(
     cache = cache if cache is not None else new_cache(model, sampling.max_kv_size)
     own_bytes = weight_bytes(model) + sum(entry.nbytes for entry in cache)
     mx.reset_peak_memory()
-    before = mx.get_active_memory()
+    resting = mx.get_active_memory()
     texts: list[str] = []
     tokens: list[int] = []
     prompt_tps = generation_tps = first_token_seconds = 0.0
@@ -133,7 +140,15 @@ def decode(
     plain = {"sampler": sampler, "logits_processors": processors, "prompt_cache": cache}
     speculation, stream = None, partial(stream_generate, model, **plain)
     if sampling.draft and constraint is None and isinstance(model, AttachedModel):
-        speculation = Speculation(model, cache, sampler, processors, greedy=sampling.temp == 0)
+        speculation = Speculation(
+            model,
+            cache,
+            sampler,
+            processors,
+            greedy=sampling.temp == 0,
+            habits=habits,
+            before=before,
+        )
         stream = partial(drafted_stream, speculation)
     responses = _until_stopped(stop, stream, tokenizer, list(prompt), max_tokens=max_tokens)
     cut_in_computing = False
@@ -157,7 +172,7 @@ def decode(
         cached_tokens=cached_tokens,
         prompt_tps=prompt_tps,
         generation_tps=generation_tps,
-        memory_bytes=own_bytes + max(0, mx.get_peak_memory() - before),
+        memory_bytes=own_bytes + max(0, mx.get_peak_memory() - resting),
         finish_reason=reason,
         limit=limit,
         first_token_seconds=first_token_seconds,
@@ -241,7 +256,8 @@ def new_cache(model: Any, max_kv_size: int | None = None) -> list[Any]:
 def weight_bytes(model: Any) -> int:
     """Bytes of a model's weights, an array that stands in two places counted once."""
     arrays = {id(array): array for _, array in tree_flatten(model.parameters())}
-    return sum(array.nbytes for array in arrays.values())
+    packed = model.packed_bytes if isinstance(model, AttachedModel) else 0
+    return packed + sum(array.nbytes for array in arrays.values())
 
 
 def seed_sampling(sampling: SamplingConfig) -> None:

@@ -15,9 +15,11 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.generation.answers import AnswerReader, Part
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.generation.decode import Answer, OnText, decode, weight_bytes
+from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.grammar import Constraint, Grammars
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 from shadow_mlx.generation.reuse import ReusableCache
+from shadow_mlx.generation.speculation import Habits
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -48,6 +50,7 @@ class Engine:
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._template = form.template.config
         self._grammars: Grammars | None = None
+        self._habits = Habits(DraftHead(model)) if isinstance(model, AttachedModel) else None
         self._use(form)
 
     @property
@@ -160,6 +163,8 @@ class Engine:
             on_text=on_text,
             stop=stop,
             constraint=constraint,
+            before=prompt[:held],
+            habits=self._habits,
         )
         if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])

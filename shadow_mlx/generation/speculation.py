@@ -13,6 +13,10 @@ with drafts that are chosen without chance: then their rejection is just this co
 Greedy text is the same to the token but for ties: a pass over several tokens may round other than
 passes over one do. Where the two likeliest tokens are closer than that, the place is computed again
 by itself.
+
+Drafts may also be what followed the last words before (:mod:`.lookup`): then the shadow reads them
+in one pass, too. Which of the two drafts, how much, and whether anything is drafted at all, is
+decided by what it gave and took (:mod:`.drafting`).
 """
 
 from __future__ import annotations
@@ -20,12 +24,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.generate import GenerationResponse
 from mlx_lm.models.cache import (
     CacheList,
     ConcatenateKVCache,
@@ -35,7 +37,10 @@ from mlx_lm.models.cache import (
     trim_prompt_cache,
 )
 
-from shadow_mlx.generation.drafting import Pace
+from shadow_mlx.generation.draft_head import DraftHead
+from shadow_mlx.generation.drafted import Drafted, Token
+from shadow_mlx.generation.drafting import MOST, Pace, Plan
+from shadow_mlx.generation.lookup import Lookup
 from shadow_mlx.shadow.attached import AttachedModel
 
 Sampler = Callable[[mx.array], mx.array]
@@ -43,6 +48,9 @@ Processor = Callable[[mx.array, mx.array], mx.array]
 
 PREFILL = 2048
 """Prompt tokens that are computed at once."""
+
+CLEARED = 256
+"""Tokens after which buffers that are not used go back to the system, as in mlx-lm's loop."""
 
 GIVING_BACK = (KVCache, QuantizedKVCache, ConcatenateKVCache)
 """Kinds of caches that forget what they are told to, however much that is."""
@@ -52,43 +60,16 @@ NEAR = {mx.float32: 1e-5, mx.float16: 2e-3, mx.bfloat16: 1e-2}
 
 
 @dataclass
-class Drafted:
-    """How drafting went.
+class Habits:
+    """What one answer teaches for the next: of this model, on this machine.
 
     Attributes:
-        tokens: Tokens that were generated.
-        passes: Passes of the backbone for them.
-        drafted: Tokens that were drafted.
-        accepted: Those of them that were taken.
+        head: Chooses the shadow's drafts.
+        pace: Decides what is drafted.
     """
 
-    tokens: int = 0
-    passes: int = 0
-    drafted: int = 0
-    accepted: int = 0
-
-    @property
-    def tokens_per_pass(self) -> float:
-        """Tokens for each pass of the backbone; 1 without drafts."""
-        return self.tokens / self.passes if self.passes else 0.0
-
-    @property
-    def acceptance(self) -> float:
-        """Share of the drafted tokens that were taken."""
-        return self.accepted / self.drafted if self.drafted else 0.0
-
-    def figures(self) -> dict[str, float]:
-        """All of it, ready for JSON."""
-        return {**asdict(self), "per_pass": self.tokens_per_pass, "acceptance": self.acceptance}
-
-
-@dataclass(frozen=True)
-class Token:
-    """One generated token, its log-probabilities ``[V]``, and whether it was drafted."""
-
-    token: int
-    logprobs: mx.array
-    from_draft: bool
+    head: DraftHead
+    pace: Pace = field(default_factory=Pace)
 
 
 class Speculation:
@@ -100,7 +81,8 @@ class Speculation:
         sampler: Chooses tokens of log-probabilities ``[n, V]``.
         processors: Change logits ``[1, V]``, given all tokens so far.
         greedy: Whether the sampler takes the likeliest token: near ties are then computed again.
-        pace: Decides how many tokens are drafted, and learns from what became of them.
+        habits: What earlier answers of the model have taught; it learns more.
+        before: Tokens that the caches hold already: drafts are looked up there, too.
 
     Attributes:
         told: Counts.
@@ -114,7 +96,8 @@ class Speculation:
         processors: Sequence[Processor] = (),
         *,
         greedy: bool = False,
-        pace: Pace | None = None,
+        habits: Habits | None = None,
+        before: Sequence[int] = (),
     ) -> None:
         self.model = model
         self.caches = caches
@@ -122,7 +105,8 @@ class Speculation:
         self._sampler = sampler
         self._processors = list(processors)
         self._near = NEAR[model.shadow.backbone.state_dtype] if greedy else 0.0
-        self._pace = pace or Pace()
+        self._habits = habits or Habits(DraftHead(model))
+        self._lookup = Lookup(before)
         self._shadow_caches = caches[model.backbone_caches :]
         self._history: list[int] = []
         self._surplus = 0  # tokens that the caches hold beyond what was taken
@@ -141,11 +125,18 @@ class Speculation:
             max_tokens: How many at most.
             progress: Called with the prompt tokens that are computed and all that there are.
         """
-        last, made = self._prefill(list(prompt), progress), 0
+        self._lookup.extend(prompt)
+        self._habits.head.read(prompt)
+        last, began = self._prefill(list(prompt), progress), time.perf_counter()
         try:
-            while made < max_tokens:
-                for token in self._round(last, max_tokens - made):
-                    made, last = made + 1, token.token
+            while self.told.tokens < max_tokens:
+                for token in self._stretch(last, max_tokens - self.told.tokens):
+                    last = token.token
+                    self._lookup.extend([last])
+                    self._habits.head.wrote(last)
+                    self._tell(time.perf_counter() - began)
+                    if self.told.tokens == 1:
+                        progress(len(prompt), len(prompt))
                     yield token
                 self._give_back()
         except GeneratorExit:
@@ -167,43 +158,111 @@ class Speculation:
             mx.clear_cache()
         return prompt[-1]
 
-    def _round(self, last: int, most: int) -> Generator[Token, None, None]:
+    def _stretch(self, last: int, most: int) -> Generator[Token, None, None]:
+        """The tokens of one pass with drafts, or of some without: what is best now."""
+        room = min(self._room(), most - 1)
+        if not room:
+            return self._plainly(last, most)
+        offered = self._lookup.offer(MOST)
+        plan = self._habits.pace.next(len(offered))
+        if plan.source is None:
+            return self._plainly(last, min(plan.count, most))
+        drafts = min(plan.count, room)
+        plan = Plan(plan.source, drafts)
+        return self._round(last, plan, offered[:drafts] if plan.source == "lookup" else None)
+
+    def _plainly(self, last: int, count: int) -> Generator[Token, None, None]:
+        """``count`` tokens one at a time, each computed while the one before it is looked at.
+
+        Fewer, where what was said has been said before, and looking back pays.
+        """
+        began, made, left = time.perf_counter(), 0, count
+        chosen = self._next(mx.array([[last]]), last)
+        self._history.append(last)
+        while left:
+            left -= 1
+            token, logprobs = chosen
+            if left:
+                chosen = self._next(token[None], token)
+            found: Any = token.item()
+            made += 1
+            self._unread = None if left else found
+            self.told.passes += 1
+            yield Token(found, logprobs, from_draft=False)
+            if left:
+                self._history.append(found)
+                if left > 1 and self._looking_pays():
+                    left = 1
+        self._habits.pace.learn(Plan(None, made), 0, time.perf_counter() - began)
+
+    def _looking_pays(self) -> bool:
+        offered = len(self._lookup.offer(MOST))
+        return self._habits.pace.looking_pays(offered) and self._room() > 0
+
+    def _next(self, token: mx.array, last: mx.array | int) -> tuple[mx.array, mx.array]:
+        """The token ``[1]`` behind ``token`` ``[1, 1]``, on its way, and its log-probabilities."""
+        h, _ = self.model.hidden(token, self.caches)
+        row = self.model.head(h)[0]
+        if self._processors:
+            ends = mx.array([last]) if isinstance(last, int) else last
+            history = mx.concatenate([mx.array(self._history, dtype=mx.int32), ends])
+            for processor in self._processors:
+                row = processor(history, row)
+        row = row - mx.logsumexp(row, axis=-1, keepdims=True)
+        chosen = self._sampler(row)
+        mx.async_eval(chosen, row)  # type: ignore[no-untyped-call]  # its stub has no types
+        return chosen, row[0]
+
+    def _tell(self, seconds: float) -> None:
+        """Count a token that came after so many seconds."""
+        self.told.tokens += 1
+        self.told.seconds = seconds
+        plain = self._habits.pace.plain_seconds
+        self.told.plain_seconds = None if plain is None else plain * self.told.tokens
+        if self.told.tokens % CLEARED == 0:
+            mx.clear_cache()
+
+    def _round(
+        self, last: int, plan: Plan, found: Sequence[int] | None
+    ) -> Generator[Token, None, None]:
         """The tokens of one pass: those that were drafted rightly, and the one behind them."""
-        began = time.perf_counter()
-        count = min(self._pace.next(), most - 1, self._room())
-        drafts, states = self._draft(last, count)
-        inputs = mx.concatenate([mx.array([[last]]), *drafts], axis=1)
+        began, count = time.perf_counter(), plan.count
+        inputs, states = self._draft(last, count) if found is None else self._read([last, *found])
         logits = self._logits(inputs, states)
         drafted: Any = inputs[0, 1:].tolist()
         tokens, logprobs = self._chosen([last, *drafted], logits)
         taken = _agreed(drafted, tokens)
-        unsure = self._unsure(logprobs[: taken + 1], logits) if count else None
+        unsure = self._unsure(logprobs[: taken + 1], logits)
         if unsure is not None:
             taken = unsure
             tokens[taken], logprobs[taken] = self._again([last, *drafted], states, taken)
             count = taken
             self.told.passes += 1
-        self._pace.learn(len(drafted), taken, time.perf_counter() - began)
         self.told.passes += 1
         self.told.drafted += len(drafted)
         self.told.accepted += taken
+        self.told.looked_up += 0 if found is None else taken
         for i in range(taken + 1):
-            self.told.tokens += 1
             self._surplus = count - min(i + 1, taken)
             self._unread = tokens[i] if i == taken else None
             self._history.append(last if i == 0 else tokens[i - 1])
             yield Token(tokens[i], logprobs[i], from_draft=i < taken)
+        self._habits.pace.learn(plan, taken, time.perf_counter() - began)
 
-    def _draft(self, last: int, count: int) -> tuple[list[mx.array], mx.array]:
-        """``count`` tokens ``[1, 1]``, and ``s⁰`` ``[1, 1 + count, D]`` of ``last`` and of them."""
+    def _draft(self, last: int, count: int) -> tuple[mx.array, mx.array]:
+        """``last`` and so many drafts, ``n`` tokens ``[1, n]``, and their ``s⁰`` ``[1, n, D]``."""
         shadow, token = self.model.shadow.backbone, mx.array([[last]])
-        drafts: list[mx.array] = []
-        states = [shadow(token, self._shadow_caches)]
+        tokens, states = [token], [shadow(token, self._shadow_caches)]
         for _ in range(count):
-            token = mx.argmax(self.model.head(states[-1]), axis=-1)
-            drafts.append(token)
+            token = self._habits.head.likeliest(states[-1]).astype(token.dtype)
+            tokens.append(token)
             states.append(shadow(token, self._shadow_caches))
-        return drafts, mx.concatenate(states, axis=1)
+        return mx.concatenate(tokens, axis=1), mx.concatenate(states, axis=1)
+
+    def _read(self, tokens: Sequence[int]) -> tuple[mx.array, mx.array]:
+        """Tokens that are known already as ``[1, n]``, and their ``s⁰`` ``[1, n, D]``."""
+        inputs = mx.array([tokens])
+        return inputs, self.model.shadow.backbone(inputs, self._shadow_caches)
 
     def _logits(self, inputs: mx.array, states: mx.array) -> mx.array:
         """The attached model's logits ``[n, V]`` behind each of the inputs ``[1, n]``."""
@@ -287,46 +346,3 @@ def _agreed(drafted: Sequence[int], chosen: Sequence[int]) -> int:
     """How many of the drafted tokens are those that were chosen; one more was chosen."""
     pairs = zip(drafted, chosen[:-1], strict=True)
     return next((i for i, (one, other) in enumerate(pairs) if one != other), len(drafted))
-
-
-def drafted_stream(
-    speculation: Speculation,
-    tokenizer: Any,
-    prompt: Sequence[int],
-    max_tokens: int,
-    *,
-    prompt_progress_callback: Callable[[int, int], None] = lambda done, total: None,
-) -> Generator[GenerationResponse, None, None]:
-    """What :func:`mlx_lm.generate.stream_generate` gives, from tokens that may be drafted.
-
-    That function takes a draft model with caches of its own, and no other loop.
-    """
-    detokenizer = tokenizer.detokenizer
-    detokenizer.reset()
-    began, prompt_tps, number = time.perf_counter(), 0.0, 0
-    tokens = speculation.generate(prompt, max_tokens, prompt_progress_callback)
-    with closing(tokens):
-        for number, one in enumerate(tokens, start=1):
-            if number == 1:
-                prompt_tps = len(prompt) / (time.perf_counter() - began)
-                began = time.perf_counter()
-            ended = one.token in tokenizer.eos_token_ids
-            if not ended:
-                detokenizer.add_token(one.token)
-            last = ended or number == max_tokens
-            if last:
-                detokenizer.finalize()
-            yield GenerationResponse(
-                text=detokenizer.last_segment,
-                token=one.token,
-                logprobs=one.logprobs,
-                from_draft=one.from_draft,
-                prompt_tokens=len(prompt),
-                prompt_tps=prompt_tps,
-                generation_tokens=number,
-                generation_tps=number / max(time.perf_counter() - began, 1e-9),
-                peak_memory=mx.get_peak_memory() / 1e9,
-                finish_reason=("stop" if ended else "length") if last else None,
-            )
-            if last:
-                return

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from shadow_mlx.generation.draft_head import DraftHead
+from shadow_mlx.generation.speculation import Habits
 from shadow_mlx.serving.lanes import BatchLane, Lane, MixedLane, SingleLane, can_batch
 from shadow_mlx.serving.mixed import MixedModel
 from shadow_mlx.serving.models import Key
@@ -31,6 +33,7 @@ class LanePool:
         self._mixed: MixedLane | None = None  # all that goes through the backbone
         self._lanes: dict[Key, BatchLane] = {}
         self._tried: dict[Key, bool] = {}
+        self._habits: dict[str, Habits] = {}  # of adapters, as they are in memory now
 
     def lane(
         self, key: Key, model: Any, asked: Asked, caches: list[Any], *, alone: bool = False
@@ -49,7 +52,8 @@ class LanePool:
         may_draft = asked.sampling.draft and (greedy or asked.sampling.seed is None)
         drafted = may_draft and alone and asked.schema is None and isinstance(model, AttachedModel)
         if drafted or not self._can_batch(key, model, caches):
-            return SingleLane(model, self._tokenizer, draft=drafted, greedy=greedy)
+            habits = self._habits_of(key, model) if drafted else None
+            return SingleLane(model, self._tokenizer, greedy=greedy, habits=habits)
         ends = sorted(map(int, self._tokenizer.eos_token_ids))
         if self._mixing and key.mode != "detached":
             if self._mixed is None:
@@ -66,6 +70,7 @@ class LanePool:
         if self._mixed is not None:
             for name in set(self._mixed.model.names).difference(loaded):
                 self._mixed.model.leave(name)
+        self._habits = {name: one for name, one in self._habits.items() if name in loaded}
         for key, lane in list(self._lanes.items()):
             gone = bool(key.adapter) and key.adapter not in loaded
             if not len(lane) and (gone or self._outdated(key)):
@@ -84,6 +89,13 @@ class LanePool:
             lane.close()
         self._lanes.clear()
         self._mixed = None
+
+    def _habits_of(self, key: Key, model: AttachedModel) -> Habits:
+        """What drafts of this model have taught; nothing yet where it was read anew."""
+        habits = self._habits.get(key.adapter)
+        if habits is None or habits.head.model is not model:
+            habits = self._habits[key.adapter] = Habits(DraftHead(model))
+        return habits
 
     def _can_batch(self, key: Key, model: Any, caches: list[Any]) -> bool:
         if key not in self._tried:

@@ -15,7 +15,9 @@ import mlx.core as mx
 from jaxtyping import Float
 from mlx_lm.generate import BatchGenerator, GenerationResponse, StopSequences, stream_generate
 
-from shadow_mlx.generation.speculation import Drafted, Speculation, drafted_stream
+from shadow_mlx.generation.drafted import Drafted
+from shadow_mlx.generation.drafted_stream import drafted_stream
+from shadow_mlx.generation.speculation import Habits, Speculation
 from shadow_mlx.serving.mixed import MixedModel
 from shadow_mlx.serving.sampling import Processor, Sampler
 from shadow_mlx.shadow.attached import AttachedModel
@@ -185,14 +187,16 @@ class SingleLane:
     Args:
         model: Anything with mlx-lm's call surface.
         tokenizer: As mlx-lm loads it.
-        draft: Whether the shadow drafts.
         greedy: Whether the sampler takes the likeliest token.
+        habits: What earlier drafts of the model have taught; without them nothing is drafted.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, draft: bool, greedy: bool) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, *, greedy: bool, habits: Habits | None = None
+    ) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._draft = draft
+        self._habits = habits
         self._greedy = greedy
         self._order: Order | None = None
         self._number = 0
@@ -206,10 +210,16 @@ class SingleLane:
     def add(self, number: int, order: Order) -> None:
         """See :class:`Lane`. For one answer."""
         processors = order.processors(order.held)
-        if self._draft:
+        if self._habits is not None:
             assert isinstance(self._model, AttachedModel)
             speculation = Speculation(
-                self._model, order.caches, order.sampler, processors, greedy=self._greedy
+                self._model,
+                order.caches,
+                order.sampler,
+                processors,
+                greedy=self._greedy,
+                habits=self._habits,
+                before=order.prompt[: order.held],
             )
             self._told = speculation.told
             stream = partial(drafted_stream, speculation)

@@ -17,8 +17,8 @@ import mlx.core as mx
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.errors import ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.decode import new_cache
+from shadow_mlx.generation.drafted import Drafted
 from shadow_mlx.generation.grammar import Constraint
-from shadow_mlx.generation.speculation import Drafted
 from shadow_mlx.serving.lane_pool import LanePool
 from shadow_mlx.serving.lanes import Kept, Lane, Order, Token
 from shadow_mlx.serving.metrics import Metrics

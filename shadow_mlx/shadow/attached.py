@@ -78,6 +78,7 @@ class AttachedModel(nn.Module):
     Attributes:
         backbone: The mlx-lm model. Called by itself it is exactly the base model.
         shadow: The only trainable part.
+        packed_bytes: Bytes of what :meth:`pack` has made.
     """
 
     def __init__(self, decoder: Decoder, shadow: Shadow, config: ShadowConfig) -> None:
@@ -90,6 +91,7 @@ class AttachedModel(nn.Module):
         self.wrapping = wrap_blocks(decoder, shadow.for_blocks(len(decoder.blocks)))
         self.head_view = Reference(HeadView(decoder))
         self.backbone_caches = len(make_prompt_cache(self.backbone))
+        self.packed_bytes = 0
 
     def __call__(
         self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None
@@ -167,6 +169,16 @@ class AttachedModel(nn.Module):
     def detached(self) -> DetachedModel:
         """The shadow alone, sharing this model's modules."""
         return DetachedModel(self.shadow.backbone, self.decoder)
+
+    def pack(self) -> None:
+        """Lay copies of the injections' and updates' weights out for decoding (:mod:`.packed`).
+
+        Gradients, training and changed weights go by the weights themselves, as before.
+        """
+        dtype = self.shadow.backbone.state_dtype
+        copies = [array for layer in self.shadow.layers for array in layer.pack(dtype)]
+        mx.eval(copies)
+        self.packed_bytes = sum(array.nbytes for array in copies)
 
     def recompute_activations(self, enabled: bool = True) -> None:
         """Gradient checkpointing: keep ``(h, s)`` of each block and recompute what is inside.

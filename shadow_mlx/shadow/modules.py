@@ -5,11 +5,14 @@ Shapes: ``h`` and ``s`` are ``[B, T, D]``; ``r`` rank, ``u`` update width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mlx.core as mx
 import mlx.nn as nn
 from jaxtyping import Float, UInt32
 
 from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.shadow.packed import PackedInjection, PackedUpdate
 
 
 class UpdateMLP(nn.Module):
@@ -61,12 +64,28 @@ class ShadowLayer(nn.Module):
             self.gate = UpdateMLP(hidden_size, update_hidden_size)
         self.dropout = dropout
         self.alpha = alpha
+        self.packed_injection: PackedInjection | None = None
+        self.packed_update: PackedUpdate | None = None
 
     @property
     def parts(self) -> tuple[nn.Module, ...]:
         """The modules whose weights :meth:`inject` and :meth:`advance` compute with."""
         rule = self.rule.module
         return (self,) if rule is self else (self, rule.transform, rule.gate)
+
+    def pack(self, dtype: mx.Dtype) -> Sequence[mx.array]:
+        """Compute with copies of the weights in ``dtype`` from now on, laid out for decoding.
+
+        They are used in evaluation mode, for streams of that dtype, while the weights are the same.
+
+        Returns:
+            The copies.
+        """
+        self.packed_injection = PackedInjection(self._injection_weights(), self.alpha, dtype)
+        if self.rule.module is not self:
+            return self.packed_injection.arrays
+        self.packed_update = PackedUpdate(self._update_weights(), dtype)
+        return *self.packed_injection.arrays, *self.packed_update.arrays
 
     def inject(
         self,
@@ -78,6 +97,9 @@ class ShadowLayer(nn.Module):
 
         ``key`` is of :meth:`dropout_key`; without one, a fresh one is drawn.
         """
+        packed = self.packed_injection
+        if packed and not self.training and packed.serves(h.dtype, self._injection_weights()):
+            return packed(h, s)
         delta = (h - s).astype(self.down.weight.dtype)  # (2)
         correction = self.up(self.down(self._drop(delta, key)))  # (3)
         return h + (self.alpha * correction).astype(h.dtype)  # (4)
@@ -106,9 +128,24 @@ class ShadowLayer(nn.Module):
         s: Float[mx.array, "batch length hidden"],
     ) -> Float[mx.array, "batch length hidden"]:
         """The next state ``sˡ`` from the block's output, in the dtype of ``s``."""
-        h_wide = h_out.astype(self.down.weight.dtype)
         rule = self.rule.module
+        packed = rule.packed_update
+        if packed and not self.training and packed.serves(s.dtype, rule._update_weights()):
+            return packed(h_out, s)
+        h_wide = h_out.astype(self.down.weight.dtype)
         candidate = rule.transform(h_wide)  # (5)
         gate = mx.sigmoid(rule.gate(h_wide))  # (6)
         mixed = (1 - gate) * s.astype(gate.dtype) + gate * candidate  # (7)
         return mixed.astype(s.dtype)
+
+    # Asked at every block of every token: by the keys of modules, which are dictionaries.
+
+    def _injection_weights(self) -> Sequence[mx.array]:
+        return self["down"]["weight"], self["up"]["weight"]
+
+    def _update_weights(self) -> Sequence[mx.array]:
+        found: list[mx.array] = []
+        for mlp in (self["transform"], self["gate"]):
+            for linear in (mlp["first"], mlp["second"]):
+                found += (linear["weight"], linear["bias"])
+        return found

@@ -9,6 +9,7 @@ Shapes: ``h`` and ``s`` are ``[B, T, D]``; ``r`` rank, ``u`` update width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import mlx.core as mx
@@ -69,6 +70,10 @@ class OriginalShadowLayer(ShadowLayer):
         self.gate = OriginalMLP(hidden_size, update_hidden_size)
         self.norm = Reference(norm)
 
+    def pack(self, dtype: mx.Dtype) -> Sequence[mx.array]:
+        """Nothing: this variant computes as it is written."""
+        return ()
+
     @property
     def parts(self) -> tuple[nn.Module, ...]:
         """Empty: the update drops elements at random, others when it is computed again."""
@@ -106,6 +111,10 @@ class SkippedLayer(ShadowLayer):
         nn.Module.__init__(self)
         self.rule = Reference[ShadowLayer](self)
         self.alpha, self.dropout = 0.0, 0.0
+
+    def pack(self, dtype: mx.Dtype) -> Sequence[mx.array]:
+        """Nothing: there are no weights."""
+        return ()
 
     def inject(
         self,

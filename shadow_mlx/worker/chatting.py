@@ -94,4 +94,6 @@ class Chat:
             answer.first_token_seconds,
             answer.reasoning,
             answer.limit.tokens if answer.limit else 0,
+            answer.drafted.tokens_per_pass if answer.drafted else 0.0,
+            answer.drafted.speedup if answer.drafted else None,
         )

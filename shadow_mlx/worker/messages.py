@@ -141,7 +141,8 @@ class Answered(Reply):
     """An answer is complete; the fields are those of ``generation.decode.Answer``.
 
     ``text`` is what was said, ``reasoning`` what was thought before it. ``positions`` are the
-    model's (0 where it tells of none).
+    model's (0 where it tells of none). ``tokens_per_pass`` is 0 where nothing could be drafted;
+    ``speedup`` is over one token at a time, where that is known.
     """
 
     final: ClassVar[bool] = True
@@ -158,6 +159,8 @@ class Answered(Reply):
     first_token_seconds: float
     reasoning: str = ""
     positions: int = 0
+    tokens_per_pass: float = 0.0
+    speedup: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from mlx_lm.sample_utils import make_sampler
 
+from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.drafting import Pace
-from shadow_mlx.generation.speculation import Speculation
+from shadow_mlx.generation.speculation import Habits, Speculation
 from tests.architectures.families import REPRESENTATIVES
 from tests.architectures.matrix import TOLERANCE, prepared, tokens
 
@@ -23,7 +24,13 @@ def test_every_token_is_the_likeliest_of_a_pass_over_all(name: str) -> None:
     """But for tokens that are as likely up to the precision of the caches."""
     model = prepared(name).attached
     caches = model.make_cache()
-    one = Speculation(model, caches, make_sampler(0.0), greedy=True, pace=Pace(fixed=3))
+    one = Speculation(
+        model,
+        caches,
+        make_sampler(0.0),
+        greedy=True,
+        habits=Habits(DraftHead(model), Pace(3)),
+    )
     said = [token.token for token in one.generate(PROMPT, COUNT)]
     following = tokens(2, 3)[0].tolist()
     whole = [*PROMPT, *said, *following]

@@ -317,3 +317,11 @@ def test_control_characters_of_a_model_are_made_visible(
     monkeypatch.setattr(talk.session, "reply", reply)
     out, _ = talk("hello")
     assert out == "␛]0;owned␇\n"
+
+
+def test_stats_are_of_the_last_answer_and_of_all_drafts(talk: Talk) -> None:
+    _, err = talk("/stats", "hello", "/stats", "/attached", "hello", "again", "/stats")
+    assert "nothing was answered yet" in err
+    assert err.index("no answer was drafted") < err.index("drafted answers so far: 2, of 12 tokens")
+    assert err.count("last answer: ") == 2
+    assert "found by looking back" in err

@@ -73,6 +73,10 @@ def test_generate_reports_text_and_figures(
     assert figures["generation_tokens"] <= 5
     assert figures["finish_reason"] in ("length", "stop")
     assert figures["generation_tps"] > 0
+    drafts = figures["draft"]
+    assert (
+        drafts is None if mode != "attached" else drafts["tokens"] == figures["generation_tokens"]
+    )
 
 
 def test_generate_streams_visible_text(program: Program, tiny_adapter: Path) -> None:

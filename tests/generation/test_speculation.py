@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.config import SamplingConfig, ShadowConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.generation.decode import decode
-from shadow_mlx.generation.drafting import Pace
+from shadow_mlx.generation.draft_head import DraftHead
+from shadow_mlx.generation.drafting import Pace, Plan
 from shadow_mlx.generation.engine import Engine
-from shadow_mlx.generation.speculation import Speculation
+from shadow_mlx.generation.speculation import Habits, Speculation
 from shadow_mlx.loading import load, load_backbone
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel, attach
@@ -55,6 +57,11 @@ def attached(seed: int = 0, *, quantized: bool = False, good: bool = False, **ch
     return found.eval()
 
 
+def fixed(model: AttachedModel, count: int | None) -> Habits:
+    """Always so many drafts of the shadow."""
+    return Habits(DraftHead(model), Pace(count))
+
+
 def plain(model: AttachedModel, count: int, caches=None, prompt=PROMPT, **options) -> list[int]:
     steps = generate_step(
         mx.array(prompt),
@@ -75,7 +82,7 @@ def drafted(model: AttachedModel, count: int, k: int | None, caches=None, prompt
         options.pop("sampler", GREEDY),
         options.pop("logits_processors", ()),
         greedy=greedy,
-        pace=Pace(fixed=k),
+        habits=fixed(model, k),
     )
     return [token.token for token in one.generate(prompt, count)], one
 
@@ -122,7 +129,7 @@ def test_of_a_quantized_backbone() -> None:
 def test_the_caches_hold_what_was_said_wherever_it_ends(k: int, count: int, good: bool) -> None:
     model = attached(good=good)
     caches, given = model.make_cache(), []
-    one = Speculation(model, caches, GREEDY, greedy=True, pace=Pace(fixed=k))
+    one = Speculation(model, caches, GREEDY, greedy=True, habits=fixed(model, k))
     tokens = one.generate(PROMPT, 40)
     for token in tokens:
         given.append(token.token)
@@ -143,11 +150,93 @@ def test_a_rotating_cache_ends_the_drafting_before_it_turns(size: int) -> None:
     assert one.told.passes > 40 - size
 
 
+def test_where_nothing_can_be_taken_back_tokens_come_one_at_a_time_without_a_pause() -> None:
+    model, pace = attached(good=True), Scripted(Plan("shadow", 4))
+    habits = Habits(DraftHead(model), pace)
+    one = Speculation(model, model.make_cache(10), GREEDY, greedy=True, habits=habits)
+    tokens = [token.token for token in one.generate(PROMPT, 40)]
+    assert tokens == plain(model, 40, model.make_cache(10))
+    (last, _) = pace.learnt[-1]
+    assert last.source is None
+    assert last.count > 30
+
+
+class Scripted(Pace):
+    """Plans in turn, again and again: what is chosen is not the test's matter."""
+
+    def __init__(self, *plans: Plan) -> None:
+        super().__init__()
+        self._plans, self.learnt = itertools.cycle(plans), []
+
+    def next(self, offered: int) -> Plan:
+        plan = next(self._plans)
+        if plan.source != "lookup":
+            return plan
+        return Plan("lookup", min(plan.count, offered)) if offered else Plan(None, 2)
+
+    def looking_pays(self, offered: int) -> bool:
+        return offered > 2
+
+    def learn(self, plan: Plan, accepted: int, seconds: float) -> None:
+        assert seconds > 0
+        self.learnt.append((plan, accepted))
+        super().learn(plan, accepted, seconds)
+
+
+MIXED = (Plan("lookup", 5), Plan(None, 6), Plan("shadow", 2), Plan("lookup", 1))
+
+
+@pytest.mark.parametrize("good", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 5, 11, 24, 60])
+def test_drafts_of_all_kinds_mixed_leave_text_and_caches_as_they_were(
+    good: bool, count: int
+) -> None:
+    """A tiny random model repeats itself, so that looking back is right now and then."""
+    model = attached(good=good)
+    caches, pace = model.make_cache(), Scripted(*MIXED)
+    one = Speculation(model, caches, GREEDY, greedy=True, habits=Habits(DraftHead(model), pace))
+    given = []
+    tokens = one.generate(PROMPT, 60)
+    for token in tokens:
+        given.append(token.token)
+        if len(given) == count:
+            tokens.close()
+            break
+    assert given == plain(model, count)
+    assert {entry.offset for entry in caches} == {len(PROMPT) + count}
+    expected = plain(model, 6, prompt=[*PROMPT, *given, 7, 7])
+    assert plain(model, 6, caches, prompt=[7, 7]) == expected
+    if count == 60:
+        kinds = {plan.source for plan, _ in pace.learnt}
+        assert kinds == {None, "shadow", "lookup"}
+        assert one.told.looked_up > 0
+        assert one.told.tokens == 60
+        assert one.told.passes < 60
+
+
+def test_what_the_caches_hold_is_looked_up_too() -> None:
+    model = attached()
+    said = plain(model, 24)
+    caches, before = model.make_cache(), [*PROMPT, *said, *PROMPT[:-1]]
+    model(mx.array([before]), cache=caches)
+    pace = Scripted(Plan("lookup", 8))
+    habits = Habits(DraftHead(model), pace)
+    one = Speculation(model, caches, GREEDY, greedy=True, habits=habits, before=before)
+    found = [token.token for token in one.generate(PROMPT[-1:], 8)]
+    expected = plain(model, 8, prompt=[*before, PROMPT[-1]])
+    assert found == expected
+    assert pace.learnt[0][0] == Plan("lookup", 7)  # the last token comes by itself
+
+
 def test_processors_see_the_same_history() -> None:
     model = attached(good=True)
     processors = make_logits_processors(repetition_penalty=1.5)
     expected = plain(model, 40, logits_processors=processors)
     assert drafted(model, 40, 4, logits_processors=processors)[0] == expected
+    pace = Scripted(*MIXED)
+    habits = Habits(DraftHead(model), pace)
+    one = Speculation(model, model.make_cache(), GREEDY, processors, greedy=True, habits=habits)
+    assert [token.token for token in one.generate(PROMPT, 40)] == expected
     assert expected != plain(model, 40)
 
 
@@ -213,8 +302,8 @@ def test_answers_are_the_same_with_drafts(sprout_adapter: Path, options: dict[st
         messages = [{"role": "user", "content": text}]
         prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
         sampling = SamplingConfig(max_tokens=32, **options)
-        one = decode(model, tokenizer, prompt, sampling)
-        other = decode(model, tokenizer, prompt, dataclasses.replace(sampling, draft=True))
+        one = decode(model, tokenizer, prompt, dataclasses.replace(sampling, draft=False))
+        other = decode(model, tokenizer, prompt, sampling)
         assert (other.text, other.tokens, other.finish_reason) == (
             one.text,
             one.tokens,
@@ -258,5 +347,5 @@ def test_stopped_it_keeps_what_was_said(sprout_adapter: Path) -> None:
 def test_other_modes_pass_over_the_option(sprout_adapter: Path) -> None:
     for mode in ("base", "detached"):
         model, tokenizer = load(None, sprout_adapter, mode)
-        sampling = SamplingConfig(max_tokens=4, draft=True)
+        sampling = SamplingConfig(max_tokens=4)
         assert decode(model, tokenizer, [1, 2, 3], sampling).drafted is None

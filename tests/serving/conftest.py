@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,18 @@ def other_adapter(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory)
         folder, model, backbone=str(tiny_backbone), backbone_config=config, training={"steps": 3}
     )
     return folder
+
+
+SECONDS = 60.0
+"""Longest wait for anything; a loaded machine takes its time."""
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until something that another thread does is done."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @dataclass(frozen=True)

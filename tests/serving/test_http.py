@@ -17,7 +17,7 @@ from shadow_mlx import loading
 from shadow_mlx.config import MODES, Mode
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.generation.decode import Answer
-from tests.serving.conftest import Running, Serve
+from tests.serving.conftest import Running, Serve, wait_for
 
 Alone = Callable[..., Answer]
 
@@ -265,9 +265,9 @@ def test_other_addresses_and_methods_are_refused(
 
 def test_the_log_has_no_contents_unless_asked(running: Running, serve: Serve) -> None:
     ask(running, "my secret wish")
-    assert "/v1/chat/completions 200" in running.log.getvalue()
+    wait_for(lambda: "/v1/chat/completions 200" in running.log.getvalue())
     assert "secret wish" not in running.log.getvalue()
     with serve(log_contents=True) as telling:
         ask(telling, "my open\x1b wish")
-        assert "open" in telling.log.getvalue()
+        wait_for(lambda: "open" in telling.log.getvalue())
         assert "\x1b" not in telling.log.getvalue()

@@ -83,8 +83,9 @@ def test_an_adapter_that_was_read_anew_leaves_its_old_lane(models: Models) -> No
         ({"sampling": {"draft": True, "temp": 1.0, "seed": 3}, "alone": True}, False),
         ({"sampling": {"draft": True, "seed": 3}, "alone": True}, True),
         ({"sampling": {"draft": True}, "alone": False}, False),
+        ({"sampling": {"draft": False}, "alone": True}, False),
         ({"sampling": {"draft": True}, "alone": True, "schema": {}}, False),
-        ({"sampling": {}, "alone": True}, False),
+        ({"sampling": {}, "alone": True}, True),
     ],
 )
 def test_only_who_is_alone_is_drafted(

@@ -7,7 +7,9 @@ import pytest
 
 from shadow_mlx.config import MODES, SamplingConfig
 from shadow_mlx.generation.decode import decode, new_cache
+from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.engine import modes_of
+from shadow_mlx.generation.speculation import Habits
 from shadow_mlx.serving.lanes import BatchLane, Kept, Lane, Order, SingleLane, can_batch
 from shadow_mlx.shadow.attached import AttachedModel
 
@@ -43,10 +45,11 @@ def alone(model: Any, tokenizer: Any, prompt: tuple[int, ...]) -> list[int]:
 
 def lanes(model: Any, tokenizer: Any) -> dict[str, list[Lane]]:
     ends = sorted(tokenizer.eos_token_ids)
-    single = [SingleLane(model, tokenizer, draft=False, greedy=True) for _ in PROMPTS]
+    single = [SingleLane(model, tokenizer, greedy=True) for _ in PROMPTS]
     made: dict[str, list[Lane]] = {"batch": [BatchLane(model, ends, 8)] * 3, "single": [*single]}
     if isinstance(model, AttachedModel):
-        made["draft"] = [SingleLane(model, tokenizer, draft=True, greedy=True) for _ in PROMPTS]
+        habits = Habits(DraftHead(model))
+        made["draft"] = [SingleLane(model, tokenizer, greedy=True, habits=habits) for _ in PROMPTS]
     return made
 
 
@@ -105,7 +108,8 @@ def test_what_a_single_lane_leaves_is_the_text_so_far(
 ) -> None:
     model, tokenizer = tiny_attached
     for draft in (False, True):
-        lane = SingleLane(model, tokenizer, draft=draft, greedy=True)
+        habits = Habits(DraftHead(model)) if draft else None
+        lane = SingleLane(model, tokenizer, greedy=True, habits=habits)
         lane.add(0, order(model, PROMPTS[0]))
         tokens, _ = run(lane, 3)
         left = lane.remove(0)

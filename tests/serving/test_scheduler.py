@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +11,7 @@ from shadow_mlx.errors import ModelError
 from shadow_mlx.serving.problems import RequestError
 from shadow_mlx.serving.service import Answers, Service
 from shadow_mlx.serving.writing import Ended
-
-SECONDS = 60.0
+from tests.serving.conftest import SECONDS, wait_for
 
 
 @pytest.fixture
@@ -48,13 +45,6 @@ def last(answers: Answers) -> Ended:
     event = list(answers.told(lambda: False))[-1][1]
     assert isinstance(event, Ended)
     return event
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        threading.Event().wait(0.005)
 
 
 def test_what_nobody_waits_for_frees_its_place(begun: Any) -> None:
@@ -101,7 +91,7 @@ def test_a_fault_ends_its_own_answers_and_nothing_else(
 ) -> None:
     from shadow_mlx.serving.lanes import BatchLane
 
-    with begun() as (service, said):
+    with begun(draft=False) as (service, said):
         expected = last(ask(service)).counts
         step = BatchLane.step
         monkeypatch.setattr(BatchLane, "step", lambda lane: 1 // 0)

@@ -91,7 +91,10 @@ def cost(answer: m.Answered) -> str:
     if answer.positions and context >= answer.positions:
         ends["length"] = ends[""] = f" · past the model's {answer.positions:,} positions"
         ends["stop"] = ends["length"]
+    drafts = ""
+    if answer.tokens_per_pass > 1:
+        drafts = f" · {words.drafts(answer.tokens_per_pass, answer.speedup)}"
     return (
-        f"{answer.tokens} tokens · {answer.generation_tps:,.0f}/s · first after "
+        f"{answer.tokens} tokens · {answer.generation_tps:,.0f}/s{drafts} · first after "
         f"{1000 * answer.first_token_seconds:,.0f} ms{ends.get(answer.finish_reason, '')}"
     )
