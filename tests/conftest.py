@@ -54,6 +54,11 @@ SLOW = (
 go through every family."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of the UI and of programs wait a quarter of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let programs that tests start share what they compile, where bytecode must not be written.
 

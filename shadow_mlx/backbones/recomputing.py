@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_flatten, tree_map
 
 
 def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,14 +24,23 @@ def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @kept.vjp
     def backward(arguments: list[Any], cotangents: Any, _: Any) -> Any:
-        names, arrays = zip(*tree_flatten(arguments), strict=True)
-        wanted = [array for _, array in tree_flatten(cotangents)]
+        arrays = _leaves(arguments)
+        wanted = _leaves(cotangents)
 
         def flat(*given: mx.array) -> list[mx.array]:
-            results = function(*tree_unflatten(list(zip(names, given, strict=True))))
-            return [array for _, array in tree_flatten(results)]
+            return _leaves(function(*_like(arguments, given)))
 
-        _, gradients = mx.vjp(flat, mx.depends(list(arrays), wanted), wanted)
-        return tree_unflatten(list(zip(names, gradients, strict=True)))
+        _, gradients = mx.vjp(flat, mx.depends(arrays, wanted), wanted)
+        return _like(arguments, gradients)
 
     return lambda *arguments: kept(list(arguments))
+
+
+def _leaves(tree: Any) -> list[mx.array]:
+    return [array for _, array in tree_flatten(tree)]
+
+
+def _like(tree: Any, leaves: Iterable[mx.array]) -> Any:
+    """``leaves`` in the place of those of ``tree``; what is empty in it stays."""
+    following = iter(leaves)
+    return tree_map(lambda _: next(following), tree)

@@ -35,6 +35,18 @@ def test_the_gradients_are_the_same(compiled: bool) -> None:
     np.testing.assert_allclose(np.array(rt["a"]), np.array(dt["a"]), rtol=1e-5, atol=1e-5)
 
 
+def test_what_is_empty_among_the_arguments_stays() -> None:
+    def function(tree: list[dict[str, mx.array]], x: mx.array) -> mx.array:
+        nothing, one, [] = tree
+        assert nothing == {}
+        return (one["a"] * x).sum()
+
+    tree, x = [{}, {"a": mx.array([2.0, 3.0])}, []], mx.array([5.0, 7.0])
+    gradients = mx.grad(recomputed(function), argnums=(0, 1))(tree, x)
+    assert gradients[0][1]["a"].tolist() == [5.0, 7.0]
+    assert gradients[1].tolist() == [2.0, 3.0]
+
+
 def peak(function: object) -> int:
     x = mx.random.normal((WIDTH,))
     mx.eval(x)
