@@ -55,7 +55,7 @@ go through every family."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of the UI and of programs wait a quarter of their time."""
+    """One more than there are cores: tests of the UI and of programs wait much of their time."""
     return (os.cpu_count() or 1) + 1
 
 
