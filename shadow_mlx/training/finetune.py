@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,11 @@ from shadow_mlx.errors import (
 from shadow_mlx.files.card_seal import may_write_card
 from shadow_mlx.hub import resolving
 from shadow_mlx.runs.belongings import remove_run
+from shadow_mlx.runs.crash_log import crash_noted
+from shadow_mlx.runs.deaths import death_of
 from shadow_mlx.runs.events import Listener, StopToken
 from shadow_mlx.runs.folder import CARD, RunFolder
+from shadow_mlx.runs.record import EventReader
 from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
 from shadow_mlx.training.callbacks import service_listeners
@@ -74,6 +77,8 @@ def finetune(
     peers = Peers(group.size(), lambda words: alarm.note("warning", words))
     folder = RunFolder(Path(config.adapter_path).absolute())
     with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
+        if first and resume:
+            _tell_of_death(folder, recorder)
         for note in notes:
             recorder.note("info", note)
         config = _settle(config, folder, recorder, resume=resume)
@@ -83,6 +88,13 @@ def finetune(
                 recorder.add(service)
         run = _Run(config, folder, recorder, first, peers)
         return run.execute(splits, group, stop, resume=resume, overwrite=overwrite)
+
+
+def _tell_of_death(folder: RunFolder, recorder: Recorder) -> None:
+    """Say why the run that is resumed did not end by itself, if it did not."""
+    death = death_of(folder.path, EventReader(folder.path).read_all())
+    if death is not None:
+        recorder.note("warning", str(death))
 
 
 def _settle(
@@ -189,7 +201,8 @@ class _Run:
         self.recorder(started(parts, progress.step))
         save = keeper.save if self.first else _save_nothing
         loop = Loop(parts, progress, self.recorder, save, stop, self.peers)
-        outcome = self._train(loop, keeper, stop)
+        with crash_noted(self.folder) if self.first else nullcontext():
+            outcome = self._train(loop, keeper, stop)
         return summarise(self.folder.path, parts, progress, outcome, loop.saved_step)
 
     def _last_checkpoint(self) -> Path | None:
