@@ -134,19 +134,32 @@ def explained(crash: Crash | None, scene: Scene) -> Death:
             _less_memory(scene) if scene.full else _go_on(scene),
         )
     if crash.number is None:
-        return Death(
-            f"The run ended suddenly{when}: it was killed, by the system or by a third Ctrl-C, or "
-            f"the machine went off.{_if_full(scene)}",
-            _less_memory(scene) if scene.full else f"{_go_on(scene)} {_less_memory(scene)}",
+        return _killed(
+            f"The run ended suddenly{when}: it was killed, or ended by a third Ctrl-C, or the "
+            "machine went off.",
+            scene,
         )
     name = _name(crash.number)
     if crash.number == signal.SIGKILL:
-        return Death(f"The run was killed ({name}){when}{_memory(scene)}", _less_memory(scene))
+        return _killed(f"The run was killed ({name}){when}.", scene)
     if crash.number == signal.SIGABRT:
         return _aborted(f"({name}){when}", scene)
     if crash.number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         return Death(f"The run was ended by {name}{when}.", _go_on(scene))
     return Death(f"The run crashed ({name}){when}: a fault of a library, or ours.", _report(scene))
+
+
+def _killed(what: str, scene: Scene) -> Death:
+    """What nobody survives to explain; whether memory would, as far as that is known."""
+    if scene.full:
+        return Death(f"{what}{_if_full(scene)}", _less_memory(scene))
+    if not scene.peak or not scene.memory:
+        return Death(f"{what} It may be that memory ran out.", _less_memory(scene))
+    return Death(
+        f"{what} It had taken {_held(scene)} at most, so that memory ran out only if other "
+        "programs had the rest, or if it may not use all of it.",
+        f"{_go_on(scene)} {_less_memory(scene)}",
+    )
 
 
 def _aborted(how: str, scene: Scene) -> Death:
@@ -179,24 +192,12 @@ def _when(view: RunView) -> str:
     return when if view.phase in ("starting", "training") else f"{when} ({view.phase})"
 
 
-def _memory(scene: Scene) -> str:
-    """For a run that was killed: whether memory explains it."""
-    if not scene.peak or not scene.memory:
-        return ": most likely memory ran out."
-    held = f"{words.size(scene.peak, 1)} of the machine's {words.size(scene.memory, 1)}"
-    if scene.full:
-        return f", when it had taken {held}: memory ran out."
-    return (
-        f". It had taken {held}, at most: other programs needed the rest, it may not use all of "
-        "it, or somebody killed it."
-    )
-
-
 def _if_full(scene: Scene) -> str:
-    if not scene.full:
-        return ""
-    held = f"{words.size(scene.peak, 1)} of the machine's {words.size(scene.memory, 1)}"
-    return f" It had taken {held}: most likely memory ran out."
+    return f" It had taken {_held(scene)}: most likely memory ran out." if scene.full else ""
+
+
+def _held(scene: Scene) -> str:
+    return f"{words.size(scene.peak, 1)} of the machine's {words.size(scene.memory, 1)}"
 
 
 def _go_on(scene: Scene) -> str:
@@ -207,10 +208,10 @@ def _go_on(scene: Scene) -> str:
 
 
 def _less_memory(scene: Scene) -> str:
-    new = "a new run with --auto, or a smaller --batch-size or --max-seq-length"
+    new = "a new run with --auto, or with a smaller --batch-size or --max-seq-length"
     if scene.view.saved_step is None or scene.recomputes:
-        return f"What needs less: {new}."
-    return f"What needs less: --resume with --grad-checkpoint, or {new}."
+        return f"What needs less memory: {new}."
+    return f"What needs less memory: --resume with --grad-checkpoint, or {new}."
 
 
 def _shorter_steps(scene: Scene) -> str:
