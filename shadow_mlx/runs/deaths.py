@@ -119,6 +119,19 @@ def death_of(folder: Path, view: RunView, code: int | None = None) -> Death | No
     return explained(crash, scene)
 
 
+def less_memory(*, saved: bool, recomputes: bool) -> str:
+    """What a person can do whose run found too little memory.
+
+    Args:
+        saved: Whether the run can go on.
+        recomputes: Whether it ran with ``--grad-checkpoint``.
+    """
+    new = "a new run with --auto, or with a smaller --batch-size or --max-seq-length"
+    if not saved or recomputes:
+        return f"What needs less memory: {new}."
+    return f"What needs less memory: --resume with --grad-checkpoint, or {new}."
+
+
 def explained(crash: Crash | None, scene: Scene) -> Death:
     """A death in words.
 
@@ -208,10 +221,7 @@ def _go_on(scene: Scene) -> str:
 
 
 def _less_memory(scene: Scene) -> str:
-    new = "a new run with --auto, or with a smaller --batch-size or --max-seq-length"
-    if scene.view.saved_step is None or scene.recomputes:
-        return f"What needs less memory: {new}."
-    return f"What needs less memory: --resume with --grad-checkpoint, or {new}."
+    return less_memory(saved=scene.view.saved_step is not None, recomputes=scene.recomputes)
 
 
 def _shorter_steps(scene: Scene) -> str:

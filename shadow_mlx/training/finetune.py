@@ -20,12 +20,14 @@ from shadow_mlx.errors import (
     ModelError,
     PeersLostError,
     SurroundingsError,
+    is_out_of_memory,
+    surroundings_failure,
 )
 from shadow_mlx.files.card_seal import may_write_card
 from shadow_mlx.hub import resolving
 from shadow_mlx.runs.belongings import remove_run
 from shadow_mlx.runs.crash_log import crash_noted
-from shadow_mlx.runs.deaths import death_of
+from shadow_mlx.runs.deaths import death_of, less_memory
 from shadow_mlx.runs.events import Listener, StopToken
 from shadow_mlx.runs.folder import CARD, RunFolder
 from shadow_mlx.runs.record import EventReader
@@ -235,7 +237,8 @@ class _Run:
 
     def _train(self, loop: Loop, keeper: Keeper, stop: StopToken) -> Outcome:
         try:
-            outcome = loop.run() if self._recorded(keeper.parts, stop) else "stopped"
+            with self._machine_named():
+                outcome = loop.run() if self._recorded(keeper.parts, stop) else "stopped"
             if self.recorder.lost is not None:
                 raise self.recorder.lost
         except SurroundingsError as error:
@@ -248,6 +251,25 @@ class _Run:
         if self.recorder.lost is not None:
             raise SurroundingsError(f"{self.recorder.lost}{self._kept()}")
         return outcome
+
+    @contextmanager
+    def _machine_named(self) -> Iterator[None]:
+        """What MLX says of the machine within the block is an error of ours, with what would help.
+
+        Raises:
+            SurroundingsError: Memory ran out, or the GPU's watchdog ended a step.
+        """
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            known = surroundings_failure(error)
+            if known is None:
+                raise
+            if is_out_of_memory(error):
+                saved = bool(self.folder.saved_steps())
+                advice = less_memory(saved=saved, recomputes=self.config.grad_checkpoint)
+                known = SurroundingsError(f"{known}. {advice}")
+            raise known from error
 
     def _recorded(self, parts: Assembly, stop: StopToken) -> bool:
         """Have the teacher's answers at hand, if they are to be kept; False if asked to stop."""

@@ -10,7 +10,7 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
-from shadow_mlx.runs.events import Saved
+from shadow_mlx.runs.events import Event, RunEnded, Saved
 from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import FAKE_WORKER, WIDE, press, shown, text, until, words, write_adapter
@@ -76,9 +76,14 @@ async def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
         assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
 
 
-async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(own_place: Path) -> None:
+@pytest.mark.parametrize(
+    "end", [[], [RunEnded(0.0, "failed", 60, None, None, 9.0, "the disk is full")]]
+)
+async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(
+    own_place: Path, end: list[Event]
+) -> None:
     folder = write_adapter(own_place / "mine")
-    write_story(folder, [started(300), trained(60), Saved(0.0, 50, "step-000050", True)])
+    write_story(folder, [started(300), trained(60), Saved(0.0, 50, "step-000050", True), *end])
 
     app = ShadowApp()
     async with shown(app, WIDE) as pilot:
