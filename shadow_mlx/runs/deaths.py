@@ -182,13 +182,11 @@ def _aborted(how: str, scene: Scene) -> Death:
             "too long.",
             _shorter_steps(scene),
         )
-    if tells_of_metal_memory(scene.said) or scene.full:
-        return Death(
-            f"The run was aborted {how}: the GPU's memory ran out.{_if_full(scene)}"
-            if scene.on_mac
-            else f"The run was aborted {how}.{_if_full(scene)}",
-            _less_memory(scene),
-        )
+    if tells_of_metal_memory(scene.said):
+        why = f"The run was aborted {how}: the GPU's memory ran out."
+        return Death(why, _less_memory(scene))
+    if scene.full:
+        return Death(f"The run was aborted {how}.{_if_full(scene)}", _less_memory(scene))
     if scene.on_mac:
         return Death(
             f"The run was aborted {how}. On a Mac that is the GPU's watchdog, after a step that "
