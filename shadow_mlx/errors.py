@@ -78,12 +78,32 @@ class Interrupted(ShadowMLXError):  # noqa: N818 - not an error of anybody's mak
     exit_code = 130
 
 
+# How MLX begins to say that Metal ended a step for want of memory.
+_NO_METAL_MEMORY = "[METAL] Command buffer execution failed: Insuff"
+
+
 # How MLX's allocators begin the RuntimeError that they raise when memory is exhausted.
-_ALLOCATORS = ("[malloc", "[metal::malloc]", "[METAL] Command buffer execution failed: Insuff")
+_ALLOCATORS = ("[malloc", "[metal::malloc]", _NO_METAL_MEMORY)
+
+
+# Metal's names for what the GPU's watchdog does to a step that takes too long.
+_TIMEOUTS = tuple(
+    f"kIOGPUCommandBufferCallbackError{name}" for name in ("Timeout", "ImpactingInteractivity")
+)
 
 
 # What MLX says when the compiler that makes its kernels on a CPU did not come to its end.
 _COMPILER = "Could not load C++ shared library"
+
+
+def tells_of_watchdog(said: str) -> bool:
+    """Whether what MLX said, in an error or on its way out, names the GPU's watchdog."""
+    return any(name in said for name in _TIMEOUTS)
+
+
+def tells_of_metal_memory(said: str) -> bool:
+    """Whether what MLX said, in an error or on its way out, is that Metal's memory ran out."""
+    return _NO_METAL_MEMORY in said
 
 
 def is_compiler_failure(error: BaseException) -> bool:
@@ -95,6 +115,11 @@ def surroundings_failure(error: BaseException) -> SurroundingsError | None:
     """What an exception says of the machine, as an error of ours; ``None`` for any other."""
     if is_out_of_memory(error):
         return SurroundingsError(f"out of memory: {error or 'an allocation failed'}")
+    if isinstance(error, RuntimeError) and tells_of_watchdog(str(error)):
+        return SurroundingsError(
+            "the GPU's watchdog ended a step that kept the GPU from the display for too long. Turn "
+            "the display off meanwhile, or make the step shorter: fewer or shorter texts at once"
+        )
     if is_compiler_failure(error):
         return SurroundingsError(
             "MLX could not compile a part of the model: its compiler was broken off, or there is "

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from shadow_mlx.runs.deaths import ending
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.worker import messages as m
 from tui.views.chat_view import Weights
-from tui.views.words import ending
 
 LINE_LIMIT = 64 << 20
 KEPT_ERRORS = 40
@@ -172,9 +172,8 @@ class Child:
 
     def _obituary(self, code: int) -> str:
         last = f"\n{self._errors[-1]}" if self._errors else ""
-        return (
-            f"The model's process is gone: {ending(code)}. The next request starts a new one.{last}"
-        )
+        how = ending(code, "\n".join(self._errors))
+        return f"The model's process is gone: {how}. The next request starts a new one.{last}"
 
 
 class Children:

@@ -111,7 +111,7 @@ def remove_run(folder: RunFolder) -> None:
             path = folder.path / name
             if name not in others and (name != CARD or is_own_card(path)):
                 path.unlink(missing_ok=True)
-        for path in (folder.config, folder.events):
+        for path in (folder.config, folder.events, folder.crash):
             if _shown(folder, path) not in others:
                 path.unlink(missing_ok=True)
         for step in folder.saved_steps():
@@ -170,7 +170,7 @@ def _in_the_way(folder: RunFolder) -> Iterator[tuple[str, str]]:
     if _is_there(folder.run) and not folder.run.is_dir():
         yield folder.run.name, "a file where the run's record has its folder"
         return
-    files = (folder.config, folder.events, folder.requested, folder.output)
+    files = (folder.config, folder.events, folder.requested, folder.output, folder.crash)
     folders = (folder.checkpoints, folder.teacher)
     for path in (*files, *folders):
         if what := _why_not_own(path, own_run, folder=path in folders):

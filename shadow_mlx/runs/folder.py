@@ -97,6 +97,11 @@ class RunFolder:
         """What a run that the terminal UI started prints."""
         return self.run / "output.log"
 
+    @property
+    def crash(self) -> Path:
+        """What a process leaves here that ends suddenly; see ``crash_log``."""
+        return self.run / "crash.log"
+
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint after optimizer step ``step``."""
         return self.checkpoints / f"step-{step:06d}"

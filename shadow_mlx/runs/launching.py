@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from shadow_mlx.errors import InputError
 from shadow_mlx.files.writing import disk_errors, open_regular, write_text
+from shadow_mlx.macos import relax_watchdog
 from shadow_mlx.runs.belongings import check_free_of_others
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.live import is_live
@@ -51,6 +52,8 @@ async def launch(config: TrainConfig, *, resume: bool = False) -> Launched:
     arguments = [*TRAIN_COMMAND, "-c", str(run.requested)]
     if resume:
         arguments.append("--resume")
+    environment = dict(os.environ)
+    relax_watchdog(environment)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if resume else os.O_TRUNC)
     with disk_errors(run.run), os.fdopen(open_regular(run.output, flags), "wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -58,6 +61,7 @@ async def launch(config: TrainConfig, *, resume: bool = False) -> Launched:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment,
             start_new_session=True,
         )
     return Launched(run.path.resolve(), process)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.deaths import death_of
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.record import EventReader
@@ -35,7 +36,8 @@ class RunSummary:
     """One run, for a list. ``losses`` are at most ``SPARK`` means of its curve.
 
     ``changed`` is when it last said something, in seconds since the epoch. ``train_loss`` is the
-    last one of the tuned model, ``best_loss`` the lowest in validation.
+    last one of the tuned model, ``best_loss`` the lowest in validation. ``death`` says why a run is
+    over that did not end by itself, and what to change; empty for any other.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class RunSummary:
     backbone: str
     changed: float
     has_adapter: bool
+    death: str
 
 
 def status_of(view: RunView, live: bool) -> Status:
@@ -62,10 +65,12 @@ def status_of(view: RunView, live: bool) -> Status:
 def summarise(folder: Path, reader: EventReader | None = None) -> RunSummary:
     """One run's line in a list; reads its record, or what is new to a reader of it."""
     view = (reader or EventReader(folder)).read_all()
+    status = status_of(view, is_live(folder))
+    death = death_of(folder, view) if status == "interrupted" else None
     losses = view.valid if len(view.valid) > 3 else view.train
     return RunSummary(
         folder=folder,
-        status=status_of(view, is_live(folder)),
+        status=status,
         step=view.step,
         total_steps=view.total_steps,
         train_loss=view.trained.loss if view.trained else None,
@@ -74,6 +79,7 @@ def summarise(folder: Path, reader: EventReader | None = None) -> RunSummary:
         backbone=view.started.backbone if view.started else "",
         changed=view.last_time or last_change(folder),
         has_adapter=RunFolder(folder).has_adapter,
+        death=str(death or ""),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,17 @@ from shadow_mlx.errors import (
     ModelError,
     PeersLostError,
     SurroundingsError,
+    is_out_of_memory,
+    surroundings_failure,
 )
 from shadow_mlx.files.card_seal import may_write_card
 from shadow_mlx.hub import resolving
 from shadow_mlx.runs.belongings import remove_run
+from shadow_mlx.runs.crash_log import crash_noted
+from shadow_mlx.runs.deaths import death_of, less_memory
 from shadow_mlx.runs.events import Listener, StopToken
 from shadow_mlx.runs.folder import CARD, RunFolder
+from shadow_mlx.runs.record import EventReader
 from shadow_mlx.training import starting
 from shadow_mlx.training.assembly import Assembly, assemble
 from shadow_mlx.training.callbacks import service_listeners
@@ -74,6 +79,8 @@ def finetune(
     peers = Peers(group.size(), lambda words: alarm.note("warning", words))
     folder = RunFolder(Path(config.adapter_path).absolute())
     with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
+        if first and resume:
+            _tell_of_death(folder, recorder)
         for note in notes:
             recorder.note("info", note)
         config = _settle(config, folder, recorder, resume=resume)
@@ -83,6 +90,13 @@ def finetune(
                 recorder.add(service)
         run = _Run(config, folder, recorder, first, peers)
         return run.execute(splits, group, stop, resume=resume, overwrite=overwrite)
+
+
+def _tell_of_death(folder: RunFolder, recorder: Recorder) -> None:
+    """Say why the run that is resumed did not end by itself, if it did not."""
+    death = death_of(folder.path, EventReader(folder.path).read_all())
+    if death is not None:
+        recorder.note("warning", str(death))
 
 
 def _settle(
@@ -189,7 +203,8 @@ class _Run:
         self.recorder(started(parts, progress.step))
         save = keeper.save if self.first else _save_nothing
         loop = Loop(parts, progress, self.recorder, save, stop, self.peers)
-        outcome = self._train(loop, keeper, stop)
+        with crash_noted(self.folder) if self.first else nullcontext():
+            outcome = self._train(loop, keeper, stop)
         return summarise(self.folder.path, parts, progress, outcome, loop.saved_step)
 
     def _last_checkpoint(self) -> Path | None:
@@ -222,7 +237,8 @@ class _Run:
 
     def _train(self, loop: Loop, keeper: Keeper, stop: StopToken) -> Outcome:
         try:
-            outcome = loop.run() if self._recorded(keeper.parts, stop) else "stopped"
+            with self._machine_named():
+                outcome = loop.run() if self._recorded(keeper.parts, stop) else "stopped"
             if self.recorder.lost is not None:
                 raise self.recorder.lost
         except SurroundingsError as error:
@@ -235,6 +251,25 @@ class _Run:
         if self.recorder.lost is not None:
             raise SurroundingsError(f"{self.recorder.lost}{self._kept()}")
         return outcome
+
+    @contextmanager
+    def _machine_named(self) -> Iterator[None]:
+        """What MLX says of the machine within the block is an error of ours, with what would help.
+
+        Raises:
+            SurroundingsError: Memory ran out, or the GPU's watchdog ended a step.
+        """
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            known = surroundings_failure(error)
+            if known is None:
+                raise
+            if is_out_of_memory(error):
+                saved = bool(self.folder.saved_steps())
+                advice = less_memory(saved=saved, recomputes=self.config.grad_checkpoint)
+                known = SurroundingsError(f"{known}. {advice}")
+            raise known from error
 
     def _recorded(self, parts: Assembly, stop: StopToken) -> bool:
         """Have the teacher's answers at hand, if they are to be kept; False if asked to stop."""

@@ -23,7 +23,7 @@ def test_a_table_and_the_same_as_json(place: Path, capsys: pytest.CaptureFixture
     write_story(place / "a" / "whole\x1b[2J", story())
     write_story(place / "cut", [started(1000), trained(10, 1000)])
     assert main(["runs"]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
+    head, *lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
     assert " ".join(head.split()) == "run status steps loss best valid changed backbone"
     assert {tuple(line.split()[:4]) for line in lines} == {
         ("a/whole␛[2J", "done", "300/300", "0.1702"),
@@ -36,6 +36,26 @@ def test_a_table_and_the_same_as_json(place: Path, capsys: pytest.CaptureFixture
     assert (one["backbone"], one["has_adapter"]) == ("sprout", False)
     assert one["best_loss"] == pytest.approx(0.2702, abs=1e-4)
     assert one["age_seconds"] >= 0
+
+
+def test_below_it_stands_why_runs_did_not_end_by_themselves(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_story(place / "whole", story())
+    cut = write_story(place / "cut\x1b[2J", [started(1000), trained(10, 1000)])
+    (cut / "run" / "crash.log").write_text("Fatal Python error: Segmentation fault\n")
+    assert main(["runs"]) == 0
+    why = "The run crashed (SIGSEGV) after step 10: a fault of a library, or ours."
+    table, _, below = capsys.readouterr().out.partition("\n\n")
+    assert len(table.splitlines()) == 3
+    assert below.startswith(f"cut␛[2J: {why} Nothing was saved yet")
+    assert len(below.splitlines()) == 1
+    assert main(["runs", "--json"]) == 0
+    by_name = {Path(one["folder"]).name: one for one in json.loads(capsys.readouterr().out)["runs"]}
+    assert by_name["whole"]["death"] == ""
+    assert by_name["cut\x1b[2J"]["death"].startswith(why)
+    assert main(["runs", "whole"]) == 0
+    assert "\n\n" not in capsys.readouterr().out
 
 
 def test_where_there_is_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

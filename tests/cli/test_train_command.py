@@ -13,6 +13,7 @@ import pytest
 import yaml
 from mlx_lm.utils import load_model
 
+from shadow_mlx import macos
 from shadow_mlx.checkpoints.peft import save_adapter
 from shadow_mlx.cli.main import main
 from shadow_mlx.config import ShadowConfig
@@ -179,6 +180,53 @@ def test_a_signal_saves_and_says_how_to_go_on(flags, tmp_path, number):
     assert step >= 3
     assert f"stopped after step {step} of 100000" in rest
     assert (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGABRT, "The run was aborted (SIGABRT) after step"),
+        (signal.SIGKILL, "The run ended suddenly after step"),
+    ],
+)
+def test_a_death_is_told_by_the_list_and_first_of_all_when_it_goes_on(
+    flags, tmp_path, capsys, number, said
+):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shadow_mlx", *flags(iters=100_000)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("step 4/"):
+            break
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode == -number
+    assert main(["runs", str(tmp_path)]) == 0
+    assert said in capsys.readouterr().out
+    last = RunFolder(tmp_path / "run").saved_steps()[-1]
+    resume = ["train", "--resume", f"--adapter-path={tmp_path / 'run'}", f"--iters={last + 1}"]
+    assert main(resume) == 0
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"warning: {said}")
+    assert f"--resume goes on from step {last}." in first
+    assert said not in "\n".join(others)
+    assert main([*resume[:-1], f"--iters={last + 2}"]) == 0  # it ended by itself this time
+    assert said not in capsys.readouterr().err
+
+
+def test_a_mac_is_asked_to_let_it_train_and_to_stay_awake(flags, tmp_path, monkeypatch, capsys):
+    program, note = tmp_path / "caffeinate", tmp_path / "note"
+    program.write_text(f'#!/bin/sh\necho "$*" "$PPID" > "{note}"\nexec sleep 600\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv(macos.WATCHDOG, raising=False)
+    monkeypatch.setattr(macos, "is_mac", lambda: True)
+    assert main(flags()) == 0
+    assert note.read_text().split() == ["-is", "-w", str(os.getpid()), str(os.getpid())]
+    assert os.environ.pop(macos.WATCHDOG) == "1"
 
 
 def test_a_file_size_limit_during_the_run_is_exit_code_3(flags, tmp_path, capsys):

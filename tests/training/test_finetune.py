@@ -27,6 +27,7 @@ from shadow_mlx.runs.events import (
 )
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.training.step import TrainingStep
+from tests.test_macos import SAID, TIMEOUTS
 from tests.training.conftest import Heard, adapter_bytes
 
 
@@ -147,6 +148,46 @@ def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(make_config, heard, m
     full.clear()
     assert train(config, resume=True).step == 8
     assert adapter_bytes(folder.path) != before
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "advised"),
+    [
+        (MemoryError(), "out of memory", True),
+        (RuntimeError("[metal::malloc] no"), "out of memory", True),
+        (RuntimeError(SAID.format("…", TIMEOUTS[0])), "the GPU's watchdog ended a step", False),
+    ],
+)
+def test_a_machine_that_gives_up_ends_the_run_in_words(
+    make_config, heard, monkeypatch, error, said, advised
+):
+    finish = TrainingStep.finish
+
+    def give_up(self, result):
+        if heard.of(Saved):
+            raise error
+        return finish(self, result)
+
+    monkeypatch.setattr(TrainingStep, "finish", give_up)
+    config = make_config(save_every=2)
+    with pytest.raises(SurroundingsError, match=said) as failed:
+        train(config, heard)
+    message = str(failed.value)
+    assert ("--resume with --grad-checkpoint" in message) is advised
+    assert "The checkpoint of step 2 is kept" in message
+    (ended,) = heard.of(RunEnded)
+    assert (ended.reason, ended.message) == ("failed", message)
+    monkeypatch.undo()
+    assert train(config, heard, resume=True).reason == "done"
+
+
+def test_a_mistake_of_ours_stays_one(make_config, heard, monkeypatch):
+    def fail(self, result):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(TrainingStep, "finish", fail)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        train(make_config(), heard)
 
 
 def test_shapes_and_traces_are_bounded(make_config, monkeypatch):

@@ -89,6 +89,14 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     said = request.messages[-1]["content"]
     if said == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if said == "abort":
+        print(
+            "what(): [METAL] Command buffer execution failed: Caused GPU Timeout Error "
+            "(00000002:kIOGPUCommandBufferCallbackErrorTimeout)",
+            file=sys.stderr,
+            flush=True,
+        )
+        os.kill(os.getpid(), signal.SIGABRT)
     if said == "fail":
         send(m.Failed(request.id, "the chat template refuses"))
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx import macos
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Event, Noted, RunEnded
@@ -90,6 +91,32 @@ async def test_a_run_killed_from_outside_is_called_interrupted(
         await until(pilot, lambda: "tokens/s" in words(pilot))
         app.launched[own_place / "mine"].process.kill()
         await until(pilot, lambda: "✘ interrupted" in words(pilot))
+
+
+async def test_why_a_run_died_that_was_not_started_here_is_read_from_its_folder(
+    own_place: Path,
+) -> None:
+    folder = write_story(own_place / "mine", [started(100), trained(20)])
+    (folder / "run" / "crash.log").write_text("Fatal Python error: Bus error\n")
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.show_run(folder)
+        said = "! The run crashed (SIGBUS) after step 20: a fault of a library, or ours. → Nothing"
+        await until(pilot, lambda: said in words(pilot))
+
+
+async def test_a_run_started_here_finds_the_watchdog_relaxed_on_a_mac(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = f"import os, sys; print('is', os.environ.get({macos.WATCHDOG!r})); sys.exit(2)"
+    monkeypatch.setattr(launching, "TRAIN_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.delenv(macos.WATCHDOG, raising=False)
+    for mac, said in ((True, "is 1"), (False, "is None")):
+        monkeypatch.setattr(macos, "is_mac", lambda mac=mac: mac)
+        app = ShadowApp()
+        async with shown(app) as pilot:
+            await app.launch(TrainConfig(data="x.jsonl", adapter_path=f"mac-{mac}"))
+            await until(pilot, lambda said=said: said in words(pilot))
 
 
 async def test_a_start_that_fails_shows_why(

@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from shadow_mlx import machine
 from shadow_mlx.runs.curves import RunView
+from shadow_mlx.runs.deaths import Death, death_of
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.launching import log_tail
 from shadow_mlx.runs.listing import find_runs
@@ -97,10 +98,18 @@ The run works in a process of its own: leaving this page, or the program, does n
     class Watched(Message):
         """A look at the run's process."""
 
-        def __init__(self, folder: Path, live: bool, exit_code: int | None, output: str) -> None:
+        def __init__(
+            self,
+            folder: Path,
+            live: bool,
+            exit_code: int | None,
+            output: str,
+            death: Death | None,
+        ) -> None:
             super().__init__()
             self.folder = folder
             self.live, self.exit_code, self.output = live, exit_code, output
+            self.death = death
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +124,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._with_answers = True
         self._alerts: list[Alert] = []
         self._output = ""
+        self._death: Death | None = None
         self._shown: dict[str, object] = {}
 
     def body(self) -> ComposeResult:
@@ -164,12 +174,18 @@ The run works in a process of its own: leaving this page, or the program, does n
     @work(exclusive=True, group="watch")
     async def _watch(self, folder: Path) -> None:
         """Notice what no event tells: a process that began or died, silence, a full disk."""
+        known: tuple[object, Death | None] = (None, None)
         while True:
             launched = self.ui.launched.get(folder)
             code = launched.process.returncode if launched else None
             live = await asyncio.to_thread(is_live, folder)
             output = await asyncio.to_thread(log_tail, folder)
-            self.post_message(self.Watched(folder, live, code, output))
+            view = self.view
+            seen = (live, code, view.version)
+            if seen != known[0]:
+                found = None if live else await asyncio.to_thread(death_of, folder, view, code)
+                known = (seen, found)
+            self.post_message(self.Watched(folder, live, code, output, known[1]))
             await asyncio.sleep(WATCH_SECONDS)
 
     def on_run_screen_grown(self, message: Grown) -> None:
@@ -183,7 +199,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         if message.folder != self.folder:
             return
         self.live, self.exit_code = message.live, message.exit_code
-        self._output = message.output
+        self._output, self._death = message.output, message.death
         self._draw(False)
 
     def resting(self) -> str:
@@ -198,8 +214,9 @@ The run works in a process of its own: leaving this page, or the program, does n
             memory_bytes=machine.memory_of_machine(),
             free_disk_bytes=_free_disk(self.folder),
         )
-        if self.status in ("interrupted", "empty") and self.exit_code not in (None, 0):
-            self._alerts.insert(0, died(self.exit_code, self._output))
+        if self.status in ("interrupted", "empty"):
+            alert = died(self.exit_code, self._output, self._death)
+            self._alerts[:0] = [alert] if alert else []
         warnings = "\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts)
         self._put("head", self._head())
         self._put("next", self._next())

@@ -67,7 +67,8 @@ class SteeringPage(Page):
         if action in ("stop", "pause"):
             return running
         if action == "resume":
-            resumable = self.status in ("interrupted", "stopped") and not self._starting
+            over = ("interrupted", "stopped", "failed")
+            resumable = self.status in over and not self._starting
             return resumable and self.view.saved_step is not None
         if action == "discard":
             return not self._starting or running

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import signal
 from dataclasses import dataclass
 from typing import Literal
 
 from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
-from tui.views.words import ending
+from shadow_mlx.runs.deaths import Death, ending
 
 STALL_SECONDS = 60.0
 STALL_REPORTS = 5.0
@@ -70,18 +69,18 @@ def alerts(
     return found
 
 
-def died(code: int, output: str) -> Alert:
-    """A run whose process ended without a word of its own in the record.
+def died(code: int | None, output: str, death: Death | None) -> Alert | None:
+    """A run that is over without a word of its own in the record.
 
     Args:
-        code: The process's exit code; below zero, the signal that ended it.
+        code: The process's exit code, if it was started here; below zero, the signal that ended it.
         output: The end of what it printed.
+        death: What else is known.
     """
-    last = "\n".join(output.strip().splitlines()[-3:])
-    if code < 0:
-        action = "a smaller batch needs less memory" if code == -signal.SIGKILL else ""
-        return Alert("error", ending(code), action or "t: train again")
-    return Alert("error", last or ending(code), "t: change the settings")
+    if code is not None and code > 0:  # it said why, before its record began
+        last = "\n".join(output.strip().splitlines()[-3:])
+        return Alert("error", last or ending(code), "t: change the settings")
+    return Alert("error", death.why, death.remedy) if death else None
 
 
 def _silence(view: RunView, now: float) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -84,15 +83,6 @@ def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
         drawn = f"  {bar(view.step / view.total_steps, min(left, 40))}" if left >= 8 else ""
         text.append(f"{drawn}{done}")
     return text
-
-
-def ending(code: int) -> str:
-    """How a process ended that said nothing itself."""
-    if code == -signal.SIGKILL:
-        return "it was killed (signal 9), most likely because memory ran out"
-    if code < 0:
-        return f"it was ended by signal {-code}"
-    return f"it ended with code {code}"
 
 
 def summary(view: RunView, status: str, possible: Collection[str]) -> str:

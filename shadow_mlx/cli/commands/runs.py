@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"runs": [figures(one) for one in found]})
     elif found:
-        print(visible(_table(found)))
+        print(visible("\n".join([_table(found), *_deaths(found)])))
     else:
         print(f"no runs in {visible(str(folder))} or up to {DEPTH} folders below it")
     return 0
@@ -62,6 +62,14 @@ def _table(found: Sequence[RunSummary]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(f"{cell:<{n}}" for cell, n in zip(r, widths, strict=True)) for r in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _deaths(found: Sequence[RunSummary]) -> list[str]:
+    """Below the table: why runs are over that did not end by themselves."""
+    from shadow_mlx.config.paths import from_here
+
+    told = [f"{from_here(str(one.folder))}: {one.death}" for one in found if one.death]
+    return ["", *told] if told else []
 
 
 def _row(one: RunSummary) -> tuple[str, ...]:

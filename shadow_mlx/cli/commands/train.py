@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,11 +55,13 @@ def run(args: argparse.Namespace, job: Job | None = None) -> int:
         Interrupted: After Ctrl-C, SIGTERM or SIGHUP: the state is saved, or nothing had begun.
     """
     from shadow_mlx.cli.signals import stopping_on_signals
+    from shadow_mlx.macos import kept_awake, relax_watchdog
     from shadow_mlx.runs.events import StopToken
 
+    relax_watchdog(os.environ)  # before anything uses Metal
     stop = StopToken(attended=False)  # the job attends to it from its first step on
     try:
-        with stopping_on_signals(stop):
+        with stopping_on_signals(stop), kept_awake():
             summary = _train(args, stop, job or _job)
     except KeyboardInterrupt:
         raise Interrupted("interrupted before the first step; nothing was changed") from None

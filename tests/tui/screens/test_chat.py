@@ -94,7 +94,9 @@ async def test_a_killed_child_is_told_and_replaced(adapter: Path) -> None:
         await press(pilot, "5")
         await until(pilot, lambda: "ATTACHED" in words(pilot))
         await say(pilot, "die")
-        await until(pilot, lambda: "memory ran out" in told(pilot))
+        await until(pilot, lambda: "killed (SIGKILL), most likely because memory" in told(pilot))
+        await say(pilot, "abort")
+        await until(pilot, lambda: "the GPU's watchdog ended it (SIGABRT)" in told(pilot))
         await say(pilot, "hi")
         await until(pilot, lambda: "heard hi" in words(pilot))
 
