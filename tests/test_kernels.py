@@ -46,10 +46,13 @@ def test_it_is_the_same_press_that_asks_to_stop():
     assert surroundings_failure(RuntimeError("another mistake")) is None
 
 
+@pytest.mark.parametrize(("draft", "name"), [(False, "stream_generate"), (True, "drafted_stream")])
 @pytest.mark.parametrize("pressed", [True, False])
-def test_an_answer_that_is_cut_so_keeps_what_there_is(tiny_attached, monkeypatch, pressed):
+def test_an_answer_that_is_cut_so_keeps_what_there_is(
+    tiny_attached, monkeypatch, pressed, draft, name
+):
     model, tokenizer = tiny_attached
-    stop, real = StopToken(), decoding.stream_generate
+    stop, real = StopToken(), getattr(decoding, name)
 
     def breaking(*args, **kwargs):
         responses = real(*args, **kwargs)
@@ -59,8 +62,8 @@ def test_an_answer_that_is_cut_so_keeps_what_there_is(tiny_attached, monkeypatch
             stop.stop()
         raise RuntimeError(SAID)
 
-    monkeypatch.setattr(decoding, "stream_generate", breaking)
-    prompt, sampling = tokenizer.encode("hello"), SamplingConfig(max_tokens=9)
+    monkeypatch.setattr(decoding, name, breaking)
+    prompt, sampling = tokenizer.encode("hello"), SamplingConfig(max_tokens=9, draft=draft)
     if not pressed:
         with pytest.raises(RuntimeError):
             decoding.decode(model, tokenizer, prompt, sampling, stop=stop)
