@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
@@ -23,9 +24,10 @@ from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
 from tui.pages import PAGES, RUN, maker
 from tui.state import UiState, load_state, save_state
+from tui.widgets.legible import Legible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from textual.driver import Driver
 
@@ -71,8 +73,13 @@ class ShadowApp(App[None]):
         self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         self.paints = PaintHold(self, self._takes_more)
+        self._legible = Legible()
         if self.state.keys:
             self.set_keymap(self.state.keys)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and then the one that keeps what is written legible."""
+        return [*super().get_line_filters(), self._legible]
 
     async def close_children(self) -> None:
         """End the children, and what still waits for them."""

@@ -73,9 +73,9 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
     LossChart > .chart--shadow { color: $warning; }
     LossChart > .chart--valid { color: $success; text-style: bold; }
     LossChart > .chart--valid-shadow { color: $warning; text-style: bold; }
-    LossChart > .chart--best { color: $text; text-style: bold; }
+    LossChart > .chart--best { color: $foreground; text-style: bold; }
     LossChart > .chart--other { color: $error; }
-    LossChart > .chart--axis { color: $text-muted; }
+    LossChart > .chart--axis { color: $foreground 60%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log scale", show=False, id="chart-log"),
@@ -161,7 +161,9 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         return [(curve, name) for curve, name in found if len(curve.steps)]
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"chart--{name}", partial=True)
+        styles = self.get_component_styles(f"chart--{name}")
+        color = self.background_colors[1] + styles.color  # which may be translucent
+        return Style(color=color.rich_color) + styles.text_style
 
     def _legend(self, curves: list[tuple[Curve, str]], styles: list[Style]) -> Text:
         """Names with the last values, or with those under the cursor."""
