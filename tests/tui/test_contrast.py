@@ -61,7 +61,9 @@ async def test_every_cell_of_a_page_is_read_well_in_every_theme(
         for theme in THEMES:
             app.theme = theme
             await pilot.pause()
-            assert not (found := hardly_read(app.screen)), "\n".join([f"{name} in {theme}:", *found])
+            assert not (found := hardly_read(app.screen)), "\n".join(
+                [f"{name} in {theme}:", *found]
+            )
 
 
 def test_there_are_themes_of_both_kinds() -> None:

@@ -23,7 +23,7 @@ class OptionRow(Horizontal):
 
     DEFAULT_CSS = """
     OptionRow { height: 1; padding: 0 1; }
-    OptionRow .name { width: 24; }
+    OptionRow .name { width: 26; }
     OptionRow Input, OptionRow Select { width: 1fr; max-width: 50; height: 1; }
     OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; }
     OptionRow .note { text-wrap: nowrap; text-overflow: ellipsis; }
