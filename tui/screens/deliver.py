@@ -194,7 +194,7 @@ What comes after training. The detached model is a model of its own: it can leav
                 f"--adapter-path: no adapter in {path}: train one (4), or ctrl+o"
             )
         self._form.complain(problems)
-        told = "\n".join(f"! {text}" for text in list(problems.values())[:SHOWN])
+        told = form.told(problems, SHOWN)
         wrong = self.query_one("#wrong", Static)
         wrong.update(visible(told))
         wrong.display = bool(told)

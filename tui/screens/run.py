@@ -215,10 +215,14 @@ The run works in a process of its own: leaving this page, or the program, does n
             answers.show(self.view.samples)
             self.query_one(LossChart).show(self.view, self._overlays)
         adapter = holds_adapter(self.folder)
-        possible = (self.status, self.view.saved_step is None, self._starting, adapter)
+        possible = (self.status, self.asked, self.view.saved_step is None, self._starting, adapter)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
             self.refresh_bindings()
+
+    def draw_state(self) -> None:
+        """Show what the run does now."""
+        self._put("head", self._head())
 
     def _put(self, name: str, content: str | Text) -> None:
         """Update a part when it changed; an empty one takes no room."""
@@ -230,7 +234,9 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def _head(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append_text(headline(self.view, self.status, self.folder, self.size.width - 2))
+        text.append_text(
+            headline(self.view, self.status, self.folder, self.size.width - 2, asked=self.asked)
+        )
         return text
 
     def _next(self) -> str:

@@ -34,6 +34,8 @@ PHASES = {
     "validating": "validating",
     "saving": "saving",
     "paused": "paused (p goes on)",
+    "stop": "stopping after this step",
+    "pause": "pausing after this step",
 }
 
 
@@ -68,10 +70,13 @@ def bar(share: float, width: int) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
-def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
-    """Sign, state, folder, backbone and progress, in one line."""
+def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str = "") -> Text:
+    """Sign, state, folder, backbone and progress, in one line.
+
+    ``asked`` is what the run was told to do and does not say yet: ``stop`` or ``pause``.
+    """
     text = Text(no_wrap=True, overflow="ellipsis")
-    phase = PHASES.get(view.phase, view.phase)
+    phase = PHASES.get(asked or view.phase, view.phase)
     state = phase if status in ("running", "starting") else status
     text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
     if view.detail and status == "running":
@@ -129,7 +134,7 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         }
     else:
         ways = {
-            "resume": f"r goes on from step {view.saved_step:,}",
+            "resume": f"r goes on from step {view.saved_step or 0:,}",
             "chat": "c chats with what is saved",
         }
     named = [text for action, text in ways.items() if action in possible]
