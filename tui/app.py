@@ -156,7 +156,8 @@ class ShadowApp(App[None]):
                 f"Go to {name.title()}", f"key {i}", lambda name=name: self.action_go(name)
             )
         seen = set()
-        for binding in screen.active_bindings.values():
+        active = screen.active_bindings.values()
+        for binding in sorted(active, key=lambda binding: not binding.binding.show):
             one = binding.binding
             named = one.id and one.description  # Textual's own have no id: arrows, Tab and such
             if binding.node is self or not named or one.action in seen:

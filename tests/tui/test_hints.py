@@ -54,7 +54,7 @@ def footer(pilot: Pilot[Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", [n for n in snapshots.SCENES if n != "help"])
 async def test_each_key_of_the_footer_does_something(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch, fake_train: None
 ) -> None:
     """One after the other, from the same page; each changes something that is seen."""
     snapshots.stage(monkeypatch)
@@ -83,6 +83,10 @@ async def test_each_key_of_the_footer_does_something(
             if app.screen is not page:
                 break
         assert {"f1", "ctrl+q"} & pressed or isinstance(page, ModalScreen)
+        for run in app.launched.values():
+            if run.process.returncode is None:
+                run.process.kill()
+            await run.process.wait()
 
 
 async def changes(pilot: Pilot[Any], condition: Callable[[], Any]) -> bool:

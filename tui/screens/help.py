@@ -32,8 +32,8 @@ class HelpDialog(Dialog[None]):
     """
 
     DEFAULT_CSS = """
-    HelpDialog .dialog { width: 100; height: auto; max-height: 96%; padding: 0 1; }
-    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    HelpDialog .dialog { width: 100; height: 96%; max-height: 96%; padding: 0 1; }
+    HelpDialog VerticalScroll { height: 1fr; }
     HelpDialog Markdown { padding: 0; background: transparent; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1,enter", "cancel", "Back", show=False)]

@@ -70,6 +70,16 @@ class OptionRow(Horizontal):
         yield self._control
         yield self._note
 
+    @property
+    def _focus_sort_key(self) -> tuple[int, int]:
+        """Tab goes from row to row as they stand in the form.
+
+        Textual goes by the place on the screen, which a row that was just made does not have yet:
+        the first Tab after a form was opened could land in the middle of it.
+        """
+        assert self.parent is not None
+        return self.parent.children.index(self), 0
+
     def _help(self) -> str:
         field = self.field
         default = f" Default: `{field.default}`." if field.default else ""
