@@ -191,6 +191,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         return "#chart"
 
     def _draw(self, fresh: bool) -> None:
+        self.heed()
         self._alerts = alerts(
             self.view,
             live=self.live,
@@ -204,8 +205,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("head", self._head())
         self._put("next", self._next())
         self._put("alerts", warnings)
-        running, wide = self.live and self.view.ended is None, self.has_class("-wide")
-        self._put("figures", figures(self.view, running=running, wide=wide))
+        wide = self.has_class("-wide")
+        self._put("figures", figures(self.view, running=self.working, wide=wide))
         self._put("log", notes(self.view, self._differences))
         answers = self.query_one(SamplePane)
         answers.display = (

@@ -59,9 +59,18 @@ class SteeringPage(Page):
     @property
     def asked(self) -> str:
         """What the run was told to do, until it does it: it ends its step first."""
-        working = self.live and self.view.ended is None
         done = self._told == "pause" and self.view.phase == "paused"
-        return self._told if working and not done else ""
+        return self._told if self.working and not done else ""
+
+    @property
+    def working(self) -> bool:
+        """Whether its process is at work, and the record has no end yet."""
+        return self.live and self.view.ended is None
+
+    def heed(self) -> None:
+        """An order is carried out with the run's end: one that goes on later has none."""
+        if not self.working:
+            self._told = ""
 
     @property
     def _starting(self) -> bool:
@@ -71,7 +80,7 @@ class SteeringPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is in the footer."""
-        running = self.live and self.view.ended is None
+        running = self.working
         if action in ("stop", "pause"):
             return running and self.asked != "stop"
         if action == "resume":
