@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
@@ -23,9 +24,11 @@ from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
 from tui.pages import PAGES, RUN, maker
 from tui.state import UiState, load_state, save_state
+from tui.widgets.commands import Commands
+from tui.widgets.legible import Legible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from textual.driver import Driver
 
@@ -44,6 +47,7 @@ class ShadowApp(App[None]):
 
     TITLE = "shadow-mlx"
     CSS_PATH = Path(__file__).with_name("app.tcss")
+    COMMANDS = {Commands}  # noqa: RUF012 - as Textual declares it
     MODES: ClassVar[dict[str, Any]] = {name: maker(name) for name in (*PAGES, RUN)}
     DEFAULT_MODE = "home"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration - as Textual declares it
@@ -71,8 +75,13 @@ class ShadowApp(App[None]):
         self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         self.paints = PaintHold(self, self._takes_more)
+        self._legible = Legible()
         if self.state.keys:
             self.set_keymap(self.state.keys)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and then the one that keeps what is written legible."""
+        return [*super().get_line_filters(), self._legible]
 
     async def close_children(self) -> None:
         """End the children, and what still waits for them."""
@@ -147,9 +156,11 @@ class ShadowApp(App[None]):
                 f"Go to {name.title()}", f"key {i}", lambda name=name: self.action_go(name)
             )
         seen = set()
-        for binding in screen.active_bindings.values():
+        active = screen.active_bindings.values()
+        for binding in sorted(active, key=lambda binding: not binding.binding.show):
             one = binding.binding
-            if binding.node is self or not one.description or one.action in seen:
+            named = one.id and one.description  # Textual's own have no id: arrows, Tab and such
+            if binding.node is self or not named or one.action in seen:
                 continue
             seen.add(one.action)
             yield SystemCommand(
@@ -162,7 +173,8 @@ class ShadowApp(App[None]):
         yield SystemCommand(
             "Change keys", "other keys for what this page can do", lambda: self._change_keys(screen)
         )
-        yield from super().get_system_commands(screen)
+        others = super().get_system_commands(screen)
+        yield from (one for one in others if one.title != "Keys")  # F1 tells them
 
     def _change_keys(self, page: Screen[Any]) -> None:
         from tui.screens.keys import KeysDialog
@@ -189,11 +201,19 @@ class ShadowApp(App[None]):
         self.switch_mode(name)
 
     def action_toggle_help(self) -> None:
-        """Show or hide help and keys for what has the focus."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
+        """Show help for what has the focus, or leave it."""
+        from tui.screens.help import HelpDialog, help_of
+
+        if isinstance(self.screen, HelpDialog):
+            self.screen.action_cancel()
         else:
-            self.action_show_help_panel()
+            self.push_screen(HelpDialog(help_of(self.screen)))
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """A picture of the screen, in this folder: that for downloads need not be there."""
+        return super().deliver_screenshot(filename, path or ".", time_format)
 
     def show_run(self, folder: Path) -> None:
         """Open the live view of a run, in the place of another run's."""

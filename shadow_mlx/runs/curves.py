@@ -86,7 +86,9 @@ class RunView:
 
     @property
     def step(self) -> int:
-        """The last optimizer step that the run reported."""
+        """The last optimizer step that is known: that of its end, else of its last report."""
+        if self.ended is not None:
+            return self.ended.step
         if self.trained is not None:
             return self.trained.step
         return self.started.start_step if self.started else 0

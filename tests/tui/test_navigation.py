@@ -75,7 +75,7 @@ async def guided(pilot: Pilot[Any]) -> None:
 async def on_the_data(pilot: Pilot[Any]) -> None:
     Path("chats.jsonl").write_text(json.dumps({"prompt": "a", "completion": "b"}) + "\n")
     await press(pilot, "f4", *"chats.jsonl", "enter")
-    await until(pilot, lambda: "1 records checked" in words(pilot))
+    await until(pilot, lambda: "1 record checked" in words(pilot))
     await press(pilot, "t")
 
 

@@ -35,7 +35,7 @@ def test_points_are_marked_over_lines() -> None:
 
 
 def test_outliers_are_left_out_and_counted() -> None:
-    values = [100.0] + [1.0 + i / 100 for i in range(40)]
+    values = [1.0 + i / 100 for i in range(40)] + [100.0, 1.2]
     clipped = draw([curve(values)], 20, 5, Look())
     whole = draw([curve(values)], 20, 5, Look(clip=False))
     assert clipped is not None
@@ -43,6 +43,32 @@ def test_outliers_are_left_out_and_counted() -> None:
     assert clipped.high < 2
     assert clipped.clipped >= 1
     assert whole.high == 100
+
+
+def test_the_beginning_of_a_run_is_no_outlier() -> None:
+    """As sprout's: from 11 to 1.5 in a few reports, then a long way down to nearly nothing."""
+    fall = [11.0 * 0.6**i for i in range(8)] + [0.3 * 0.99**i for i in range(400)]
+    plot = draw([curve(fall), curve([0.9 * v for v in fall], "o")], 20, 5, Look())
+    assert plot is not None
+    assert (plot.high, plot.clipped) == (11.0, 0)
+    spike = draw([curve([*fall[:200], 90.0, *fall[200:]])], 20, 5, Look())
+    assert spike is not None
+    assert (spike.high, spike.clipped) == (11.0, 1)
+
+
+def test_a_logarithmic_axis_has_room_for_outliers() -> None:
+    values = [1.0 + i / 100 for i in range(40)] + [100.0, 1.2]
+    plot = draw([curve(values)], 20, 5, Look(log=True))
+    assert plot is not None
+    assert (plot.high, plot.clipped) == (100.0, 0)
+
+
+def test_a_value_stands_in_its_row() -> None:
+    for log in (False, True):
+        plot = draw([curve([1, 4, 9])], 9, 9, Look(log=log))
+        assert plot is not None
+        assert [plot.row_of(plot.value_at_row(row)) for row in range(9)] == [*range(9)]
+        assert (plot.row_of(9), plot.row_of(1), plot.row_of(9.1)) == (0, 8, None)
 
 
 def test_one_point_among_a_hundred_thousand_is_seen() -> None:

@@ -55,7 +55,7 @@ async def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
         await until(pilot, lambda: "★ best" in words(pilot))
         await press(pilot, "l", "m")
         assert "log · smooth 0.6" in words(pilot)
-        await press(pilot, "left", "left")
+        await press(pilot, "shift+left", "shift+left")
         assert "step 2" in words(pilot)
         await press(pilot, "plus")
         assert "zoomed" in words(pilot)

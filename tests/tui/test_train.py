@@ -195,7 +195,7 @@ async def test_data_that_training_will_refuse_are_never_called_ready(own_place: 
         assert "Ready" not in words(pilot)
         _data(own_place)  # mended outside, and looked at again
         await press(pilot, "f2", "4")
-        await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+        await until(pilot, lambda: "Ready. 1 example " in words(pilot))
 
 
 async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> None:
@@ -206,7 +206,7 @@ async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> N
     app = ShadowApp()
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
-        await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+        await until(pilot, lambda: "Ready. 1 example " in words(pilot))
         await sees(pilot, "✔ Memory: Fits")
 
 
@@ -238,7 +238,7 @@ def test_local_paths_mean_the_same_in_every_folder(
     async def look() -> None:
         async with shown(ShadowApp(FAKE_WORKER), (300, 50)) as pilot:
             await press(pilot, "4")
-            await until(pilot, lambda: "Ready. 1 examples" in words(pilot))
+            await until(pilot, lambda: "Ready. 1 example " in words(pilot))
             assert str(own_place)[:40] in words(pilot)
 
     run(fill())

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer, TextArea
+from textual.widgets import TextArea
 
 from shadow_mlx.runs.launching import Launched
 from shadow_mlx.terminal import visible
@@ -21,6 +21,7 @@ from tui.child import Children
 from tui.state import UiState
 from tui.widgets.divider import Divider
 from tui.widgets.field import Field
+from tui.widgets.key_line import KeyLine
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Page(Screen[Any]):
         """The frame around :meth:`body`."""
         yield TopBar(self.NAME, self.ui.pages)
         yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def body(self) -> ComposeResult:
         """The page itself."""

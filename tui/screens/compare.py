@@ -85,7 +85,7 @@ differs from **attached** is underlined.
         Binding("ctrl+o", "open", "Adapters", id="compare-open", priority=True),
         Binding("w", "prompt", "Prompt", id="compare-prompt"),
         Binding("e", "export", "Report", id="compare-export"),
-        *(Binding(x.lower(), f"vote({i})", f"Vote {x}") for i, x in enumerate(LETTERS)),
+        *(Binding(x.lower(), f"vote({i})", f"Vote {x}", show=False) for i, x in enumerate(LETTERS)),
         Binding("escape", "stop_or_leave", "Stop", show=False),
     ]
 

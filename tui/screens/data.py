@@ -240,7 +240,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
             self.query_one("#facts", Static).update("")
             views = "Find a file above. It is checked line by line, and nothing is changed."
         else:
-            name = f"{self.path.parent.name}/{self.path.name}"
+            folder = self.path.resolve().parent.name
+            name = f"{folder}/{self.path.name}" if folder else str(self.path)
             facts = data_view.facts(name, self._checked, self._total)
             self.query_one("#facts", Static).update(facts)
             if self._view in ("records", "tokens") and self._total:

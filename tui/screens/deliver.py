@@ -176,6 +176,7 @@ What comes after training. The detached model is a model of its own: it can leav
         self._check()
         self._draw()
         self._explain()
+        self.refresh_bindings()
 
     def _explain(self) -> None:
         text = f"Enter starts the {self._way.name} · Tab goes to the fields · ctrl+a every option"
@@ -194,7 +195,7 @@ What comes after training. The detached model is a model of its own: it can leav
                 f"--adapter-path: no adapter in {path}: train one (4), or ctrl+o"
             )
         self._form.complain(problems)
-        told = "\n".join(f"! {text}" for text in list(problems.values())[:SHOWN])
+        told = form.told(problems, SHOWN)
         wrong = self.query_one("#wrong", Static)
         wrong.update(visible(told))
         wrong.display = bool(told)
@@ -229,6 +230,8 @@ What comes after training. The detached model is a model of its own: it can leav
         """The command that does the same as the form."""
         if command := self.query_one("#command", CommandRow).command:
             self.copy(command, "The command")
+        else:
+            self.ui.tell("There is no command yet: the form says what is missing.", "warning")
 
     def on_command_row_copied(self, message: CommandRow.Copied) -> None:
         """Any of the commands."""
@@ -248,7 +251,9 @@ What comes after training. The detached model is a model of its own: it can leav
             self._take(str(chosen.adapter))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Chat is for what was imported."""
+        """Chat is for what was imported; where one is, no key leads."""
+        if action == "way":
+            return parameters != (self._way.name,)
         return action != "chat" or bool(self._imported())
 
     def _imported(self) -> str:

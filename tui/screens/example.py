@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.views import comparison
+from tui.widgets.key_line import KeyLine
 
 
 class ExampleView(ModalScreen[int | None]):
@@ -43,7 +44,7 @@ class ExampleView(ModalScreen[int | None]):
         yield Static(id="place", markup=False)
         with VerticalScroll():
             yield Static(id="whole", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show the first one; the arrow keys scroll."""

@@ -17,7 +17,7 @@ from tui.child import ChildError
 from tui.screens.base import Page
 from tui.screens.dialogs import Ask
 from tui.views import memory
-from tui.views.words import bar
+from tui.views.words import bar, counted
 from tui.widgets.tables import chosen, fill
 
 QUIET_SECONDS = 0.4
@@ -72,6 +72,7 @@ The models that come along, those in folders here, and those in the hub's cache.
     @work(exclusive=True, group="look")
     async def action_look(self) -> None:
         """Look for models, in the child."""
+        again = bool(self._models)
         try:
             self._models = await self.ui.processes.installed_models()
         except ChildError as error:
@@ -90,6 +91,8 @@ The models that come along, those in folders here, and those in the hub's cache.
         ]
         fill(self.query_one(DataTable), COLUMNS, rows, [model.path for model in self._models])
         self._describe()
+        if again:
+            self.ui.tell(f"Looked again: {counted(len(self._models), 'model')}.")
 
     def on_data_table_row_highlighted(self) -> None:
         """Tell about the one under the cursor."""

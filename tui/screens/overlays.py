@@ -14,11 +14,11 @@ from tui.widgets.chart import Overlay
 
 
 async def read(others: Sequence[Path]) -> tuple[Overlay, ...]:
-    """The validation losses of these runs, or the training losses of those that have few."""
+    """The validation losses of these runs, or the training losses of those that have none."""
     found = []
     for other in others:
         view = await asyncio.to_thread(EventReader(other).read_all)
-        series = view.valid if len(view.valid) > 1 else view.train
+        series = view.valid if len(view.valid) else view.train
         found.append(Overlay(visible(other.name), series))
     return tuple(found)
 

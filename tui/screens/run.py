@@ -207,6 +207,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         return "#chart"
 
     def _draw(self, fresh: bool) -> None:
+        self.heed()
         self._alerts = alerts(
             self.view,
             live=self.live,
@@ -221,8 +222,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("head", self._head())
         self._put("next", self._next())
         self._put("alerts", warnings)
-        running, wide = self.live and self.view.ended is None, self.has_class("-wide")
-        self._put("figures", figures(self.view, running=running, wide=wide))
+        wide = self.has_class("-wide")
+        self._put("figures", figures(self.view, running=self.working, wide=wide))
         self._put("log", notes(self.view, self._differences))
         answers = self.query_one(SamplePane)
         answers.display = (
@@ -232,10 +233,14 @@ The run works in a process of its own: leaving this page, or the program, does n
             answers.show(self.view.samples)
             self.query_one(LossChart).show(self.view, self._overlays)
         adapter = holds_adapter(self.folder)
-        possible = (self.status, self.view.saved_step is None, self._starting, adapter)
+        possible = (self.status, self.asked, self.view.saved_step is None, self._starting, adapter)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
             self.refresh_bindings()
+
+    def draw_state(self) -> None:
+        """Show what the run does now."""
+        self._put("head", self._head())
 
     def _put(self, name: str, content: str | Text) -> None:
         """Update a part when it changed; an empty one takes no room."""
@@ -247,7 +252,9 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     def _head(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append_text(headline(self.view, self.status, self.folder, self.size.width - 2))
+        text.append_text(
+            headline(self.view, self.status, self.folder, self.size.width - 2, asked=self.asked)
+        )
         return text
 
     def _next(self) -> str:

@@ -49,7 +49,7 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
             yield self._form
             yield Static(id="help", markup=False)
             yield Static(id="wrong", markup=False, classes="problem")
-            yield Button(f"{self._button} (enter)", id="keep", variant="primary")
+            yield Button(f"{self._button} (enter; esc: no change)", id="keep", variant="primary")
 
     def on_mount(self) -> None:
         """Explain the option that has the focus; the many other rows come after the first paint."""
@@ -66,8 +66,7 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
     def _filled_in(self) -> tuple[SomeOptions | None, dict[str, str]]:
         options, problems = form.filled_in(self._group, self._form.texts)
         self._form.complain(problems)
-        told = "\n".join(f"! {text}" for text in list(problems.values())[:SHOWN])
-        self.query_one("#wrong", Static).update(visible(told))
+        self.query_one("#wrong", Static).update(visible(form.told(problems, SHOWN)))
         return options, problems
 
     async def action_keep(self) -> None:
@@ -75,7 +74,9 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
         options, problems = self._filled_in()
         if options is not None:
             self.dismiss(options)
-        elif names := [name for name in problems if name]:
+            return
+        self.app.bell()
+        if names := [name for name in problems if name]:
             await self._form.go_to(names[0])
 
     async def on_input_submitted(self) -> None:

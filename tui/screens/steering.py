@@ -47,6 +47,7 @@ class SteeringPage(Page):
     def steer(self, folder: Path) -> None:
         """Steer another run, of which nothing is known yet."""
         self.folder, self.view, self.live = folder, RunView(), False
+        self._told = ""  # what the run was told to do last: stop or pause
 
     @property
     def status(self) -> str:
@@ -56,6 +57,22 @@ class SteeringPage(Page):
         return status_of(self.view, self.live)
 
     @property
+    def asked(self) -> str:
+        """What the run was told to do, until it does it: it ends its step first."""
+        done = self._told == "pause" and self.view.phase == "paused"
+        return self._told if self.working and not done else ""
+
+    @property
+    def working(self) -> bool:
+        """Whether its process is at work, and the record has no end yet."""
+        return self.live and self.view.ended is None
+
+    def heed(self) -> None:
+        """An order is carried out with the run's end: one that goes on later has none."""
+        if not self.working:
+            self._told = ""
+
+    @property
     def _starting(self) -> bool:
         """Launched from here, and its process has not taken the folder yet."""
         launched = self.ui.launched.get(self.folder)
@@ -63,9 +80,9 @@ class SteeringPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is in the footer."""
-        running = self.live and self.view.ended is None
+        running = self.working
         if action in ("stop", "pause"):
-            return running
+            return running and self.asked != "stop"
         if action == "resume":
             over = ("interrupted", "stopped", "failed")
             resumable = self.status in over and not self._starting
@@ -81,14 +98,26 @@ class SteeringPage(Page):
     def action_stop(self) -> None:
         """Stop at the end of the step, and save."""
         if send(self.folder, "stop"):
+            self._tell("stop")
             self.ui.tell("The run ends with this step and saves. r goes on later.")
 
     def action_pause(self) -> None:
         """Pause before the next step, or go on."""
-        paused = self.view.phase == "paused"
-        send(self.folder, "resume" if paused else "pause")
-        if not paused:
+        going_on = self.view.phase == "paused" or self.asked == "pause"
+        send(self.folder, "resume" if going_on else "pause")
+        self._tell("" if going_on else "pause")
+        if not going_on:
             self.ui.tell("The run pauses after this step; p goes on.")
+
+    def _tell(self, told: str) -> None:
+        """Remember what the run was told, and show it at once."""
+        self._told = told
+        self.draw_state()
+        self.refresh_bindings()
+
+    def draw_state(self) -> None:
+        """Show what the run does now."""
+        raise NotImplementedError
 
     async def action_resume(self) -> None:
         """Go on where a stopped or killed run was saved."""

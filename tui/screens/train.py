@@ -43,7 +43,7 @@ class TrainScreen(Page):
 Every option of `shadow-mlx train`. An empty field takes the default that stands in it; the line
 below explains the option that has the focus, and a `!` says what is wrong with a value.
 
-- `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
+- `Enter` or `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
 - *objective* `pretrain` teaches a shadow to write by itself, before any task: what only tasks have
   is left out then, and *shadow* and *teacher* say where it starts and who it learns from
 - `Ctrl+Y` copies the same run as a command
@@ -169,8 +169,14 @@ below explains the option that has the focus, and a `!` says what is wrong with 
 
     def action_copy(self) -> None:
         """The run as a command line."""
-        if self._config is not None:
+        if self._config is None:
+            self.ui.tell("There is no command yet: the form says what is missing.", "warning")
+        else:
             self.copy(command_line("train", self._config), "The command")
+
+    async def on_input_submitted(self) -> None:
+        """Enter in any field, as in every form."""
+        await self.action_start()
 
     def on_button_pressed(self) -> None:
         """Start."""

@@ -15,6 +15,7 @@ from shadow_mlx.terminal import visible
 from tui.child import Children
 from tui.screens import judging
 from tui.screens.judging import Judgement
+from tui.views import form
 from tui.views.extent import extent
 from tui.views.pace import Pace, pace_of
 
@@ -54,7 +55,7 @@ class Verdict(Static):
     def complain(self, problems: Mapping[str, str]) -> None:
         """There is no run: say why."""
         self._config = None
-        self.update(visible("\n".join(f"! {text}" for text in list(problems.values())[:SHOWN])))
+        self.update(visible(form.told(problems, SHOWN)))
 
     def consider(self, config: TrainConfig, runs: tuple[str, ...]) -> None:
         """Tell of this run; ``runs`` are the earlier ones that are remembered."""

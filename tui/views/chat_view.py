@@ -10,6 +10,7 @@ from rich.text import Text
 from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
+from tui.views.words import counted
 
 MEANING = {
     "attached": "backbone and shadow",
@@ -60,12 +61,14 @@ def weights_line(
     text.append(f" {visible(loaded.backbone if wide else Path(loaded.backbone).name)}")
     if answering:
         text.append(" · answering (esc stops)")
-    if last is None:
+    if last is None or answering:  # the figures would be those of another answer
         text.append(f" · {words.size(loaded.memory_bytes)}")
     else:
         context = last.prompt_tokens + last.cached_tokens + last.tokens
-        of = f" of {last.positions:,}" if last.positions else ""
-        text.append(f" · {context:,}{of} tokens · {last.generation_tps:,.0f}/s")
+        used = counted(context, "token")
+        if last.positions:
+            used = f"{context:,} of {last.positions:,} tokens"
+        text.append(f" · {used} · {last.generation_tps:,.0f}/s")
         text.append(f" · {words.size(last.memory_bytes)}")
     return text
 
@@ -95,6 +98,6 @@ def cost(answer: m.Answered) -> str:
     if answer.tokens_per_pass > 1:
         drafts = f" · {words.drafts(answer.tokens_per_pass, answer.speedup)}"
     return (
-        f"{answer.tokens} tokens · {answer.generation_tps:,.0f}/s{drafts} · first after "
+        f"{counted(answer.tokens, 'token')} · {answer.generation_tps:,.0f}/s{drafts} · first after "
         f"{1000 * answer.first_token_seconds:,.0f} ms{ends.get(answer.finish_reason, '')}"
     )

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui.views.words import bar
+from tui.views.words import bar, counted
 
 NOTES = 6
 """Notes on a file that are shown above its records."""
@@ -34,7 +34,9 @@ def tokens(page: m.Tokens, width: int) -> Text:
     """Examples as the model sees them; what is trained stands in ⟦brackets⟧, underlined."""
     text = Text()
     for example in page.examples:
-        note = f"line {example.line} · {example.tokens} tokens, {example.trained} trained"
+        note = (
+            f"line {example.line} · {counted(example.tokens, 'token')}, {example.trained:,} trained"
+        )
         _rule(text, note + (" · cut" if example.truncated else ""), width)
         if example.problem:
             text.append(f"! {visible(example.problem)}\n", "bold")
@@ -51,10 +53,14 @@ def lengths(measured: m.Measured, max_seq_length: int, width: int) -> Text:
     text = Text()
     share = measured.trained / measured.tokens if measured.tokens else 0.0
     cut = measured.truncated / measured.examples if measured.examples else 0.0
-    text.append(f"{measured.examples:,} examples, {measured.tokens:,} tokens, ")
+    text.append(f"{counted(measured.examples, 'example')}, {counted(measured.tokens, 'token')}, ")
     text.append(f"{share:.0%} of them trained\n")
-    text.append(f"longest {measured.longest:,} tokens; at most {max_seq_length:,} are used: ")
-    text.append(f"{measured.truncated:,} examples ({cut:.1%}) are cut\n", "bold" if cut else "")
+    text.append(
+        f"longest {counted(measured.longest, 'token')}; at most {max_seq_length:,} are used: "
+    )
+    text.append(
+        f"{counted(measured.truncated, 'example')} cut ({cut:.1%})\n", "bold" if cut else ""
+    )
     text.append("".join(f"! {visible(note)}\n" for note in measured.notes))
     text.append("\ntokens        examples\n", "bold")
     most = max((n for *_, n in measured.histogram), default=1)
@@ -75,22 +81,25 @@ def problem_line(problem: m.ProblemView) -> Text:
 def facts(name: str, checked: m.Checked | None, total: int | None) -> str:
     """The state of the file in a line, and below it what is left out of it or stands out."""
     if checked is None:
-        known = f"{total:,} records" if total else "looking …"
+        known = counted(total, "record") if total else "looking …"
         return f"{visible(name)} · {known}"
     kinds = " and ".join(checked.kinds) or "no readable record"
     if not checked.finished:
         share = checked.done / max(1, checked.total)
         state = f"checking {share:.0%} of {checked.total:,}"
     else:
-        state = f"{checked.records:,} records checked"
+        state = f"{counted(checked.records, 'record')} checked"
     count = checked.problem_count
-    problems = "1 problem (e shows it)" if count == 1 else f"{count:,} problems (e lists them)"
+    problems = f"{counted(count, 'problem')} (e {'shows it' if count == 1 else 'lists them'})"
     found = problems if count else ""
     fine = "✔ no problems" if checked.finished and not checked.problem_count else found
-    turns = f"{checked.turns:,} assistant turns" if checked.turns else ""
+    turns = counted(checked.turns, "assistant turn") if checked.turns else ""
     line = " · ".join(part for part in (visible(name), kinds, state, turns, fine) if part)
     more = len(checked.notes) - NOTES
-    notes = [*map(visible, checked.notes[:NOTES]), *([f"{more} more notes"] if more > 0 else [])]
+    notes = [
+        *map(visible, checked.notes[:NOTES]),
+        *([f"{more} more {'note' if more == 1 else 'notes'}"] if more > 0 else []),
+    ]
     return "\n".join([line, *(f"! {note}" for note in notes)])
 
 
@@ -99,7 +108,7 @@ def problems_hint(problems: Sequence[m.ProblemView], count: int) -> str:
     if not count:
         return "No problems."
     shown = f", the first {len(problems):,} are here" if count > len(problems) else ""
-    return f"{count:,} problems{shown}. Enter shows the record."
+    return f"{counted(count, 'problem')}{shown}. Enter shows the record."
 
 
 def _rule(text: Text, label: str, width: int) -> None:

@@ -8,6 +8,7 @@ from shadow_mlx.data.reading.splits import held_out
 from shadow_mlx.training.length import run_length
 from shadow_mlx.words import duration
 from tui.views.pace import Pace, checks_of
+from tui.views.words import counted
 
 
 def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | None = None) -> str:
@@ -30,12 +31,15 @@ def extent(config: TrainConfig, records: tuple[int, int] | None, pace: Pace | No
     length = run_length(config, batches)
     epochs = length.batches / batches
     each = config.batch_size * config.grad_accumulation_steps
-    checks = f"validation every {config.steps_per_eval} steps" if valid else "no validation"
+    checks = (
+        f"validation every {counted(config.steps_per_eval, 'step')}" if valid else "no validation"
+    )
     takes = ""
     if pace is not None and (size := training_bytes(config)):
         checked = checks_of(config, length.steps) if valid else 0
         takes = f" About {duration(pace.seconds(epochs, size, checked))}, as fast as the last."
     return (
-        f"{train:,} examples to learn from, {valid:,} to validate: {length.steps:,} steps of "
-        f"{each} are {epochs:.1f} epochs; {checks}.{takes}"
+        f"{counted(train, 'example')} to learn from, {valid:,} to validate: "
+        f"{counted(length.steps, 'step')} of {each:,} {'is' if length.steps == 1 else 'are'} "
+        f"{epochs:.1f} epochs; {checks}.{takes}"
     )

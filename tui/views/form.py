@@ -197,6 +197,14 @@ def _value(text: str, field: FormField) -> Any:
     return text
 
 
+def told(problems: Mapping[str, str], most: int) -> str:
+    """The first of the problems, a line each, and how many there are beside them."""
+    lines = [f"! {text}" for text in list(problems.values())[:most]]
+    if (more := len(problems) - most) > 0:
+        lines[-1] += f" (and {more} more)"
+    return "\n".join(lines)
+
+
 def _by_field(error: ConfigError, known: Mapping[str, FormField]) -> dict[str, str]:
     """Each line at the field that it speaks of first, in the words of the command line."""
     problems: dict[str, str] = {}

@@ -44,8 +44,8 @@ class Look:
         log: Logarithmic y-axis (only where all shown values are positive).
         smoothing: 0 none, towards 1 more: weight of the past in a running average.
         window: Show only the steps of this interval.
-        clip: Leave the highest 5 % of values out of the range, so that outliers do not flatten
-            the rest.
+        clip: Leave what stands out above the rest out of the range, so that it does not flatten
+            that; how a curve begins is kept. A logarithmic axis has room for all.
     """
 
     log: bool = False
@@ -82,6 +82,16 @@ class Plot:
         width = len(self.cells[0]) if self.cells else 1
         return self.first + (column + 0.5) / width * (self.last - self.first)
 
+    def row_of(self, value: float) -> int | None:
+        """The row in which a value stands, or ``None`` where it is beyond the ends."""
+        low, high = self.low, self.high
+        if not low <= value <= high:
+            return None
+        if self.log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        rows = len(self.cells)
+        return min(rows - 1, int((high - value) / (high - low) * rows))
+
     def value_at_row(self, row: int) -> float:
         """The value in the middle of a row."""
         share = 1 - (row + 0.5) / max(1, len(self.cells))
@@ -114,17 +124,31 @@ def axes(curves: Sequence[Curve], look: Look) -> Axes | None:
     low, high = min(float(v.min()) for v in finite), max(float(v.max()) for v in finite)
     log = look.log and low > 0
     clipped = 0
-    sample = np.concatenate([v[:: math.ceil(len(v) / SAMPLE)] for v in finite])
-    if look.clip and len(sample) >= 20:
-        limit = float(np.quantile(sample, 0.95))
-        # only true outliers: a curve that merely falls steeply keeps its beginning
-        if high - low > 3 * (limit - low) > 0:
-            high, clipped = limit, sum(int((v > limit).sum()) for v in finite)
+    if look.clip and not log and (limit := _usual(finite, low)) < high:
+        high, clipped = limit, sum(int((v > limit).sum()) for v in finite)
     if high - low < 1e-9 * max(1.0, abs(high)):
         spread = abs(high) * 0.05 or 0.5
         low, high = (low / 1.1, high * 1.1) if log else (low - spread, high + spread)
     first, last = look.window or extent([steps for steps, _ in shown])
     return Axes(shown, low, high, first, last, log, clipped)
+
+
+def _usual(curves: Sequence[Values], low: float) -> float:
+    """The highest value that does not stand out; a curve's fall at its beginning never does.
+
+    Where 5 % of the values take more than two thirds of the range, those of them stand out that
+    come after their curve has been among the others.
+    """
+    high = max(float(values.max()) for values in curves)
+    sample = np.concatenate([v[:: math.ceil(len(v) / SAMPLE)] for v in curves])
+    limit = float(np.quantile(sample, 0.95))
+    if len(sample) < 20 or not high - low > 3 * (limit - low) > 0:
+        return high
+    for values in curves:
+        below = np.flatnonzero(values <= limit)
+        fall = values[: below[0]] if len(below) else values
+        limit = max(limit, float(fall.max())) if len(fall) else limit
+    return limit
 
 
 def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:

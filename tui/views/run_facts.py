@@ -10,6 +10,7 @@ from rich.text import Text
 from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
+from tui.views.form import to_text
 
 Difference = tuple[str, Any, Any]
 """Option, value of this run, value of the other one."""
@@ -46,12 +47,16 @@ def figures(view: RunView, *, running: bool, wide: bool) -> Text:
     return Text(" · ".join(f"{name} {value}" for name, value in facts))
 
 
+def _value(value: Any) -> str:
+    return "default" if value is None else to_text(value)
+
+
 def notes(view: RunView, differences: Mapping[str, Sequence[Difference]]) -> Text:
     """What the run remarked, and how its settings differ from those of other runs."""
     lines = [f"{'!' if note.level == 'warning' else '·'} {note.message}" for note in view.notes]
     if view.skipped:
         lines.append(f"! lines of the run's record that are no events: {view.skipped:,}, left out")
     for other, found in differences.items():
-        parts = ", ".join(f"{name}: {mine} | {theirs}" for name, mine, theirs in found)
+        parts = ", ".join(f"{name}: {_value(mine)} | {_value(ours)}" for name, mine, ours in found)
         lines.append(f"{other}: {parts or 'the same settings'}")
     return Text(visible("\n".join(lines[-KEPT_LINES:])))

@@ -33,6 +33,8 @@ PHASES = {
     "validating": "validating",
     "saving": "saving",
     "paused": "paused (p goes on)",
+    "stop": "stopping after this step",
+    "pause": "pausing after this step",
 }
 
 
@@ -48,6 +50,11 @@ def short(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
 
 
+def counted(count: int, what: str, many: str = "") -> str:
+    """A number with what it counts: ``1 step``, ``2,000 steps``; ``many`` where no s does it."""
+    return f"{count:,} {what if count == 1 else many or what + 's'}"
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """A curve in one row of block characters, its highest value the full block."""
     shown = means(values, width)
@@ -57,15 +64,18 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """A progress bar that is readable without colour."""
-    filled = round(max(0.0, min(1.0, share)) * width)
+    """A progress bar that is readable without colour; what is little is seen too."""
+    filled = max(round(max(0.0, min(1.0, share)) * width), int(share > 0))
     return "█" * filled + "░" * (width - filled)
 
 
-def headline(view: RunView, status: str, folder: Path, width: int) -> Text:
-    """Sign, state, folder, backbone and progress, in one line."""
+def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str = "") -> Text:
+    """Sign, state, folder, backbone and progress, in one line.
+
+    ``asked`` is what the run was told to do and does not say yet: ``stop`` or ``pause``.
+    """
     text = Text(no_wrap=True, overflow="ellipsis")
-    phase = PHASES.get(view.phase, view.phase)
+    phase = PHASES.get(asked or view.phase, view.phase)
     state = phase if status in ("running", "starting") else status
     text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
     if view.detail and status == "running":
@@ -98,11 +108,13 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         return ""
     parts = []
     if ended is not None:
-        parts.append(f"{words.duration(ended.seconds)}, {ended.step:,} steps")
+        parts.append(f"{words.duration(ended.seconds)}, {counted(ended.step, 'step')}")
     if view.best_loss is not None:
         parts.append(f"best validation loss {short(view.best_loss)} at step {view.best_step}")
     if view.validated is not None:
-        parts.append(f"detached {short(view.validated.shadow_loss)}")
+        beside = view.validated.step == view.best_step
+        at = "" if beside else f" at step {view.validated.step:,}"
+        parts.append(f"detached {short(view.validated.shadow_loss)}{at}")
     said = " · ".join(parts)
     if status in ("done", "patience"):
         ways = {
@@ -112,7 +124,7 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         }
     else:
         ways = {
-            "resume": f"r goes on from step {view.saved_step}",
+            "resume": f"r goes on from step {view.saved_step or 0:,}",
             "chat": "c chats with what is saved",
         }
     named = [text for action, text in ways.items() if action in possible]

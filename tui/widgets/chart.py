@@ -26,6 +26,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from shadow_mlx.runs.curves import RunView, Series
+from tui.views import ticks
 from tui.views.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
 from tui.views.words import short
 from tui.widgets.lines import Lines
@@ -33,6 +34,9 @@ from tui.widgets.lines import Lines
 SMOOTHING = (0.0, 0.6, 0.9, 0.97)
 AXIS = 7  # columns of the labels of the y-axis
 CELLS = 10_000  # more than a line has
+ROWS_A_TICK, CELLS_A_TICK = 3, 14
+OVERLAYS = 3
+"""Other runs that can be laid over one, each with its number as its mark and a colour."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class LossChart(Widget, can_focus=True):
     HELP = """\
 # Loss chart
 
-Lines are training losses, `o` and `x` the validation losses of **attached** and **detached**;
-`★` marks the best checkpoint.
+Lines are training losses, `o` and `x` the validation losses of **attached** and **detached**,
+`1` to `3` those of other runs; `★` marks the best checkpoint.
 
 - `l` logarithmic axis, `m` smoothing, `u` outliers in or out
 - `d` the shadow's own curves on or off
@@ -64,7 +68,7 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         "chart--valid-shadow",
         "chart--best",
         "chart--axis",
-        "chart--other",
+        *(f"chart--other-{i}" for i in range(1, OVERLAYS + 1)),
     }
     DEFAULT_CSS = """
     LossChart { height: 1fr; min-height: 6; }
@@ -73,9 +77,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
     LossChart > .chart--shadow { color: $warning; }
     LossChart > .chart--valid { color: $success; text-style: bold; }
     LossChart > .chart--valid-shadow { color: $warning; text-style: bold; }
-    LossChart > .chart--best { color: $text; text-style: bold; }
-    LossChart > .chart--other { color: $error; }
-    LossChart > .chart--axis { color: $text-muted; }
+    LossChart > .chart--best { color: $foreground; text-style: bold; }
+    LossChart > .chart--other-1 { color: $error; text-style: bold; }
+    LossChart > .chart--other-2 { color: $accent; text-style: bold; }
+    LossChart > .chart--other-3 { color: $secondary; text-style: bold; }
+    LossChart > .chart--axis { color: $foreground 60%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log scale", show=False, id="chart-log"),
@@ -129,7 +135,7 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         width, height = self.size.width - AXIS, self.size.height - 2
         curves = self._curves()
         drawn = [c for c, _ in curves]
-        at = axes(drawn, self.look)
+        at = axes(drawn, self._window())
         how = self._how(at) if at else ""  # which takes a line
         height -= bool(how)
         if at is None or width < 1 or height < 1:
@@ -142,10 +148,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         lines = [list(self._legend(curves, styles).render(self.app.console))]
         if how:
             lines.append([Segment(" " * AXIS + how, self._style("axis"))])
-        best = self._best_place(shown)
+        best, labels = self._best_place(shown), self._y_labels(shown)
         for row, cells in enumerate(shown.cells):
             column = best[1] if best and best[0] == row else None
-            lines.append([self._y_label(shown, row), *self._row(cells, styles, column)])
+            label = f"{labels[row]:>{AXIS - 2}} ┤" if row in labels else " " * (AXIS - 1) + "│"
+            lines.append([Segment(label, self._style("axis")), *self._row(cells, styles, column)])
         lines.append([self._x_axis(shown, width)])
         return Lines(lines)
 
@@ -154,28 +161,40 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         if self._with_shadow:
             found.append((_curve(view.shadow), "shadow"))
         found.append((_curve(view.train), "train"))
-        found += [(_curve(o.series, o.name), "other") for o in self._overlays]
+        for i, other in enumerate(self._overlays[:OVERLAYS], 1):
+            found.append((_curve(other.series, other.name, mark=str(i)), f"other-{i}"))
         if self._with_shadow:
             found.append((_curve(view.valid_shadow, mark="x"), "valid-shadow"))
         found.append((_curve(view.valid, mark="o"), "valid"))
         return [(curve, name) for curve, name in found if len(curve.steps)]
 
+    def _window(self) -> Look:
+        """How it is shown: as long as the run itself, however long those are that lie over it."""
+        own = [np.asarray(series.steps) for series in (self._view.train, self._view.valid)]
+        if self.look.window is not None or not self._overlays or not any(map(len, own)):
+            return self.look
+        return dataclasses.replace(self.look, window=extent(own))
+
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"chart--{name}", partial=True)
+        styles = self.get_component_styles(f"chart--{name}")
+        color = self.background_colors[1] + styles.color  # which may be translucent
+        return Style(color=color.rich_color) + styles.text_style
 
     def _legend(self, curves: list[tuple[Curve, str]], styles: list[Style]) -> Text:
         """Names with the last values, or with those under the cursor."""
         at = self.cursor_step
+        if at is not None and (near := value_near(curves[-1][0], at)):
+            at = near[0]  # the step of which there are values
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{'step ' + format(at, '.0f') if at is not None else 'loss':<{AXIS}}")
+        text.append(f"{'step ' + format(at, '.0f') if at is not None else 'loss':<{AXIS - 1}} ")
+        if self._view.best_step is not None:
+            text.append("★", self._style("best"))
+            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}  ")
         for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
             near = value_near(curve, at) if at is not None else None
             value = near[1] if near else float(curve.values[-1])
             text.append(curve.mark or "──", style)
             text.append(f" {curve.name} {short(value)}  ")
-        if self._view.best_step is not None:
-            text.append("★", self._style("best"))
-            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}  ")
         text.truncate(self.size.width, overflow="ellipsis")
         return text
 
@@ -199,13 +218,16 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         rows = range(len(plot.cells))
         return min(rows, key=lambda r: abs(plot.value_at_row(r) - (view.best_loss or 0))), column
 
-    def _y_label(self, plot: Plot, row: int) -> Segment:
-        rows = len(plot.cells)
-        shown = row % max(2, rows // 4) == 0
-        label = (
-            f"{short(plot.value_at_row(row)):>{AXIS - 2}} ┤" if shown else " " * (AXIS - 1) + "│"
-        )
-        return Segment(label, self._style("axis"))
+    def _y_labels(self, plot: Plot) -> dict[int, str]:
+        """Round numbers, by the row in which they stand."""
+        most = max(2, len(plot.cells) // ROWS_A_TICK)
+        between = ticks.logarithmic if plot.log else ticks.linear
+        values = between(plot.low, plot.high, most)
+        written = ticks.labels(values)
+        if any(len(label) > AXIS - 2 for label in written):
+            written = [short(value)[: AXIS - 2] for value in values]
+        rows = (plot.row_of(value) for value in values)
+        return {row: label for row, label in zip(rows, written, strict=True) if row is not None}
 
     def _row(
         self, cells: list[tuple[str, int]], styles: list[Style], best: int | None
@@ -227,15 +249,12 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
 
     def _x_axis(self, plot: Plot, width: int) -> Segment:
         line = [" "] * width
-        count = max(2, min(8, width // 14)) if plot.last > plot.first else 1
-        for k in range(count):
-            share = k / max(1, count - 1)
-            column = round(share * (width - 1))
-            step = plot.first + (plot.last - plot.first) * share
+        for step in ticks.linear(plot.first, plot.last, max(2, width // CELLS_A_TICK), whole=True):
             label = f"{step:.0f}"
-            start = max(0, min(column - len(label) // 2, width - len(label)))
+            start = (plot.column_of(step) or 0) - len(label) // 2
+            start = max(0, min(start, width - len(label)))
             line[start : start + len(label)] = label
-        return Segment(" " * AXIS + "".join(line), self._style("axis"))
+        return Segment((" " * AXIS + "".join(line))[: AXIS + width], self._style("axis"))
 
     def _empty(self) -> Text:
         message = "The curves begin with the first report." if self.size.width > 45 else "No points"

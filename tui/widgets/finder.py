@@ -76,6 +76,8 @@ class Finder(Vertical):
         listed.clear_options()
         listed.add_options(Option(self._line(name)) for name in self._found)
         listed.highlighted = 0 if self._found else None
+        if typed and not self._found:
+            listed.add_option(Option("Nothing here is called so.", disabled=True))
         self._fold()
 
     def _line(self, name: str) -> Text:

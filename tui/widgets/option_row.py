@@ -23,7 +23,7 @@ class OptionRow(Horizontal):
 
     DEFAULT_CSS = """
     OptionRow { height: 1; padding: 0 1; }
-    OptionRow .name { width: 24; }
+    OptionRow .name { width: 26; }
     OptionRow Input, OptionRow Select { width: 1fr; max-width: 50; height: 1; }
     OptionRow .note { width: 1fr; padding: 0 1; color: $text-muted; }
     OptionRow .note { text-wrap: nowrap; text-overflow: ellipsis; }
@@ -69,6 +69,16 @@ class OptionRow(Horizontal):
         yield self._title
         yield self._control
         yield self._note
+
+    @property
+    def _focus_sort_key(self) -> tuple[int, int]:
+        """Tab goes from row to row as they stand in the form.
+
+        Textual goes by the place on the screen, which a row that was just made does not have yet:
+        the first Tab after a form was opened could land in the middle of it.
+        """
+        assert self.parent is not None
+        return self.parent.children.index(self), 0
 
     def _help(self) -> str:
         field = self.field

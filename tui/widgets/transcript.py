@@ -11,6 +11,7 @@ from textual.widgets.markdown import MarkdownStream
 
 from shadow_mlx.generation.conversation import Turn
 from shadow_mlx.terminal import visible
+from tui.views.words import counted
 
 
 class Bubble(Vertical):
@@ -52,9 +53,9 @@ class Bubble(Vertical):
     def think(self, reasoning: str, *, ended: bool = True) -> None:
         """Fold away what was thought by now; nothing is shown where nothing was."""
         for folded in self.query(Collapsible):
-            words = len(reasoning.split())
+            words = counted(len(reasoning.split()), "word")
             folded.display = bool(reasoning)
-            folded.title = f"thought: {words:,} words" if ended else f"thinking … {words:,} words"
+            folded.title = f"thought: {words}" if ended else f"thinking … {words}"
             folded.query_one(".thought", Static).update(visible(reasoning))
 
     def stream(self) -> MarkdownStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Event, RunEnded, Saved
+from shadow_mlx.runs.live import process_of
 from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import FAKE_WORKER, WIDE, press, shown, text, until, words, write_adapter
@@ -30,7 +32,11 @@ async def test_a_run_is_started_paused_resumed_and_stopped(
         await until(pilot, lambda: "paused" in text(pilot).splitlines()[1])
         await press(pilot, "p")
         await until(pilot, lambda: "▶ training" in words(pilot))
+        os.kill(process_of(own_place / "mine"), signal.SIGSTOP)  # the step takes long
         await press(pilot, "s")
+        await until(pilot, lambda: "▶ stopping after this step" in words(pilot))
+        assert not {"Stop+save", "Pause"} & set(text(pilot).splitlines()[-1].split())
+        os.kill(process_of(own_place / "mine"), signal.SIGCONT)
         await until(pilot, lambda: "■ stopped" in words(pilot))
         await until(pilot, lambda: "r goes on" in words(pilot))
         await press(pilot, "r")

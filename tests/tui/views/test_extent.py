@@ -13,6 +13,7 @@ from shadow_mlx.data.dataset import EncodedDataset, Example
 from shadow_mlx.data.reading.splits import split_indices
 from shadow_mlx.training.length import run_length
 from tui.views.extent import extent
+from tui.views.words import counted
 
 LENGTHS = [{}, {"iters": 7}, {"epochs": 0.3}, {"epochs": 2.5}]
 
@@ -33,6 +34,7 @@ def test_the_form_tells_the_steps_that_training_makes(length: dict[str, float]) 
         plan = BatchPlan(EncodedDataset((i, example) for i in range(len(train))), batch)
         steps = run_length(config, plan.batches_per_epoch).steps
         said = extent(config, (records, 0))
-        assert f"{len(train):,} examples to learn from, {len(valid):,} to validate" in said
-        assert f": {steps:,} steps of {batch * accumulation} are" in said
+        assert f"{counted(len(train), 'example')} to learn from, {len(valid):,} to vali" in said
+        verb = "is" if steps == 1 else "are"
+        assert f": {counted(steps, 'step')} of {batch * accumulation} {verb}" in said
         assert ("no validation" in said) == (not len(valid))

@@ -83,3 +83,16 @@ async def test_a_title_goes_with_the_last_of_its_options() -> None:
         app.screen.query_one("#form-export #row-to", OptionRow).value = "peft"
         await until(pilot, lambda: "quantization" not in text(pilot))
         assert "trust remote code" in text(pilot)
+
+
+async def test_tab_follows_the_rows_before_they_have_a_place() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "4")
+        fields = app.screen.query_one(OptionForm)
+        fields.add_class("-everything")
+        await fields.make_all()  # and nothing is laid out yet
+        rows = [one.parent for one in app.screen.focus_chain if isinstance(one.parent, OptionRow)]
+        places = [fields.children.index(row) for row in rows]
+        assert len(places) > 20
+        assert places == sorted(places)
