@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
 from shadow_mlx import words
+from shadow_mlx.cli.bars import BarDisplay
 from shadow_mlx.terminal import visible
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
-
-class DownloadDisplay:
+class DownloadDisplay(BarDisplay):
     """A listener for :func:`shadow_mlx.hub.resolving.watching_downloads`; close it afterwards.
 
     Args:
@@ -20,23 +17,13 @@ class DownloadDisplay:
     """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._on_terminal = self._stream.isatty()
-        self._bar: tqdm[Any] | None = None
+        super().__init__(stream)
         self._name: str | None = None  # what is downloaded now
-
-    def __enter__(self) -> DownloadDisplay:
-        return self
-
-    def __exit__(self, *ending: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the bar as it is and go to a new line."""
         self._name = None
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        super().close()
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Show how far the download of ``name`` is, in bytes."""

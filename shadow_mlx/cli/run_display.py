@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from shadow_mlx import words
+from shadow_mlx.cli.bars import BarDisplay
 from shadow_mlx.runs.events import (
     Event,
     Noted,
@@ -22,12 +22,12 @@ from shadow_mlx.runs.losses import ON_POLICY, in_words
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
+    pass
 
 _BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
-class ProgressDisplay:
+class ProgressDisplay(BarDisplay):
     """A listener that draws. Close it (or leave its ``with`` block) before printing more.
 
     Args:
@@ -35,22 +35,8 @@ class ProgressDisplay:
     """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._on_terminal = self._stream.isatty()
-        self._bar: tqdm[Any] | None = None
+        super().__init__(stream)
         self._total = 0
-
-    def __enter__(self) -> ProgressDisplay:
-        return self
-
-    def __exit__(self, *ending: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the bar as it is and go to a new line."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def __call__(self, event: Event) -> None:
         """Show one event."""

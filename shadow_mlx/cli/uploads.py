@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
+
+from shadow_mlx.cli.bars import BarDisplay
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from shadow_mlx.hub.uploading import Sent
 
 
-class UploadDisplay:
+class UploadDisplay(BarDisplay):
     """A listener for :func:`shadow_mlx.hub.uploading.upload`; close it afterwards.
 
     Args:
@@ -19,22 +18,8 @@ class UploadDisplay:
     """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._on_terminal = self._stream.isatty()
-        self._bar: tqdm[Any] | None = None
+        super().__init__(stream)
         self._file = 0  # that is sent now
-
-    def __enter__(self) -> UploadDisplay:
-        return self
-
-    def __exit__(self, *ending: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the bar as it is and go to a new line."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def __call__(self, sent: Sent) -> None:
         """Show how far the upload is."""
