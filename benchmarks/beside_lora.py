@@ -4,7 +4,7 @@
 
 ``--data`` is what :mod:`benchmarks.real` takes. Every round trains the shadow for a few steps in a
 process of its own and then LoRA (rank 8, every linear layer), so that what else the machine does
-falls on both; ratios are medians over the rounds. Two examples are validated, for next to nothing.
+falls on both; ratios are medians over the rounds. Few examples are validated: that is not measured.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from benchmarks.smollm2 import smollm2
 
 SHADOW, LORA = "update", "lora,learning_rate=4e-4"
 VALIDATED = 8
+"""Examples: one batch."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Batches that are trained: ``joined`` examples of ``task`` make one."""
+    """What is trained on: examples of ``task``, so many ``joined`` to one, with further options."""
 
     task: str
     options: str = ""

@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def main() -> None:
     ways = {"base": ("base", False), "attached": ("attached", False), "drafts": ("attached", True)}
     contenders = {name: Contender(Engine(model, form), *way) for name, way in ways.items()}
     with Path(args.data).open("rb") as lines:
-        records = [read_json(line) for line, _ in zip(lines, range(args.limit), strict=False)]
+        records = [read_json(line) for line in islice(lines, args.limit)]
     for number, record in enumerate(records, 1):
         conversation = Conversation.from_messages(record["messages"][:-1], "attached")
         order = list(contenders.values())

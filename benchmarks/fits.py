@@ -1,17 +1,19 @@
 """What fits which machine: the table of ``docs/memory.md``, from shapes alone.
 
-    python -m benchmarks.fits
+    python -m benchmarks.fits [FOLDER …]
 
 prints the peak that ``shadow-mlx estimate`` gives for 4-bit Qwen3 models with every example as long
 as allowed, what ``train --auto`` chooses on machines with 8, 16 and 32 GB, and the peak beside that
-of mlx-lm's LoRA.
+of mlx-lm's LoRA; the last also for each folder with a ``config.json``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +101,10 @@ def chosen(folder: Path) -> list[str]:
     return found
 
 
-def beside_lora(folder: Path) -> list[str]:
+def beside_lora(places: Iterable[Path]) -> list[str]:
     """One line for each backbone: the peak of four long examples, LoRA's, and the ratios."""
     found = []
-    for name in BACKBONES:
-        place = folder / name
+    for place in places:
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
         theirs = lora_peak(config, BESIDE_LORA.rows, BESIDE_LORA.width)
         run = TrainConfig(model=str(place), max_seq_length=BESIDE_LORA.width + 1)
@@ -111,7 +112,7 @@ def beside_lora(folder: Path) -> list[str]:
         for ours_as in (run, dataclasses.replace(run, grad_checkpoint=True)):
             ours = estimate(ours_as, BESIDE_LORA).peak
             cells.append(f"{words.size(ours, 1)}: {ours / theirs:.2f} ×")
-        found.append(f"| {name} | {' | '.join(cells)} |")
+        found.append(f"| {place.name} | {' | '.join(cells)} |")
     return found
 
 
@@ -119,4 +120,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         print("\n".join(peaks(Path(temporary))), flush=True)
         print("\n".join(chosen(Path(temporary))), flush=True)
-        print("\n".join(beside_lora(Path(temporary))))
+        places = [*(Path(temporary) / name for name in BACKBONES), *map(Path, sys.argv[1:])]
+        print("\n".join(beside_lora(places)))
