@@ -54,6 +54,7 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
         None,
         minimum=0.0,
         exclusive_minimum=True,
+        maximum=10.0,
         help="peak learning rate (default: 1.5e-3 for up to 450 steps, then falling with the root "
         "of their number, 1e-3 for 1,000)",
     )

@@ -76,7 +76,7 @@ async def runs(pilot: Pilot[Any]) -> None:
 
 async def models(pilot: Pilot[Any]) -> None:
     await press(pilot, "2")
-    await until(pilot, lambda: "Talkie" in words(pilot) and "Memory:" in words(pilot))
+    await until(pilot, lambda: "Talkie" in words(pilot) and "✔ Fits" in words(pilot))
 
 
 async def data(pilot: Pilot[Any]) -> None:
@@ -93,7 +93,7 @@ async def train(pilot: Pilot[Any]) -> None:
     _app(pilot).remember(form={"data": "orders.jsonl", "model": "sprout", "epochs": "2"})
     await press(pilot, "4")
     await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
-    await until(pilot, lambda: "Memory:" in words(pilot))
+    await until(pilot, lambda: "✔ Fits" in words(pilot))
 
 
 async def one_run(pilot: Pilot[Any]) -> None:
@@ -152,7 +152,7 @@ async def distil(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "✔ done" in words(pilot))
     await press(pilot, "D")
     await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
-    await until(pilot, lambda: "Memory:" in words(pilot))
+    await until(pilot, lambda: "✔ Fits" in words(pilot))
 
 
 async def deliver(pilot: Pilot[Any]) -> None:

@@ -67,11 +67,11 @@ async def ask_for(pilot: Pilot[Any], name: str) -> None:
 async def test_whether_training_a_model_fits_is_told_when_the_cursor_rests_on_it() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await press(pilot, "2")
-        verdict = "on the longest examples that they allow: ✔ Memory: Fits: 8 GB of 8 GB."
+        verdict = "on the longest examples that they allow: ✔ Fits: 8 GB of 8 GB."
         await until(pilot, lambda: verdict in words(pilot))
         await press(pilot, "down", "down")
         await until(pilot, lambda: "its blocks are others" in words(pilot))
-        assert "Memory:" not in words(pilot)
+        assert "Fits:" not in words(pilot)
         await press(pilot, "t")
         await until(pilot, lambda: "its blocks are others" in told(pilot))
 

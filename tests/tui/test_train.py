@@ -122,9 +122,9 @@ async def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": str(data)})
-        await until(pilot, lambda: "✔ Memory: Fits: 8 GB of 8 GB." in words(pilot))
+        await until(pilot, lambda: "✔ Fits: 8 GB of 8 GB." in words(pilot))
         await app.train_with({"model": "sprout", "data": str(data), "batch_size": 16})
-        said = "✘ Memory: Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
+        said = "✘ Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
         await until(pilot, lambda: said in words(pilot))
 
 
@@ -207,7 +207,7 @@ async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> N
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
         await until(pilot, lambda: "Ready. 1 example " in words(pilot))
-        await sees(pilot, "✔ Memory: Fits")
+        await sees(pilot, "✔ Fits")
 
 
 async def test_what_stood_in_the_form_comes_back() -> None:

@@ -10,7 +10,7 @@ SIGNS = {"fits": "✔", "tight": "!", "too large": "✘"}
 
 def verdict(found: m.Estimated) -> str:
     """The verdict, and what would make the run fit."""
-    text = f"{SIGNS[found.fit]} Memory: {found.sentence}"
+    text = f"{SIGNS[found.fit]} {found.sentence}"
     if not found.advice:
         return text
     ways = " or ".join(f"{what} ({words.size(peak, 1)})" for what, peak in found.advice[:3])

@@ -62,7 +62,8 @@ def read_text(text: str) -> Any:
         raise
     except json.JSONDecodeError as error:
         where = f"at column {error.pos + 1}{_odd(text[error.pos : error.pos + 1])}"
-        raise _invalid(f"broken JSON ({error.msg} {where})", ONE_OBJECT) from None
+        said = error.msg.removesuffix(" at")  # some of its words go on with the place
+        raise _invalid(f"broken JSON ({said} {where})", ONE_OBJECT) from None
     except RecursionError:
         raise _too_deep() from None
     except ValueError:  # Python's own limit

@@ -21,6 +21,7 @@ def nested(levels: int) -> str:
     ("raw", "found"),
     [
         (b'{"a": 1', "broken JSON (Expecting ',' delimiter at column 8)"),
+        (b'{"a": "b', "broken JSON (Unterminated string starting at column 7)"),
         (b'{"a": "\xff"}', "the byte 0xff at position 8, which is not UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "zero bytes (as UTF-16 text"),
         ('{"a": 1}'.encode("utf-16"), "zero bytes (as UTF-16 text"),
