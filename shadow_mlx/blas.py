@@ -9,12 +9,10 @@ does not pay for it. Set ``SHADOW_MLX_NO_OPENBLAS=1`` to leave MLX as it is.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 
 OFF_VARIABLE = "SHADOW_MLX_NO_OPENBLAS"
@@ -49,7 +47,7 @@ def install() -> None:
         sys.meta_path.insert(0, _BeforeMLX())
 
 
-class _BeforeMLX(MetaPathFinder):
+class _BeforeMLX:
     """Finds nothing; the import system asks it first, which is the moment to load OpenBLAS."""
 
     asked = False
@@ -84,6 +82,8 @@ def _load() -> BlasState:
 
 
 def _installed(distribution: str) -> bool:
+    import importlib.metadata  # the slowest import of a start that loads no MLX
+
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
