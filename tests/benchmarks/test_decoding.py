@@ -1,30 +1,63 @@
-"""Backbone, attached and drafts, asked in turn: on a tiny model, so that the bench does not rot."""
+"""All ways to decode, asked in turn: on a tiny model, so that the bench does not rot."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.decoding import main
+from benchmarks.decoding import Contender, main, of_program, started
+from shadow_mlx.data.chat.chat_format import ChatFormat
+from shadow_mlx.generation.conversation import Conversation
+from shadow_mlx.loading import load_tokenizer
+
+ASKED = {"role": "user", "content": "say a"}
+
+OTHER_PROGRAM = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    print("first", flush=True)
+    print("first", flush=True)
+    print(min(len(asked["prompt"]), asked["max_tokens"]), flush=True)
+"""
 
 
-def test_each_way_is_asked_and_told(
-    tiny_adapter: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
+def test_each_way_is_asked_at_each_temperature(
+    tiny_adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    turns = [{"role": "user", "content": "say a"}, {"role": "assistant", "content": "a"}]
     data = tmp_path / "test.jsonl"
-    data.write_text((json.dumps({"messages": turns}) + "\n") * 3)
-    options = ["--adapter-path", str(tiny_adapter), "--data", str(data)]
-    monkeypatch.setattr("sys.argv", ["decoding", *options, "--limit", "2", "--max-tokens", "6"])
-    main()
+    messages = [ASKED, {"role": "assistant", "content": "a"}]
+    data.write_text((json.dumps({"messages": messages}) + "\n") * 3)
+    options = ["--adapter-path", str(tiny_adapter), "--data", str(data), "--temp=0", "--temp=0.7"]
+    main([*options, "--limit", "2", "--max-tokens", "6"])
     said = capsys.readouterr().out
-    assert said.startswith("2 questions\n")
-    assert re.findall(r"^  (\w+) ", said, re.M) == ["base", "attached", "drafts"]
-    assert "  base     1.00 × the backbone's tokens/s" in said
-    assert "tokens a pass" in said
+    heads = re.findall(r"^temperature .*", said, re.M)
+    assert heads == ["temperature 0, 2 questions", "temperature 0.7, 2 questions"]
+    first = said.split("temperature 0.7")[0]
+    assert re.findall(r"^  (\S.*?)  ", first, re.M) == [
+        *("base", "base, mlx-lm", "attached", "drafts, mlx-lm", "drafts", "detached")
+    ]
+    assert "  base            1.00 × the backbone's tokens/s" in first
+    assert "tokens a pass" in first
+
+
+def test_another_program_is_asked_line_by_line(tiny_backbone: Path) -> None:
+    form = ChatFormat(load_tokenizer(tiny_backbone))
+    question = Conversation.from_messages([ASKED])
+    with started([sys.executable, "-c", OTHER_PROGRAM]) as program:
+        contender = Contender(of_program(program, form))
+        for _ in range(2):
+            contender.ask(question, 5, 0.0)
+    assert [tokens for tokens, *_ in contender.figures] == [4, 4]  # behind the first of five
+    with started([sys.executable, "-c", "input()"]) as program, pytest.raises(RuntimeError):
+        Contender(of_program(program, form)).ask(question, 5, 0.0)
+
+
+def test_the_processors_time_is_not_another_programs(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", "none.jsonl", "--cpu-time", "--peft", "python"])
+    assert "leave --peft out" in capsys.readouterr().err
