@@ -25,12 +25,19 @@ def refuse_document(lines: LineIndex) -> None:
         return
     found, command = "one JSON document spread over lines", "jq -c ."
     if first.startswith(b"["):
-        found, command = f"a JSON array: {found}", "jq -c '.[]'"
+        found, command = f"a JSON array: {found}", "shadow-mlx data convert"
     elif len(lines) == 1 or lines.length(1) > MAX_LINE or _is_object(lines.read(1)):
         return
     name = shlex.quote(lines.path.name)
     expected = f"one JSON object a line ({command} {name} writes them so)"
     raise InvalidDataError([Problem(lines.path, int(lines.numbers[0]), found, expected)])
+
+
+def begins_array(first: bytes, *, alone: bool) -> bool:
+    """Whether a file is one JSON array, by its first line and by whether that is all there is."""
+    if not first.startswith(b"["):
+        return False
+    return _breaks_off(first) or (alone and first.endswith(b"]"))
 
 
 def _breaks_off(line: bytes) -> bool:

@@ -34,6 +34,20 @@ _MAGIC = {
 }
 
 
+_ENCODINGS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\0\0", "utf-32"),  # before UTF-16, whose mark it begins with
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+
+def marked_encoding(head: bytes) -> str | None:
+    """The encoding that the byte-order mark of a file tells of; ``None`` without one."""
+    return next((name for mark, name in _ENCODINGS if head.startswith(mark)), None)
+
+
 def bare(line: bytes) -> bytes:
     """A line without the blanks around it and the byte-order marks in front of it."""
     lead = _LEAD.match(line)
@@ -122,7 +136,25 @@ def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
 
 def _check_text(path: Path) -> int:
     """The file's size in bytes; raises when it is not a non-empty text file."""
-    expected = "a JSON Lines file"
+    head = head_of(path, "a JSON Lines file")
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            raise whole_file(path, name, "JSON Lines in UTF-8")
+    if b"\0" in head:
+        raise whole_file(path, "a binary file (it holds zero bytes)", "JSON Lines in UTF-8")
+    return path.stat().st_size
+
+
+def head_of(path: Path, expected: str) -> bytes:
+    """The first bytes of a file.
+
+    Args:
+        path: The file.
+        expected: What should be there, for the message.
+
+    Raises:
+        InvalidDataError: It is none, is empty, or may not be read.
+    """
     if path.is_dir():
         raise whole_file(path, "a folder", expected)
     if not path.is_file():
@@ -134,10 +166,5 @@ def _check_text(path: Path) -> int:
     except PermissionError:
         raise whole_file(path, "a file that you may not read", expected) from None
     if not head:
-        raise whole_file(path, "an empty file", "one JSON object a line")
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            raise whole_file(path, name, "JSON Lines in UTF-8")
-    if b"\0" in head:
-        raise whole_file(path, "a binary file (it holds zero bytes)", "JSON Lines in UTF-8")
-    return path.stat().st_size
+        raise whole_file(path, "an empty file", expected)
+    return head
