@@ -277,4 +277,4 @@ def test_show_names_an_array_too(tmp_path: Path, capsys: Any) -> None:
     path.write_text("[" + ",\n".join(json.dumps(one) for one in [CHAT, LONG]) + "]")
     for action in ("check", "show"):
         assert main(["data", action, str(path)]) == 2
-        assert f"{path}:1: found a JSON array" in capsys.readouterr().err
+        assert f"{path}: a JSON array, and training reads" in capsys.readouterr().err

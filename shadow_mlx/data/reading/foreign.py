@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Literal
 
+from shadow_mlx.config.paths import from_here
 from shadow_mlx.data.reading.documents import begins_array
 from shadow_mlx.data.reading.lines import bare, marked_encoding
 from shadow_mlx.data.reading.schema import read_object
@@ -86,4 +87,4 @@ def how_to_convert(path: Path, kind: ForeignKind) -> str:
 
 def convert_command(path: Path) -> str:
     """The command that converts a file."""
-    return f"shadow-mlx data convert {shlex.quote(str(path))}"
+    return f"shadow-mlx data convert {shlex.quote(from_here(str(path)))}"
