@@ -227,6 +227,7 @@ def test_long_numbers_stay_aligned() -> None:
     facts = {
         "path": "x", "format": "text", "examples": 2, "assistant_turns": 0, "bytes": 3_000_000,
         "with_tools": 0, "labels": {"a": 1, "b": 1}, "problem_count": 0, "notes": [],
+        "made_of": ["made of t.csv (convert)"],
         "tokens": tokens,
     }  # fmt: skip
     lines = as_text(facts).splitlines()
@@ -234,6 +235,7 @@ def test_long_numbers_stay_aligned() -> None:
     assert lines[-1] == "  1,000 – 1,999  ▏" + " " * 39 + " " + " " * 8 + "1"
     assert len(lines[-1]) == len(lines[-2])
     assert "  note             something" in lines
+    assert "  note             made of t.csv (convert)" in lines
     assert "  size             3.0 MB" in lines
     assert "  labels           2 (1 example each)" in lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -175,6 +175,23 @@ def convert(
     return Converted(output, path, kind, format, lines.count, tuple(notes))
 
 
+class BadRowsError(InvalidDataError):
+    """Rows that cannot be used; the message also says how to go on without them.
+
+    Args:
+        problems: Those that were kept.
+        total: How many there are.
+        rows: How many rows have one or more.
+        good: How many rows have none.
+    """
+
+    def __init__(self, problems: Sequence[Problem], total: int, rows: int, good: int) -> None:
+        super().__init__(problems, total)
+        if good:
+            rest = f"--skip-bad-rows leaves {'it' if rows == 1 else f'these {rows:,} rows'} out"
+            self.args = (f"{self}\n{rest}; {good:,} can be used",)
+
+
 def check_columns(path: Path, columns: ColumnConfig, values: dict[str, Any]) -> None:
     """Refuse a table at once that lacks a column which was named.
 
@@ -271,7 +288,7 @@ class _Writer:
             InvalidDataError: Rows cannot be used and are not to be skipped, or none is left.
         """
         if self.problems and not (self.options.skip_bad_rows and lines.count):
-            raise InvalidDataError(self.problems, self.problem_count)
+            raise BadRowsError(self.problems, self.problem_count, self.bad_rows, lines.count)
         if self.format is None:
             raise whole_file(self.path, "no rows", "some")
         return self.format

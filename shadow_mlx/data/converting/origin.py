@@ -102,7 +102,7 @@ def write_origin(
 
 
 def read_origin(path: Path) -> Origin | None:
-    """Where a file came from; ``None`` where nothing says so, or the file was changed since."""
+    """Where a file came from; ``None`` where nothing says so."""
     beside = origin_path(path)
     try:
         if beside.is_symlink() or not beside.is_file():
@@ -110,6 +110,15 @@ def read_origin(path: Path) -> Origin | None:
         return build(Origin, read_object(beside))
     except (OSError, JsonFileError, UnfitError):
         return None
+
+
+def made_of(path: Path) -> list[str]:
+    """Where a file came from, as sentences for a person; none where nothing says so."""
+    known = read_origin(path)
+    if known is None:
+        return []
+    first, *notes = known.sentences()
+    return [first if known.sha256 == digest(path) else f"{first}, and changed since", *notes]
 
 
 def is_ours(path: Path) -> bool:

@@ -67,6 +67,7 @@ def test_rows_that_are_no_examples_are_told_by_number(tmp_path: Path) -> None:
     assert refusal(path).splitlines() == [
         f"{path}: found in row 2: 'text' is null; expected text",
         f"{path}: found in row 3: 'text' is empty; expected text",
+        "--skip-bad-rows leaves these 2 rows out; 1 can be used",
     ]
     path = table(tmp_path / "b.parquet", [{"text": b"\xff\xd8\xff"}])
     assert "in row 1: binary data (3 bytes)" in refusal(path)
