@@ -15,11 +15,12 @@ import numpy as np
 from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
 from shadow_mlx.data.converting.origin import made_of
+from shadow_mlx.data.reading.beginnings import bare
 from shadow_mlx.data.reading.checking import CheckReport, check_lines
 from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
 from shadow_mlx.data.reading.label_files import labels_of
 from shadow_mlx.data.reading.labels import Labels
-from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex, bare
+from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines

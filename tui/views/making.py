@@ -46,7 +46,9 @@ def way_on(message: str, options: Mapping[str, Any], free: str) -> WayOn | None:
     if "--skip-bad-rows leaves" in message and not options.get("skip_bad_rows"):
         return WayOn(said, "skip_bad_rows", True, "l", "Leave them out")
     if "--encoding cp1252" in message and "encoding" not in options:
-        return WayOn(said, "encoding", "cp1252", "w", "Read as Windows text")
+        return WayOn(
+            said.partition("; or say")[0], "encoding", "cp1252", "w", "Read as Windows text"
+        )
     if "with --output" in message and options.get("output") != free:
         return WayOn(f"{said.partition(';')[0]}. Write to:", "output", free)
     return None

@@ -21,6 +21,7 @@ from shadow_mlx.data.converting.prose import Document
 from shadow_mlx.data.converting.rows import Row, Table
 from shadow_mlx.data.converting.separated import SeparatedTable
 from shadow_mlx.data.converting.writing import Lines, new_lines, said
+from shadow_mlx.data.reading.beginnings import bare
 from shadow_mlx.data.reading.checking import KEPT_PROBLEMS, SHOWN_NAMES
 from shadow_mlx.data.reading.columns import Kind, UnknownFormatError, prompt_columns
 from shadow_mlx.data.reading.findings import empty
@@ -31,7 +32,7 @@ from shadow_mlx.data.reading.foreign import (
     ForeignKind,
     foreign_kind,
 )
-from shadow_mlx.data.reading.lines import MAX_LINE, bare, head_of
+from shadow_mlx.data.reading.lines import MAX_LINE, head_of
 from shadow_mlx.data.reading.problems import InvalidDataError, Problem, quoted, whole_file
 from shadow_mlx.data.reading.schema import InvalidLineError, parse
 from shadow_mlx.errors import InputError

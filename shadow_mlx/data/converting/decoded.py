@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from shadow_mlx import words
+from shadow_mlx.data.reading.beginnings import marked_encoding
 from shadow_mlx.data.reading.foreign import CONVERTIBLE
-from shadow_mlx.data.reading.lines import MAX_LINE, head_of, marked_encoding
+from shadow_mlx.data.reading.lines import MAX_LINE, head_of
 from shadow_mlx.data.reading.problems import InvalidDataError, Problem, whole_file
 
 _ARCHIVES = {b"\x1f\x8b": "a gzip archive", b"PK\x03\x04": "a zip archive or an office document"}

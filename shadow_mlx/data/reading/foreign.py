@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from shadow_mlx.config.paths import from_here
-from shadow_mlx.data.reading.documents import begins_array
-from shadow_mlx.data.reading.lines import bare, marked_encoding
-from shadow_mlx.data.reading.schema import read_object
-from shadow_mlx.data.reading.strict_json import InvalidLineError
+from shadow_mlx.data.reading.beginnings import bare, begins_array, is_object, marked_encoding
 
 ForeignKind = Literal["csv", "tsv", "parquet", "json", "text", "markdown"]
 
@@ -71,10 +68,7 @@ def _is_object(line: bytes) -> bool:
     """Whether a line is a JSON object, or the beginning of one that is longer than what is read."""
     if len(line) >= _FIRST // 2:
         return line.startswith(b'{"')
-    try:
-        return bool(read_object(line))
-    except InvalidLineError:
-        return False
+    return is_object(line)
 
 
 def how_to_convert(path: Path, kind: ForeignKind) -> str:

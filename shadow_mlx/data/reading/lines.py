@@ -7,7 +7,6 @@ newline.
 
 from __future__ import annotations
 
-import re
 import threading
 from io import BufferedReader
 from pathlib import Path
@@ -15,15 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from shadow_mlx.data.reading.beginnings import BLANK, MARK, bare
 from shadow_mlx.data.reading.problems import whole_file
 
 CHUNK = 1 << 22
 MAX_LINE = 16 << 20
 """Bytes of the longest line that is parsed; a longer one is no chat but a mistake."""
 
-_BLANK = b" \t\r\v\f"
-_MARK = b"\xef\xbb\xbf"
-_LEAD = re.compile(rb"(?:[ \t\r\v\f]|\xef\xbb\xbf)+")
 _MAGIC = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -32,26 +29,6 @@ _MAGIC = {
     b"PAR1": "a Parquet file",
     b"(\xb5/\xfd": "a zstd archive",
 }
-
-
-_ENCODINGS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\0\0", "utf-32"),  # before UTF-16, whose mark it begins with
-    (b"\0\0\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
-
-
-def marked_encoding(head: bytes) -> str | None:
-    """The encoding that the byte-order mark of a file tells of; ``None`` without one."""
-    return next((name for mark, name in _ENCODINGS if head.startswith(mark)), None)
-
-
-def bare(line: bytes) -> bytes:
-    """A line without the blanks around it and the byte-order marks in front of it."""
-    lead = _LEAD.match(line)
-    return line[lead.end() if lead else 0 :].rstrip(_BLANK)
 
 
 class LineIndex:
@@ -101,7 +78,7 @@ class LineIndex:
 def _index(path: Path) -> tuple[npt.NDArray[np.int64], ...]:
     size = _check_text(path)
     with path.open("rb") as file:
-        origin = len(_MARK) if file.read(len(_MARK)) == _MARK else 0
+        origin = len(MARK) if file.read(len(MARK)) == MARK else 0
         file.seek(0)
         newlines, indented = _scan(file)
         ends = newlines if len(newlines) and newlines[-1] == size - 1 else np.append(newlines, size)
@@ -120,7 +97,7 @@ def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
     """Offsets of all newlines, and of the lines (but the first) that begin with a blank or mark."""
     newlines: list[npt.NDArray[np.int64]] = []
     indented: list[npt.NDArray[np.int64]] = []
-    blanks = np.frombuffer(_BLANK + _MARK[:1], np.uint8)
+    blanks = np.frombuffer(BLANK + MARK[:1], np.uint8)
     buffer = bytearray(CHUNK + 1)  # one byte of the chunk before, to see what follows its newline
     position = 0
     while count := file.readinto(memoryview(buffer)[1:]):
