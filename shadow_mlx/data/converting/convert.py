@@ -228,10 +228,13 @@ class _Writer:
     problem_count: int = 0
     unread: Counter[str] = field(default_factory=Counter)
 
+    def __post_init__(self) -> None:
+        self.columns = self.options.columns  # made once: as much work as a row
+
     def take(self, row: Row, lines: Lines) -> None:
         """Write a row as a line, where it is an example."""
         if row.number == 1 and self.kind not in (*DOCUMENTS, "json"):
-            check_columns(self.path, self.options.columns, row.values)
+            check_columns(self.path, self.columns, row.values)
         try:
             example, line = self._line(row)
         except UnknownFormatError as error:
@@ -263,7 +266,7 @@ class _Writer:
 
     def _line(self, row: Row) -> tuple[Mapped, bytes]:
         """The example of a row, and the line of it, which reads back."""
-        example = mapped(row.values, self.options.columns)
+        example = mapped(row.values, self.columns)
         line = _as_line(example.made)
         if len(line) > MAX_LINE:
             found = f"an example of {words.file_size(len(line))}"
@@ -272,7 +275,7 @@ class _Writer:
             parse(line, row.number)
         except InvalidLineError:
             # told by the names of the file, where those say it, too
-            parse(_as_line({**row.values, **example.own}), row.number, self.options.columns)
+            parse(_as_line({**row.values, **example.own}), row.number, self.columns)
             raise
         return example, line
 
