@@ -17,6 +17,9 @@ from shadow_mlx.errors import InputError
 ROWS = 256
 """Rows that are held at once."""
 
+BUFFER = 1 << 20
+"""Bytes of a column that are read at once."""
+
 MISSING = (
     "Parquet files are read by pyarrow, which is not installed here: pip install "
     "'shadow-mlx[parquet]' (or pip install pyarrow)"
@@ -38,7 +41,8 @@ class ParquetTable:
             raise InputError(f"{path}: {MISSING}") from None
         self._path = path
         with self._read_errors():
-            self._file = parquet.ParquetFile(path)
+            # pre_buffer, which is meant for far-away files, would hold the whole of this one
+            self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
             self._names: list[str] = list(self._file.schema_arrow.names)
             self._total = max(1, self._file.metadata.num_rows)
         self.notes: list[str] = []
@@ -54,12 +58,18 @@ class ParquetTable:
         self._done = 0
         names = column_names(self._names, self.notes)
         with self._read_errors():
-            # no threads: they would hold further row groups in memory
-            for batch in self._file.iter_batches(batch_size=ROWS, use_threads=False):
+            for batch in self._batches():
                 cells = [column.to_pylist() for column in batch.columns]
                 for values in zip(*cells, strict=True):
                     self._done += 1
                     yield self._row(dict(zip(names, values, strict=True)))
+
+    def _batches(self) -> Iterator[Any]:
+        """Some rows at a time, of one row group after the other; threads would read ahead."""
+        for group in range(self._file.num_row_groups):
+            yield from self._file.iter_batches(
+                batch_size=ROWS, row_groups=[group], use_threads=False
+            )
 
     def _row(self, values: dict[str, Any]) -> Row | Problem:
         row = Row(values, self._done)

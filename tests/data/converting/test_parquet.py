@@ -73,6 +73,17 @@ def test_rows_that_are_no_examples_are_told_by_number(tmp_path: Path) -> None:
     assert "in row 1: binary data (3 bytes)" in refusal(path)
 
 
+def test_no_more_than_a_row_group_is_held(tmp_path: Path) -> None:
+    rows = [{"text": f"{i} " + "x" * 4000} for i in range(3000)]
+    path = table(
+        tmp_path / "t.parquet", rows, row_group_size=100, compression="none", use_dictionary=False
+    )
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in parquet.ParquetTable(path)]
+    assert len(held) == 3000
+    assert max(held) < path.stat().st_size / 4
+
+
 def test_damage_is_one_message(tmp_path: Path) -> None:
     path = table(tmp_path / "t.parquet", CHATS, compression="none")
     whole = path.read_bytes()
