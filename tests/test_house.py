@@ -55,6 +55,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "config/test_matrix.py": [
         "shadow_mlx/config/answers.py",
+        "shadow_mlx/config/converting.py",
         "shadow_mlx/config/data.py",
         "shadow_mlx/config/model.py",
         "shadow_mlx/config/publishing.py",

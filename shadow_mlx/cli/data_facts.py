@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shadow_mlx import words
+from shadow_mlx.data.converting.origin import made_of
 from shadow_mlx.data.dataset import EncodedDataset, histogram
 from shadow_mlx.data.reading.checking import CheckReport
 
@@ -21,7 +22,8 @@ def file_facts(report: CheckReport) -> dict[str, Any]:
     """What reading a file found.
 
     ``bytes`` are the file's; ``labels``, ``unread_columns`` and ``message_keys`` (those that only
-    some chat templates read) have the number of their lines; ``line`` is null for a whole file.
+    some chat templates read) have the number of their lines; ``line`` is null for a whole file, and
+    ``made_of`` says where a file came from that this program wrote.
     """
     return {
         "path": str(report.path),
@@ -34,6 +36,7 @@ def file_facts(report: CheckReport) -> dict[str, Any]:
         "unread_columns": dict(report.unread),
         "message_keys": dict(report.message_keys),
         "repeated_examples": report.prints.repeats().examples,
+        "made_of": made_of(report.path),
         "notes": report.notes(),
         **problem_facts(report.problems, report.problem_count),
     }
@@ -84,7 +87,7 @@ def as_text(facts: dict[str, Any]) -> str:
     rows.append(("size", words.file_size(facts["bytes"])))
     if facts["problem_count"]:
         rows.append(("problems", f"{facts['problem_count']:,}"))
-    rows += [("note", note) for note in facts["notes"]]
+    rows += [("note", note) for note in (*facts["made_of"], *facts["notes"])]
     tokens = facts.get("tokens")
     if tokens:
         rows += _token_rows(tokens)

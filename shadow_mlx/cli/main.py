@@ -41,7 +41,7 @@ COMMANDS = {
     "import": "an adapter of PEFT or shadow-peft as one of ours",
     "push": "an adapter or an exported model to the Hugging Face hub",
     "estimate": "how much memory a training run takes, and what would make it fit",
-    "data": "check training data, or show what is trained of it",
+    "data": "check training data, show what is trained of them, convert tables, split",
     "runs": "the runs below a folder: how far each is, and its losses",
     "info": "versions, device, default model, and what an adapter folder holds",
 }

@@ -13,6 +13,13 @@ from shadow_mlx.config.answers import (
     SamplingConfig,
     Score,
 )
+from shadow_mlx.config.converting import (
+    ConvertConfig,
+    Delimiter,
+    SampleConfig,
+    ShuffleConfig,
+    SplitConfig,
+)
 from shadow_mlx.config.data import ColumnConfig, DataConfig, LengthPolicy, TemplateConfig, Thinking
 from shadow_mlx.config.model import (
     BUNDLED_MODEL,
@@ -42,7 +49,9 @@ __all__ = [
     "ChatConfig",
     "ColumnConfig",
     "CompareConfig",
+    "ConvertConfig",
     "DataConfig",
+    "Delimiter",
     "EncodingConfig",
     "ExportConfig",
     "ExportFormat",
@@ -55,12 +64,15 @@ __all__ = [
     "ObjectiveName",
     "OptimizerName",
     "PushConfig",
+    "SampleConfig",
     "SamplingConfig",
     "ScheduleName",
     "Score",
     "ServeConfig",
     "ShadowConfig",
     "Sharing",
+    "ShuffleConfig",
+    "SplitConfig",
     "TemplateConfig",
     "Thinking",
     "TrainConfig",

@@ -26,6 +26,8 @@ from shadow_mlx.worker import messages as m
 JOBS: dict[type[m.Request], str] = {
     m.ReadPage: "reading",
     m.Check: "reading",
+    m.LookAt: "making",
+    m.Make: "making",
     m.ShowTokens: "encoding",
     m.Measure: "encoding",
     m.ListModels: "models",

@@ -14,15 +14,18 @@ import numpy as np
 
 from shadow_mlx import words
 from shadow_mlx.config import ColumnConfig
+from shadow_mlx.data.converting.origin import made_of
+from shadow_mlx.data.reading.beginnings import bare
 from shadow_mlx.data.reading.checking import CheckReport, check_lines
 from shadow_mlx.data.reading.columns import UnknownFormatError, suggest
 from shadow_mlx.data.reading.label_files import labels_of
 from shadow_mlx.data.reading.labels import Labels
-from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex, bare
+from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.problems import InvalidDataError
 from shadow_mlx.data.reading.records import JsonLines
 from shadow_mlx.data.reading.schema import InvalidLineError, Message, Record, parse, read_object
+from shadow_mlx.data.reading.splits import overlaps
 from shadow_mlx.errors import DataError
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
@@ -35,6 +38,9 @@ Line = tuple[bytes, int, int]
 
 SAMPLE = 200
 """Characters of a column's value that are shown."""
+
+MOST_WHOLE = 8
+"""Reports of whole files that are kept."""
 
 LARGE = 64 << 20
 """Bytes from which on a file's first page is read before the file is indexed."""
@@ -158,15 +164,45 @@ def _check(request: m.Check) -> Iterator[m.Reply]:
     report = CheckReport(source.path)
     for report in check_lines(source):
         if time.monotonic() > deadline:
-            yield _checked(request.id, source, report, sent, finished=False)
+            yield _checked(request.id, source, report, sent)
             sent, deadline = len(report.problems), time.monotonic() + SLICE_SECONDS
-    yield _checked(request.id, source, report, sent, finished=True)
+    reports = {str(source.path): report}
+    for other in request.beside:
+        for found in _of_the_set(other, columns):
+            reports[other] = found
+            if time.monotonic() > deadline:
+                yield _checked(request.id, source, report, sent)
+                sent, deadline = len(report.problems), time.monotonic() + SLICE_SECONDS
+    in_order = [reports[one] for one in request.beside if one in reports]
+    notes = [*made_of(source.path), *report.notes(), *map(str, overlaps(in_order))]
+    yield _checked(request.id, source, report, sent, notes)
+
+
+_whole: dict[tuple[object, ...], CheckReport] = {}
+"""Reports of whole files of a data set, which are asked for with each of its files."""
+
+
+def _of_the_set(path: str, columns: ColumnConfig) -> Iterator[CheckReport]:
+    """The report of a file as it grows, or as it is known; nothing of a file that is none."""
+    try:
+        stat = Path(path).stat()
+        key = (path, stat.st_size, stat.st_mtime_ns, columns)
+        if key not in _whole:
+            report = CheckReport(Path(path))
+            for report in check_lines(JsonLines(path, columns, index(path))):
+                yield report
+            if len(_whole) > MOST_WHOLE:
+                _whole.clear()
+            _whole[key] = report
+    except (OSError, DataError):  # said where the file itself is looked at
+        return
+    yield _whole[key]
 
 
 def _checked(
-    number: int, source: JsonLines, report: CheckReport, sent: int, *, finished: bool
+    number: int, source: JsonLines, report: CheckReport, sent: int, notes: list[str] | None = None
 ) -> m.Checked:
-    """The report so far, with the problems that were not sent yet."""
+    """The report so far, with the problems that were not sent yet; with notes, the last one."""
     problems = [
         m.ProblemView(p.line or 0, _record_at(source, p.line), p.found, p.expected)
         for p in report.problems[sent:]
@@ -174,7 +210,7 @@ def _checked(
     kinds: dict[str, int] = dict(report.kinds.items())
     return m.Checked(
         number, report.done, len(source), report.records, kinds, report.turns,
-        report.problem_count, problems, finished, report.notes() if finished else [],
+        report.problem_count, problems, notes is not None, notes or [],
     )  # fmt: skip
 
 

@@ -52,10 +52,38 @@ class ReadPage(Request):
 
 @dataclass(frozen=True)
 class Check(Request):
-    """Validate every line of a data file, in the background."""
+    """Validate every line of a data file, in the background.
+
+    ``beside`` are all files of its data set: what they have in common is told, too.
+    """
 
     path: str
     columns: dict[str, str] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LookAt(Request):
+    """The columns of a file that can be converted. ``options`` holds fields of ``ConvertConfig``.
+
+    The reply is a page without records.
+    """
+
+    path: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Make(Request):
+    """Write a file made of another one.
+
+    ``action`` is convert, split, sample or shuffle, and ``options`` holds fields of its group. The
+    text of the last reply is the path of what was written.
+    """
+
+    action: str
+    path: str
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,7 @@ def test_long_numbers_stay_aligned() -> None:
     facts = {
         "path": "x", "format": "text", "examples": 2, "assistant_turns": 0, "bytes": 3_000_000,
         "with_tools": 0, "labels": {"a": 1, "b": 1}, "problem_count": 0, "notes": [],
+        "made_of": ["made of t.csv (convert)"],
         "tokens": tokens,
     }  # fmt: skip
     lines = as_text(facts).splitlines()
@@ -234,6 +235,7 @@ def test_long_numbers_stay_aligned() -> None:
     assert lines[-1] == "  1,000 – 1,999  ▏" + " " * 39 + " " + " " * 8 + "1"
     assert len(lines[-1]) == len(lines[-2])
     assert "  note             something" in lines
+    assert "  note             made of t.csv (convert)" in lines
     assert "  size             3.0 MB" in lines
     assert "  labels           2 (1 example each)" in lines
 
@@ -277,4 +279,4 @@ def test_show_names_an_array_too(tmp_path: Path, capsys: Any) -> None:
     path.write_text("[" + ",\n".join(json.dumps(one) for one in [CHAT, LONG]) + "]")
     for action in ("check", "show"):
         assert main(["data", action, str(path)]) == 2
-        assert f"{path}:1: found a JSON array" in capsys.readouterr().err
+        assert f"{path}: a JSON array, and training reads" in capsys.readouterr().err

@@ -28,7 +28,11 @@ COMMANDS = {
     "chat": config.ChatConfig,
     "generate": config.GenerateConfig,
     "compare": config.CompareConfig,
-    "data": config.EncodingConfig,
+    "data check": config.EncodingConfig,
+    "data convert": config.ConvertConfig,
+    "data split": config.SplitConfig,
+    "data sample": config.SampleConfig,
+    "data shuffle": config.ShuffleConfig,
     "export": config.ExportConfig,
     "import": config.ImportConfig,
     "push": config.PushConfig,
@@ -53,13 +57,21 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
 }
 """What an option cannot be without, or says nothing without."""
 
-EXAMPLES = {"JSON": '{"a": 1}', "last|even|N,N,...": "4,8"}
+EXAMPLES = {"JSON": '{"a": 1}', "last|even|N,N,...": "4,8", "ENCODING": "latin-1"}
 """A text of a kind that not every text is of."""
 
-NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
+ACTIONS = [command for command in COMMANDS if " " in command]
+"""Commands of several words: the group of each is the one that the first word's module names."""
+NEEDED = {
+    "generate": ["--prompt", "x"],
+    **{command: [command.split()[1], "x.jsonl"] for command in ACTIONS},
+}
 FORMS = {"train", "chat", "compare", "export", "import", "push"}
 """Commands whose options are a form of the UI, too."""
-BY_COMMAND = {"adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"}
+BY_COMMAND = {
+    *("adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"),
+    *("output", "valid_fraction"),
+}
 """Options whose help says what they are to one command."""
 
 OPTIONS = [(c, f.name) for c, group in COMMANDS.items() for f in dataclasses.fields(group)]
@@ -97,8 +109,9 @@ def as_flags(declared: dataclasses.Field[Any], value: Any) -> list[str]:
 def parsers() -> dict[str, argparse.ArgumentParser]:
     made = {}
     for name in COMMANDS:
-        command = command_module(name)
-        assert command.OPTIONS is COMMANDS[name]
+        word, _, action = name.partition(" ")
+        command = command_module(word)
+        assert (command.OPTIONS[action] if action else command.OPTIONS) is COMMANDS[name]
         made[name] = Parser(prog=name)
         command.add_arguments(made[name])
     return made
@@ -119,8 +132,8 @@ def test_an_option_means_the_same_whichever_way_it_comes(
 
     def read(*arguments: str) -> Options:
         args = parsers[command].parse_args([*begin, *arguments])
-        for positional in {"data"} if command == "data" else set():
-            delattr(args, positional)
+        if command in ACTIONS:  # a positional argument
+            del args.data
         return build_options(group, args)
 
     fields = {f.name: f for f in dataclasses.fields(group)}

@@ -66,8 +66,22 @@ def main() -> None:
 
             for reply in reading.serve(request, send, StopToken()):
                 send(reply)
+        elif isinstance(request, m.LookAt | m.Make):
+            serve_making(request)
         else:
             send(m.Failed(request.id, f"the fake does not know {type(request).__name__}"))
+
+
+def serve_making(request: m.LookAt | m.Make) -> None:
+    """The real thing, which needs no model; what is refused is told as the worker tells it."""
+    from shadow_mlx.errors import ShadowMLXError
+    from shadow_mlx.worker import making
+
+    try:
+        for reply in making.serve(request, send, StopToken()):
+            send(reply)
+    except ShadowMLXError as error:
+        send(m.Failed(request.id, str(error)))
 
 
 def send(reply: m.Reply) -> None:

@@ -220,7 +220,7 @@ def test_typed_paths_are_completed(own_place: Path) -> None:
     (own_place / "deep").mkdir()
     write(own_place / "data.jsonl", 1)
     (own_place / "data.txt").write_text("")
-    assert finder.completions("./d", finder.SUFFIXES) == ["./deep/", "./data.jsonl"]
+    assert finder.completions("./d", finder.SUFFIXES) == ["./deep/", "./data.jsonl", "./data.txt"]
     assert finder.completions("/no/such/place/x") == []
 
 

@@ -20,12 +20,19 @@ ROLES = {
     "prompt": "prompt_feature",
     "completion": "completion_feature",
     "text": "text_feature",
+    "label": "label_feature",
     "chat": "chat_feature",
 }
 """What a column may hold, and the option that says so."""
 
 Mapped = dict[str, str]
 """Options of ``config.ColumnConfig`` that are set."""
+
+OTHER_HEADER: Mapped = {"header": ""}
+"""The answer that the first row of a table is the other thing: names, or an example like others."""
+
+_TOGETHER = ({"prompt", "completion"}, {"text", "label"})
+"""Roles that columns of one format have."""
 
 
 def assigned(mapped: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
@@ -42,7 +49,7 @@ def with_role(roles: Mapping[str, str], column: str, role: str) -> dict[str, str
     """After giving a column a role, or taking it away again; a file has one format."""
     if roles.get(column) == role:
         return {name: other for name, other in roles.items() if name != column}
-    together = {"prompt", "completion"} if role in ("prompt", "completion") else set()
+    together = next((roles for roles in _TOGETHER if role in roles), set())
     kept = {
         name: other
         for name, other in roles.items()
@@ -60,6 +67,11 @@ def mapping_of(roles: Mapping[str, str]) -> Mapped:
     return options
 
 
+def options_of(options: Mapping[str, object]) -> Mapped:
+    """Those of some options that name columns."""
+    return {name: str(options[name]) for name in ROLES.values() if options.get(name)}
+
+
 def missing(roles: Mapping[str, str]) -> str:
     """What is not chosen yet; empty when the choice can be used."""
     given = set(roles.values())
@@ -67,6 +79,8 @@ def missing(roles: Mapping[str, str]) -> str:
         return "Choose what the columns hold."
     if given == {"prompt"}:
         return "Which column holds the completion?"
+    if given == {"label"}:
+        return "Which column holds the text that has the label?"
     return "Which column holds the prompt?" if given == {"completion"} else ""
 
 
@@ -76,6 +90,8 @@ class ColumnsDialog(Dialog[Mapped]):
     Args:
         columns: Names, each with a value from the file.
         mapped: The choice to begin with.
+        title: What the file is, and what becomes of it.
+        header: Whether the first row is taken as names; ``None`` where there is no such question.
     """
 
     DEFAULT_CSS = """
@@ -86,17 +102,28 @@ class ColumnsDialog(Dialog[Mapped]):
         Binding("p", "role('prompt')", "Prompt"),
         Binding("c", "role('completion')", "Completion"),
         Binding("t", "role('text')", "Text"),
+        Binding("l", "role('label')", "Label"),
         Binding("m", "role('chat')", "Messages"),
+        Binding("h", "header", "Header", show=False),
     ]
 
-    def __init__(self, columns: Sequence[Pair], mapped: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Pair],
+        mapped: Mapping[str, str],
+        title: str = "",
+        *,
+        header: bool | None = None,
+    ) -> None:
         super().__init__()
-        self._columns = columns
+        self._columns, self._title, self._header = columns, title, header
         self._roles = assigned(mapped, [name for name, _ in columns])
 
     def compose(self) -> ComposeResult:
         """What is asked, the columns, and the roles as buttons for the mouse."""
         with Vertical(classes="dialog"):
+            if self._title:
+                yield Static(self._title, markup=False)
             yield Static("Which column holds what? Several prompts are joined.")
             yield OptionList(*self._options(), id="columns", markup=False)
             yield Static(missing(self._roles), id="missing")
@@ -104,9 +131,13 @@ class ColumnsDialog(Dialog[Mapped]):
                 yield Button("Prompt (p)", id="prompt", compact=True)
                 yield Button("Completion (c)", id="completion", compact=True)
                 yield Button("Text (t)", id="text", compact=True)
+                yield Button("Label (l)", id="label", compact=True)
                 yield Button("Messages (m)", id="chat", compact=True)
             with Horizontal(classes="roles"):
                 yield Button("Use this (enter)", id="use", variant="primary", compact=True)
+                if self._header is not None:
+                    names = "First row: no names (h)" if self._header else "First row: names (h)"
+                    yield Button(names, id="header", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
@@ -142,6 +173,11 @@ class ColumnsDialog(Dialog[Mapped]):
         columns.highlighted = row
         self.query_one("#missing", Static).update(missing(self._roles))
 
+    def action_header(self) -> None:
+        """Take the first row as the other thing: the file is looked at anew."""
+        if self._header is not None:
+            self.dismiss(OTHER_HEADER)
+
     def on_option_list_option_selected(self) -> None:
         """Enter uses the choice, when it is complete."""
         if missing(self._roles):
@@ -155,6 +191,8 @@ class ColumnsDialog(Dialog[Mapped]):
             self.on_option_list_option_selected()
         elif event.button.id == "cancel":
             self.action_cancel()
+        elif event.button.id == "header":
+            self.action_header()
         elif event.button.id:
             self.action_role(event.button.id)
             self.query_one("#columns").focus()

@@ -16,14 +16,15 @@ from textual.widgets.option_list import Option
 
 from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.config import ColumnConfig, EncodingConfig
-from shadow_mlx.config.paths import absolute, local
+from shadow_mlx.config.paths import absolute, from_here, local
+from shadow_mlx.data.reading.foreign import CONVERTIBLE, foreign_kind
 from shadow_mlx.data.reading.sources import files_of
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens import columns
-from tui.screens.base import Page
+from tui.screens.making import MakingPage
 from tui.views import data_view, finder
 from tui.views.form import sound_values
 from tui.widgets.finder import Finder
@@ -31,20 +32,22 @@ from tui.widgets.finder import Finder
 VIEWS = ("records", "tokens", "lengths", "problems")
 
 
-class DataScreen(Page):
-    """One data file at a time, in four views."""
+class DataScreen(MakingPage):
+    """One data file at a time, in four views; and files that are made of it."""
 
     NAME = "data"
     HELP = """\
 # Data
 
 Type to find a file (letters in order are enough), or a path beginning with `/`, `~` or `./`.
-`Enter` opens it, `Escape` leaves the field.
+`Enter` opens it, `Escape` leaves the field. CSV, TSV, Parquet, JSON arrays, text and Markdown
+are written as JSON Lines beside them first: a dialog asks which column holds what.
 
 - `r` records · `k` tokens, with what is trained in ⟦brackets⟧ · `l` lengths · `e` problems
 - `n` and `b` turn the page · `Enter` on a problem shows its record
 - `a` another file of the same folder (train, valid, test) · `/` find · `t` train on it
 - `m` says which columns hold what, where they are not those of a known format
+- `s` writes new files of it, beside it: split, some examples, shuffled
 """
     DEFAULT_CSS = """
     DataScreen Finder { margin: 0 1; }
@@ -61,9 +64,10 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
         Binding("e", "view('problems')", "Problems", id="data-problems"),
         Binding("n", "turn(1)", "Next", id="data-next"),
         Binding("b", "turn(-1)", "Before", show=False, id="data-before"),
-        Binding("a", "sibling", "Split", id="data-split"),
+        Binding("a", "sibling", "Other", id="data-split"),
         Binding("m", "columns", "Columns", id="data-columns"),
         Binding("t", "train", "Train", id="data-train"),
+        Binding("s", "parts", "Split …", id="data-parts"),
     ]
 
     def __init__(self) -> None:
@@ -130,8 +134,15 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     def open(self, data: str) -> None:
         """Show a file, or the training file of a folder."""
         files = files_of(data)
+        place = local(data)
+        if not files and place is not None and foreign_kind(place):
+            self.convert(str(place))
+            return
         if not files:
-            self.ui.tell(f"{data}: no data here: a .jsonl file, or a folder with train.jsonl")
+            self.ui.tell(
+                f"{data}: no data here: a .jsonl file, a folder with train.jsonl, or "
+                f"{CONVERTIBLE} to convert"
+            )
             return
         self._chosen, self._siblings = data.rstrip("/"), files
         self._columns = self.ui.state.columns_of(absolute(self._chosen))
@@ -149,7 +160,8 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
         child = self.ui.processes["data"]
-        request = m.Check(child.number(), str(self.path), self._columns)
+        beside = [str(path) for path in self._siblings]
+        request = m.Check(child.number(), str(self.path), self._columns, beside)
         try:
             async for reply in child.ask(request):
                 if isinstance(reply, m.Checked):
@@ -294,6 +306,27 @@ Type to find a file (letters in order are enough), or a path beginning with `/`,
 
         begin = self._columns or page.suggested
         self.put(columns.ColumnsDialog(page.columns, begin), decide)
+
+    def action_parts(self) -> None:
+        """Write new files of the one that is shown."""
+        if self.path is None:
+            self.ui.tell("Open a file first: / finds one.")
+        else:
+            self.ask_for_parts(str(self.path), dict(self._columns))
+
+    def show_made(self, path: str, mapped: columns.Mapped) -> None:
+        """Open it, with the columns that it still has."""
+        if mapped:
+            known = self.ui.state.with_columns(absolute(path), mapped)
+            self.ui.remember(columns=known)
+        self.open(from_here(path))
+
+    def say_working(self, text: str) -> None:
+        """Where the views are named; they come back when it is done."""
+        if text:
+            self.query_one("#views", Static).update(text)
+        else:
+            self._draw()
 
     async def action_train(self) -> None:
         """Fill the data into the training form."""

@@ -7,18 +7,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from shadow_mlx.config.paths import from_here, home_expanded, local
+from shadow_mlx.data.reading.foreign import BY_SUFFIX, DOCUMENTS
 
-SUFFIXES = (".jsonl", ".json")
+SUFFIXES = (".jsonl", ".json", *BY_SUFFIX)
+"""Of files that can be opened, or converted first."""
+
+MODELS = {"config.json", "adapter_config.json"}
+"""A folder with one of these is a model's: its texts and objects are no data."""
+
 LIMIT = 3000
 DEPTH = 5
 SKIPPED = {"node_modules", "__pycache__", "checkpoints", "site-packages", "run"}
 
 
 def nearby(folder: Path, limit: int = LIMIT) -> list[str]:
-    """Data files below a folder, as paths relative to it; for a thread."""
+    """Data files below a folder, as paths relative to it; for a thread.
+
+    Lines first, then tables, then what may be an array, then documents.
+    """
     found: list[str] = []
     _walk(folder, "", DEPTH, limit, found)
-    return found
+    return sorted(found, key=_rank)
+
+
+def _rank(name: str) -> int:
+    """How likely a file of this name is data."""
+    suffix = Path(name).suffix.lower()
+    if suffix in (".jsonl", ".json"):
+        return 0 if suffix == ".jsonl" else 2
+    return 3 if BY_SUFFIX.get(suffix) in DOCUMENTS else 1
 
 
 def recent(remembered: Iterable[str]) -> list[str]:
@@ -34,12 +51,14 @@ def _walk(folder: Path, prefix: str, depth: int, limit: int, found: list[str]) -
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
+    of_model = any(entry.name in MODELS for entry in entries)
+    wanted = SUFFIXES[:1] if of_model else SUFFIXES
     for entry in entries:
         if len(found) >= limit:
             return
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
-        if entry.name.endswith(".jsonl") and entry.is_file():
+        if entry.name.lower().endswith(wanted) and entry.is_file():
             found.append(prefix + entry.name)
         elif depth > 1 and entry.is_dir(follow_symlinks=False):
             _walk(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, limit, found)

@@ -1,4 +1,4 @@
-"""Check every line of training data, or show what is trained of it."""
+"""Check training data, show what is trained of them, convert tables, split, sample and shuffle."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from shadow_mlx.cli.data_making import add_making, make
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
-from shadow_mlx.config import BackboneConfig, EncodingConfig, TrainConfig
+from shadow_mlx.config import (
+    BackboneConfig,
+    ConvertConfig,
+    EncodingConfig,
+    SampleConfig,
+    ShuffleConfig,
+    SplitConfig,
+    TrainConfig,
+)
 from shadow_mlx.errors import InputError
 from shadow_mlx.terminal import visible
 
@@ -19,13 +28,19 @@ if TYPE_CHECKING:
 
 NO_LIMIT = 2**31 - 1
 
-
-OPTIONS = EncodingConfig
+OPTIONS = {
+    "check": EncodingConfig,
+    "show": EncodingConfig,
+    "convert": ConvertConfig,
+    "split": SplitConfig,
+    "sample": SampleConfig,
+    "shuffle": ShuffleConfig,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands and their flags."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="check|show")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="|".join(OPTIONS))
     check = actions.add_parser(
         "check",
         help="validate every line; count examples and tokens",
@@ -50,12 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="JSON Lines; or a folder or hub id, as for train --data",
         )
         add_config_file(action)
-        add_options(action, OPTIONS)
+        add_options(action, EncodingConfig)
+    add_making(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; results on stdout."""
-    config = build_options(OPTIONS, args, file=TrainConfig)
+    if args.action not in ("check", "show"):
+        return make(args.action, args.data, build_options(OPTIONS[args.action], args), args.json)
+    config = build_options(EncodingConfig, args, file=TrainConfig)
     if args.action == "check":
         return _check(args.data, config, args.json)
     return _show(args.data, config, args)

@@ -27,7 +27,7 @@ _PROMPTS = (
 )
 _COMPLETIONS = (
     *("completion", "output", "response", "answer", "target", "solution", "assistant"),
-    "summary",
+    *("summary", "reply"),
 )
 _MORE = ("input", "context")
 """Columns that belong to a prompt beside its question: Alpaca's, Dolly's and SQuAD's."""

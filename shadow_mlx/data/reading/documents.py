@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
+from shadow_mlx.data.reading.beginnings import breaks_off, is_object
 from shadow_mlx.data.reading.lines import MAX_LINE, LineIndex
 from shadow_mlx.data.reading.problems import InvalidDataError, Problem
 
@@ -21,34 +21,13 @@ def refuse_document(lines: LineIndex) -> None:
     if lines.length(0) > MAX_LINE:
         return
     first = lines.read(0)
-    if not first.startswith((b"[", b"{")) or not _breaks_off(first):
+    if not first.startswith((b"[", b"{")) or not breaks_off(first):
         return
     found, command = "one JSON document spread over lines", "jq -c ."
     if first.startswith(b"["):
-        found, command = f"a JSON array: {found}", "jq -c '.[]'"
-    elif len(lines) == 1 or lines.length(1) > MAX_LINE or _is_object(lines.read(1)):
+        found, command = f"a JSON array: {found}", "shadow-mlx data convert"
+    elif len(lines) == 1 or lines.length(1) > MAX_LINE or is_object(lines.read(1)):
         return
     name = shlex.quote(lines.path.name)
     expected = f"one JSON object a line ({command} {name} writes them so)"
     raise InvalidDataError([Problem(lines.path, int(lines.numbers[0]), found, expected)])
-
-
-def _breaks_off(line: bytes) -> bool:
-    """Whether a line is the beginning of a JSON value and not the whole of it."""
-    try:
-        text = line.decode("utf-8")
-        json.loads(text)
-    except UnicodeDecodeError:
-        return False
-    except json.JSONDecodeError as error:
-        return text.startswith("[") or error.pos >= len(text) or "Unterminated" in error.msg
-    except (RecursionError, ValueError):
-        return False
-    return False
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (RecursionError, ValueError):
-        return False

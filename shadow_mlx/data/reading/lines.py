@@ -7,7 +7,6 @@ newline.
 
 from __future__ import annotations
 
-import re
 import threading
 from io import BufferedReader
 from pathlib import Path
@@ -15,15 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from shadow_mlx.data.reading.beginnings import BLANK, MARK, bare
 from shadow_mlx.data.reading.problems import whole_file
 
 CHUNK = 1 << 22
 MAX_LINE = 16 << 20
 """Bytes of the longest line that is parsed; a longer one is no chat but a mistake."""
 
-_BLANK = b" \t\r\v\f"
-_MARK = b"\xef\xbb\xbf"
-_LEAD = re.compile(rb"(?:[ \t\r\v\f]|\xef\xbb\xbf)+")
 _MAGIC = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -32,12 +29,6 @@ _MAGIC = {
     b"PAR1": "a Parquet file",
     b"(\xb5/\xfd": "a zstd archive",
 }
-
-
-def bare(line: bytes) -> bytes:
-    """A line without the blanks around it and the byte-order marks in front of it."""
-    lead = _LEAD.match(line)
-    return line[lead.end() if lead else 0 :].rstrip(_BLANK)
 
 
 class LineIndex:
@@ -87,7 +78,7 @@ class LineIndex:
 def _index(path: Path) -> tuple[npt.NDArray[np.int64], ...]:
     size = _check_text(path)
     with path.open("rb") as file:
-        origin = len(_MARK) if file.read(len(_MARK)) == _MARK else 0
+        origin = len(MARK) if file.read(len(MARK)) == MARK else 0
         file.seek(0)
         newlines, indented = _scan(file)
         ends = newlines if len(newlines) and newlines[-1] == size - 1 else np.append(newlines, size)
@@ -106,7 +97,7 @@ def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
     """Offsets of all newlines, and of the lines (but the first) that begin with a blank or mark."""
     newlines: list[npt.NDArray[np.int64]] = []
     indented: list[npt.NDArray[np.int64]] = []
-    blanks = np.frombuffer(_BLANK + _MARK[:1], np.uint8)
+    blanks = np.frombuffer(BLANK + MARK[:1], np.uint8)
     buffer = bytearray(CHUNK + 1)  # one byte of the chunk before, to see what follows its newline
     position = 0
     while count := file.readinto(memoryview(buffer)[1:]):
@@ -122,7 +113,25 @@ def _scan(file: BufferedReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
 
 def _check_text(path: Path) -> int:
     """The file's size in bytes; raises when it is not a non-empty text file."""
-    expected = "a JSON Lines file"
+    head = head_of(path, "a JSON Lines file")
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            raise whole_file(path, name, "JSON Lines in UTF-8")
+    if b"\0" in head:
+        raise whole_file(path, "a binary file (it holds zero bytes)", "JSON Lines in UTF-8")
+    return path.stat().st_size
+
+
+def head_of(path: Path, expected: str) -> bytes:
+    """The first bytes of a file.
+
+    Args:
+        path: The file.
+        expected: What should be there, for the message.
+
+    Raises:
+        InvalidDataError: It is none, is empty, or may not be read.
+    """
     if path.is_dir():
         raise whole_file(path, "a folder", expected)
     if not path.is_file():
@@ -134,10 +143,5 @@ def _check_text(path: Path) -> int:
     except PermissionError:
         raise whole_file(path, "a file that you may not read", expected) from None
     if not head:
-        raise whole_file(path, "an empty file", "one JSON object a line")
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            raise whole_file(path, name, "JSON Lines in UTF-8")
-    if b"\0" in head:
-        raise whole_file(path, "a binary file (it holds zero bytes)", "JSON Lines in UTF-8")
-    return path.stat().st_size
+        raise whole_file(path, "an empty file", expected)
+    return head

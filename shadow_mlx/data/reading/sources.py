@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shadow_mlx.config.paths import home_expanded, local
+from shadow_mlx.data.reading.foreign import BY_SUFFIX, DOCUMENTS, foreign_kind, how_to_convert
 from shadow_mlx.errors import DataError, ShadowMLXError
 
 NAMES = {
@@ -44,12 +45,12 @@ def locate(data: str | Path) -> DataFiles:
     if path.is_dir():
         return _in_folder(path)
     if path.exists() or path.is_symlink():
-        return DataFiles(path)
+        return _one_file(path)
     if is_hub_id(str(data)):
         from shadow_mlx.hub.resolving import resolve_dataset
 
         found = Path(resolve_dataset(str(data)))
-        return _in_folder(found) if found.is_dir() else DataFiles(found)
+        return _in_folder(found) if found.is_dir() else _one_file(found)
     raise DataError(f"--data {data}: no such file or folder.{_suggestion(path)}")
 
 
@@ -91,6 +92,12 @@ def refusal_of(data: str) -> str | None:
     return None
 
 
+def _one_file(path: Path) -> DataFiles:
+    if kind := foreign_kind(path):
+        raise DataError(f"{path}: {how_to_convert(path, kind)}")
+    return DataFiles(path)
+
+
 def _in_folder(folder: Path) -> DataFiles:
     found = {
         split: next((p for n in names for s in SUFFIXES if (p := folder / (n + s)).is_file()), None)
@@ -105,10 +112,20 @@ def _in_folder(folder: Path) -> DataFiles:
             names = ", ".join(p.name for p in others[:8]) or "no .jsonl file at all"
             raise DataError(
                 f"{folder}: no train.jsonl. Found {names}; expected train.jsonl and, if you like, "
-                "valid.jsonl and test.jsonl."
+                f"valid.jsonl and test.jsonl.{_tables(folder) if not others else ''}"
             )
         train = candidates[0]
+    for path in filter(None, (train, found["valid"], found["test"])):
+        _one_file(path)
     return DataFiles(train, found["valid"], found["test"])
+
+
+def _tables(folder: Path) -> str:
+    """What to do with the first table of a folder; empty without one."""
+    for path in sorted(folder.iterdir()):
+        if (kind := foreign_kind(path)) and kind not in DOCUMENTS:
+            return f" {path.name} is {how_to_convert(path, kind)}."
+    return ""
 
 
 def is_hub_id(data: str) -> bool:
@@ -122,7 +139,7 @@ def is_hub_id(data: str) -> bool:
 
 def _may_be_hub_id(text: str) -> bool:
     parts = text.split("/")
-    named = len(parts) == 2 and all(parts) and not text.endswith(SUFFIXES)
+    named = len(parts) == 2 and all(parts) and not text.endswith((*SUFFIXES, *BY_SUFFIX))
     return named and not parts[0].startswith((".", "~"))
 
 

@@ -117,5 +117,10 @@ def split_indices(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices for training and for validation, each ascending; see :func:`held_out`."""
     held = held_out(count, valid_fraction)
-    order = np.argsort(np.random.PCG64([seed, 0x5EED]).random_raw(count), kind="stable")
+    order = shuffled(count, seed)
     return np.sort(order[held:]), np.sort(order[:held])
+
+
+def shuffled(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """The numbers below ``count`` in an order of the seed's, int64[n]: everywhere the same."""
+    return np.argsort(np.random.PCG64([seed, 0x5EED]).random_raw(count), kind="stable")

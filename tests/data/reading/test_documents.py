@@ -37,7 +37,7 @@ def test_an_array_is_named_as_one(tmp_path: Path, text: str) -> None:
         JsonLines(path)
     (problem,) = caught.value.problems
     assert problem.found == "a JSON array: one JSON document spread over lines"
-    assert "jq -c '.[]' 'my data.json'" in problem.expected
+    assert "shadow-mlx data convert 'my data.json'" in problem.expected
 
 
 @pytest.mark.parametrize("indent", [0, 1, 4])

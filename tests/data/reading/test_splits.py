@@ -73,7 +73,7 @@ def test_no_validation_when_none_is_wanted(write_lines: Any) -> None:
 def test_a_json_array_tells_what_to_write_instead(tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text(json.dumps([{"text": "a"}]))
-    with pytest.raises(DataError, match="write one object a line"):
+    with pytest.raises(DataError, match="shadow-mlx data convert"):
         resolve(path)
 
 
