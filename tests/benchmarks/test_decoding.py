@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,7 @@ def test_each_way_is_asked_and_told(
     assert re.findall(r"^  (\w+) ", said, re.M) == ["base", "attached", "drafts"]
     assert "  base     1.00 × the backbone's tokens/s" in said
     assert "tokens a pass" in said
+    monkeypatch.setattr("sys.argv", [*sys.argv, "--drafts", "3", "--temp", "0.7"])
+    main()
+    [drafted] = re.findall(r"of (\d+) drafts right", capsys.readouterr().out)
+    assert int(drafted) > 0
