@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from shadow_mlx import words
 from shadow_mlx.checkpoints.record import FORMAT, OURS
@@ -72,13 +72,16 @@ def _checked(values: dict[str, Any], vocabulary: int) -> DraftTokens:
         raise JsonFileError(f"of another vocabulary: expected {vocabulary:,} tokens, found {found}")
     if not _are_whole(ids, vocabulary) or len({*ids}) < len(ids):
         raise JsonFileError(f"tokens: expected up to {MOST:,} different ones below {vocabulary:,}")
-    falling = _are_whole(counts, _LARGEST_COUNT) and all(a >= b for a, b in pairwise(counts))
-    if not falling or len(counts) != len(ids):
+    if (
+        not _are_whole(counts, _LARGEST_COUNT)
+        or len(counts) != len(ids)
+        or any(one < following for one, following in pairwise(counts))
+    ):
         raise JsonFileError("counts: expected one for each token, the largest first")
     return DraftTokens(tuple(ids), tuple(counts))
 
 
-def _are_whole(values: Any, limit: int) -> bool:
+def _are_whole(values: Any, limit: int) -> TypeGuard[list[int]]:
     """Whether these are not too many whole numbers from 0 to below a limit."""
     return (
         isinstance(values, list)

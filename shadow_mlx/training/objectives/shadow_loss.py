@@ -60,9 +60,8 @@ class ShadowLoss(Weighted):
             teacher = replace(distillation.teacher, shown=self.hidden.blocks)
             self.distillation = replace(distillation, teacher=teacher)
         self.rejection = self._rejection(draft_weight)
-        distilled = (DISTILLATION,) if distillation else ()
-        distilled += (DRAFT,) if self.rejection else ()
-        self.shadow_names = (name, *distilled, *((HIDDEN,) if self.hidden else ()))
+        parts = {DISTILLATION: distillation, DRAFT: self.rejection, HIDDEN: self.hidden}
+        self.shadow_names = (name, *(part for part, there in parts.items() if there))
 
     def _rejection(self, draft_weight: float) -> Rejection | None:
         if not draft_weight or self.distillation is None:
