@@ -10,7 +10,7 @@ K tokens that a record keeps of a distribution
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -176,6 +176,7 @@ def shadow_criterion(
     model: AttachedModel,
     batch: Supervised,
     rejection: Distance | None = None,
+    told: Collection[str] = (),
 ) -> tuple[Criterion, Rows]:
     """λ · cross entropy + δ · divergence + ω · rejection, and the rows that it takes.
 
@@ -185,6 +186,7 @@ def shadow_criterion(
         model: What is trained.
         batch: What is scored.
         rejection: How much of what the shadow drafts the teacher would refuse, if that counts.
+        told: Weights that are 0 all along: their measures have no gradient.
     """
     aux_weight = weights[AUX_WEIGHT]
     if distillation is None:
@@ -210,7 +212,8 @@ def shadow_criterion(
         found = teacher.apart([*measures.values()], logits, *rows)
         for name, apart in zip(measures, found, strict=True):
             losses.append((apart * weight).sum())
-            value = value + weights[name] * losses[-1]
+            if name not in told:
+                value = value + weights[name] * losses[-1]
         return value, mx.stack(losses)
 
     return taught, teacher.rows(model, batch)

@@ -31,4 +31,9 @@ class Rejection(Distance):
     def _of(
         self, p: Float32[mx.array, "rows outcomes"], q: Float32[mx.array, "rows outcomes"]
     ) -> Float32[mx.array, " rows"]:
-        return -mx.logsumexp(mx.minimum(p, q), axis=-1)
+        still = mx.stop_gradient(q)
+        accepted = mx.logsumexp(mx.minimum(p, still), axis=-1, keepdims=True)
+        # of Σ min(p, q) the gradient by log q is q where q is less; differentiated step by step it
+        # would keep three arrays as large as the logits
+        slope = mx.where(still < p, mx.exp(still - accepted), 0.0)
+        return -accepted[:, 0] - (slope * (q - still)).sum(-1)

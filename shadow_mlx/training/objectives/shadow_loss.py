@@ -93,7 +93,8 @@ class ShadowLoss(Weighted):
         if isinstance(taught, Divergence):
             found, width, count = tuple(attached), attached[0].shape[-1], len(model.layers)
             taught = Distillation(HeadTeacher(lambda *_: found, model.head, width, count), taught)
-        criterion, rows = shadow_criterion(self.weights, taught, model, batch, self.rejection)
+        told = [name for name, ever in self.ever.items() if not ever]
+        criterion, rows = shadow_criterion(self.weights, taught, model, batch, self.rejection, told)
         s0, *pulled = (gather(state, batch.positions) for state in states)
         value, losses = head_losses(
             model.head, s0, batch, criterion, rows, differentiable=differentiable
