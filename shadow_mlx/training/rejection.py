@@ -1,9 +1,10 @@
 """How much of what the shadow drafts the attached model would refuse.
 
 A token that is drawn from q and judged by p is accepted with probability
-``Σ min(p, q) = 1 − TV(p, q)`` (Leviathan et al. 2023, arXiv 2211.17192); training drafts for it
-instead of a divergence is of Zhou et al. 2023 (DistillSpec, arXiv 2310.08461). The negative
-logarithm has a gradient where total variation has next to none: where nearly all is refused.
+``Σ min(p, q) = 1 − TV(p, q)`` (Leviathan et al. 2023, arXiv 2211.17192), and total variation is one
+of the measures that drafts can be trained by (Zhou et al. 2023, arXiv 2310.08461). The negative
+logarithm of what is accepted has a gradient where total variation has next to none: where nearly
+all is refused.
 
 p teacher · q student (the shadow)
 """
