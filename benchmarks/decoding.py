@@ -4,7 +4,8 @@
 
 All figures are ratios to the backbone alone, over the tokens behind the first of each answer. With
 ``--cpu-time`` the seconds are those of the process, which other programs leave alone; drafts are
-then paced by them, too.
+then paced by them, too. With ``--drafts N`` nothing is paced: each pass judges N drafts of the
+shadow, so that acceptance and tokens a pass depend on no clock.
 """
 
 from __future__ import annotations
@@ -35,18 +36,26 @@ class Contender:
 
     Attributes:
         way: How it answers.
+        head: What chooses its drafts, where somebody looks.
         figures: Tokens behind the first one, their seconds, and what drafting gave, by answer.
+        small: For each piece of text, whether drafts were chosen by a part of the head.
     """
 
     way: Way
+    head: Any = None
     figures: list[tuple[int, float, Any]] = field(default_factory=list)
+    small: list[bool] = field(default_factory=list)
 
     def ask(self, conversation: Any, max_tokens: int, temperature: float) -> None:
         """Let it answer."""
         first: list[float] = []
-        tokens, drafted = self.way(
-            conversation, max_tokens, temperature, lambda: first.append(time.perf_counter())
-        )
+
+        def heard() -> None:
+            first.append(time.perf_counter())
+            if self.head is not None:
+                self.small.append(self.head.small)
+
+        tokens, drafted = self.way(conversation, max_tokens, temperature, heard)
         if tokens > 1 and first:
             self.figures.append((tokens - 1, time.perf_counter() - first[0], drafted))
 
@@ -131,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=40, help="questions")
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--temp", type=float, action="append", help="temperatures (default: 0)")
+    parser.add_argument("--drafts", type=int, help="always so many for a pass (default: paced)")
     parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--peft", metavar="PYTHON", help="one that has torch and peft: asked, too")
     args = parser.parse_args(argv)
@@ -151,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name, command in peft_commands(args.peft, args.model, args.adapter_path).items()
         }
         for temperature in args.temp or [0.0]:
-            contenders = contenders_of(args.model, args.adapter_path, programs)
+            contenders = contenders_of(args.model, args.adapter_path, programs, args.drafts)
             for number, conversation in enumerate(asked, 1):
                 order = list(contenders.values())
                 for contender in order if number % 2 else reversed(order):
@@ -174,25 +184,41 @@ def peft_commands(peft: str | None, model: str | None, adapter_path: str) -> dic
 
 
 def contenders_of(
-    model: str | None, adapter_path: str, programs: Mapping[str, subprocess.Popen[str]]
+    model: str | None,
+    adapter_path: str,
+    programs: Mapping[str, subprocess.Popen[str]],
+    drafts: int | None = None,
 ) -> dict[str, Contender]:
-    """The backbone and the adapter, each way that they can be asked, fresh; and other programs."""
+    """The backbone and the adapter, each way that they can be asked, fresh; and other programs.
+
+    Args:
+        model: The backbone, if it is not the adapter's own.
+        adapter_path: The adapter's folder.
+        programs: Other programs, by name.
+        drafts: So many for each pass, or as many as pay.
+    """
     from shadow_mlx.data.chat.chat_format import ChatFormat
+    from shadow_mlx.generation.drafting import Pace
     from shadow_mlx.generation.engine import Engine
     from shadow_mlx.loading import load
 
     attached, tokenizer = load(model, adapter_path)
     form = ChatFormat(tokenizer)
+    drafting = Engine(attached, form)
+    if drafts is not None:
+        drafting.habits.pace = Pace(drafts)
     ways = {
         "base": of_engine(Engine(attached, form), "base", False),
         "base, mlx-lm": of_mlx_lm(attached.backbone, form),
         "attached": of_engine(Engine(attached, form), "attached", False),
         "drafts, mlx-lm": of_mlx_lm(attached, form, attached.detached()),
-        "drafts": of_engine(Engine(attached, form), "attached", True),
+        "drafts": of_engine(drafting, "attached", True),
         "detached": of_engine(Engine(attached, form), "detached", False),
         **{name: of_program(program, form) for name, program in programs.items()},
     }
-    return {name: Contender(way) for name, way in ways.items()}
+    contenders = {name: Contender(way) for name, way in ways.items()}
+    contenders["drafts"].head = drafting.habits.head
+    return contenders
 
 
 def lines_of(contenders: Mapping[str, Contender]) -> list[str]:
@@ -213,7 +239,8 @@ def _drafting(contender: Contender) -> str:
     whole = sum(told[1:], start=told[0])
     return (
         f", {whole.tokens_per_pass:.2f} tokens a pass, {whole.acceptance:.0%} of "
-        f"{whole.drafted:,} drafts right, {whole.looked_up:,} of them looked up"
+        f"{whole.drafted:,} drafts right, {whole.looked_up:,} of them looked up, a small head for "
+        f"{statistics.mean(contender.small):.0%} of the text"
     )
 
 

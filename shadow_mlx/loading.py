@@ -16,6 +16,7 @@ from shadow_mlx.backbones.folder import TOKENIZER_FILES, check_tensors
 from shadow_mlx.backbones.positions import PositionLimit, position_limit
 from shadow_mlx.backbones.tokenizer import read_tokenizer
 from shadow_mlx.backbones.trial import answers
+from shadow_mlx.checkpoints.draft_tokens import read_draft_tokens
 from shadow_mlx.checkpoints.pair import unbuildable
 from shadow_mlx.checkpoints.peft import load_adapter, recorded_backbone
 from shadow_mlx.config import BackboneConfig, Mode
@@ -252,6 +253,8 @@ def _attached(
     attached = load_adapter(adapter_path, backbone, config)
     if not for_training:
         attached.shadow.backbone.cast(attached.shadow.backbone.state_dtype)
+        vocabulary = attached.decoder.embedding.weight.shape[0]
+        attached.draft_tokens = read_draft_tokens(Path(adapter_path), vocabulary)
     return attached
 
 

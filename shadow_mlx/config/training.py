@@ -182,6 +182,14 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
         "shadow's last state; even, in equal strides for each of its layers; or their numbers from "
         "1, one for each layer",
     )
+    draft_weight: float = option(
+        0.0,
+        group="distillation",
+        minimum=0.0,
+        maximum=1e6,
+        help="weight of the drafts that would be refused: with it the shadow learns to draft what "
+        "the attached model (in pretraining, the teacher) accepts",
+    )
     teacher_top: int = option(
         0,
         group="distillation",
@@ -285,7 +293,7 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
     @property
     def distils(self) -> bool:
         """Whether the shadow learns from a teacher at some time of the run."""
-        return max(self.teaching, self.distill_end or 0.0) > 0
+        return max(self.teaching, self.distill_end or 0.0, self.draft_weight) > 0
 
     @property
     def numbered_blocks(self) -> tuple[int, ...]:
@@ -312,6 +320,21 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
             problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
         return problems
 
+    def _draft_checks(self) -> list[str]:
+        """Drafts that another model would judge, or that nobody learns to make."""
+        problems = []
+        if self.teacher and self.objective == "finetune":
+            problems.append(
+                "--draft-weight and --teacher: drafts are judged by the attached model itself; "
+                "leave one of them out"
+            )
+        if self.freeze == "shadow":
+            problems.append(
+                "--draft-weight and --freeze shadow: only the shadow learns to draft; leave one of "
+                "them out"
+            )
+        return problems
+
     def _learning_checks(self) -> list[str]:
         """Options of a teacher without one, and of what a pretraining does not have."""
         problems = self._hidden_checks()
@@ -328,8 +351,10 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
             if self.on_policy:
                 problems.append(
                     "--on-policy: a teacher scores what the shadow writes, and there is none; give "
-                    "--teacher, or a --distill-weight above 0"
+                    "--teacher, or a --distill-weight or --draft-weight above 0"
                 )
+        if self.draft_weight:
+            problems += self._draft_checks()
         if self.answers != "given" and self.teacher in (None, "base"):
             problems.append(
                 f"--answers {self.answers}: nobody is there to write them; name an adapter as "

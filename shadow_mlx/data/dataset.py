@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +123,14 @@ class EncodedDataset:
 
     def __iter__(self) -> Iterator[Example]:
         return (self[i] for i in range(len(self)))
+
+    @cached_property
+    def answer_tokens(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The tokens that are trained, the most frequent first, and how often each is there."""
+        trained = np.unpackbits(self._mask, count=len(self._tokens)).astype(np.bool_)
+        tokens, counts = np.unique(self._tokens[trained], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return tuple(tokens[order].tolist()), tuple(counts[order].tolist())
 
     @property
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx import loading
+from shadow_mlx.checkpoints.draft_tokens import read_draft_tokens, write_draft_tokens
 from shadow_mlx.checkpoints.peft import adapter_record, load_adapter, save_adapter
 from shadow_mlx.checkpoints.record import AdapterRecord
 from shadow_mlx.checkpoints.shadow_peft import is_original, load_original
@@ -84,6 +85,9 @@ def import_adapter(config: ImportConfig) -> Path:
         )
     named = config.model or record.backbone_name or str(name)
     _save(target.path, model, record, named, backbone_config, model.shadow.variant)
+    rows = model.decoder.embedding.weight.shape[0]
+    if (tokens := read_draft_tokens(source, rows)).ids:  # one of ours, that was copied
+        write_draft_tokens(target.path, tokens, rows)
     return target.path
 
 

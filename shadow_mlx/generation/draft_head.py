@@ -1,8 +1,9 @@
 """The head for drafts: the rows of those tokens that the conversation uses.
 
 A large vocabulary's head reads more bytes than a shadow of one layer does. What is drafted is
-nearly always a token that was read or written before, and the whole head judges it afterwards: a
-token that is missing here is a draft less, never another text.
+nearly always a token that was read or written before, or that the answers of the training data use
+(these are kept beside the adapter), and the whole head judges it afterwards: a token that is
+missing here is a draft less, never another text.
 
 Shapes: states ``[1, 1, D]``, tokens ``[1, 1]``.
 """
@@ -16,9 +17,7 @@ import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import Decoder, descend
 from shadow_mlx.shadow.attached import AttachedModel
-
-MOST = 8192
-"""Tokens that are kept at most."""
+from shadow_mlx.shadow.draft_tokens import MOST
 
 SHARE = 4
 """The vocabulary is so many times as large, or the whole head is taken."""
@@ -28,6 +27,14 @@ ENOUGH = 0.85
 
 KEPT = 0.95
 """Of that count, from one token to the next."""
+
+KNOWN_SHARE = 0.5
+"""Of the rows that there may be, those for what the training data use: the rest is for the words of
+the conversation, which answers copy."""
+
+TRUST = 20.0
+"""So many tokens count as written with rows of theirs, where the training data's answers are known:
+as many as are remembered."""
 
 WAITING, WAITING_SHARE = 8, 8
 """New tokens for which the rows are gathered anew within an answer: so many, or such a part of all
@@ -44,10 +51,10 @@ class DraftHead:
     def __init__(self, model: AttachedModel) -> None:
         self.model = model
         self._table = _table(model.decoder)
-        self._known: set[int] = set()
+        self._known = set(model.draft_tokens.ids[: int(KNOWN_SHARE * self._room)])
         self._gathered: set[int] = set()
         self._ids = self._rows = mx.zeros((0,))
-        self._hits, self._written = 0.0, 1.0
+        self._hits, self._written = (TRUST, TRUST) if self._known else (0.0, 1.0)
 
     @property
     def small(self) -> bool:
@@ -74,13 +81,18 @@ class DraftHead:
             return mx.argmax(self.model.head(state), axis=-1)
         return self._ids[mx.argmax(state @ self._rows, axis=-1)]
 
+    @property
+    def _room(self) -> int:
+        """Rows that there may be; with more of them the whole head is taken."""
+        return 0 if self._table is None else min(MOST, self._table.weight.shape[0] // SHARE)
+
     def _know(self, tokens: Iterable[int]) -> None:
         if len(self._known) < MOST:
             self._known.update(tokens)
 
     def _gather(self) -> None:
         table = self._table
-        if table is None or len(self._known) * SHARE > table.weight.shape[0]:
+        if table is None or len(self._known) > self._room:
             self._gathered = set()
         elif self._known != self._gathered:
             self._gathered = set(self._known)

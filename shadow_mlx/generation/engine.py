@@ -43,6 +43,9 @@ class Engine:
     Args:
         model: As :func:`shadow_mlx.loading.load` gives it.
         form: The tokenizer with its chat template, as in the adapter's training.
+
+    Attributes:
+        habits: What drafts have taught so far; ``None`` without a shadow that could draft.
     """
 
     def __init__(self, model: Any, form: ChatFormat) -> None:
@@ -50,7 +53,7 @@ class Engine:
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._template = form.template.config
         self._grammars: Grammars | None = None
-        self._habits = Habits(DraftHead(model)) if isinstance(model, AttachedModel) else None
+        self.habits = Habits(DraftHead(model)) if isinstance(model, AttachedModel) else None
         self._use(form)
 
     @property
@@ -164,7 +167,7 @@ class Engine:
             stop=stop,
             constraint=constraint,
             before=prompt[:held],
-            habits=self._habits,
+            habits=self.habits,
         )
         if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])

@@ -21,6 +21,7 @@ from shadow_mlx.runs.events import is_event
 from shadow_mlx.runs.folder import (
     ADAPTER_FILES,
     CARD,
+    DRAFT_TOKENS,
     ORIGINAL_FILES,
     STATE_FILES,
     RunFolder,
@@ -32,7 +33,7 @@ OWN_KEY = "shadow_mlx"
 """Under which a configuration of ours has what the format itself has no field for."""
 
 _FORMATS = (ADAPTER_FILES, ORIGINAL_FILES)
-_CHECKPOINT_FILES = frozenset({*ADAPTER_FILES, *ORIGINAL_FILES, *STATE_FILES})
+_CHECKPOINT_FILES = frozenset({*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS, *STATE_FILES})
 _OPTIONS = frozenset({"adapter_path", "aux_weight", "sharing"})
 _HEADER = 100 << 20  # bytes; a longer one is no safetensors file
 
@@ -107,7 +108,7 @@ def remove_run(folder: RunFolder) -> None:
     """
     others = {name for name, _ in _in_the_way(folder)}
     with disk_errors(folder.path, "remove the earlier run"):
-        for name in dict.fromkeys((*ADAPTER_FILES, *ORIGINAL_FILES)):
+        for name in dict.fromkeys((*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS)):
             path = folder.path / name
             if name not in others and (name != CARD or is_own_card(path)):
                 path.unlink(missing_ok=True)
@@ -167,6 +168,8 @@ def _in_the_way(folder: RunFolder) -> Iterator[tuple[str, str]]:
         with_run = own_run and not _is_there(folder.path / config)
         if _is_there(path) and not (_may_be_shadow(path) and (own_config or with_run)):
             yield weights, "weights that are no shadow of shadow-mlx's"
+    if _is_there(tokens := folder.path / DRAFT_TOKENS) and not _is_own_config(tokens):
+        yield DRAFT_TOKENS, "of another program, where a run puts the tokens of its data"
     if _is_there(folder.run) and not folder.run.is_dir():
         yield folder.run.name, "a file where the run's record has its folder"
         return

@@ -20,6 +20,9 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md"
 ORIGINAL_FILES = ("shadow_config.json", "shadow_adapter.safetensors", "README.md")
 """Those of an adapter of the original package's variant, which is trained on in its own format."""
 
+DRAFT_TOKENS = "draft_tokens.json"
+"""Beside either: the tokens that the shadow drafts among from the first word on."""
+
 STATE_FILES = ("state.safetensors", "state.json")
 """What a checkpoint has beside an adapter."""
 
@@ -132,7 +135,7 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Remove half-written files of killed runs; the caller holds the lock."""
-        remove_leftovers(self.path, {*ADAPTER_FILES, *ORIGINAL_FILES}.__contains__)
+        remove_leftovers(self.path, {*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS}.__contains__)
         own = (self.config.name, self.requested.name)
         remove_leftovers(self.run, lambda name: name in own or name == self.checkpoints.name)
         remove_leftovers(self.checkpoints, is_checkpoint_name)

@@ -24,6 +24,7 @@ from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.notes import note
 from shadow_mlx.shadow.detached import DetachedModel
+from shadow_mlx.shadow.draft_tokens import DraftTokens
 from shadow_mlx.shadow.explicit import build_explicit, load_explicit
 from shadow_mlx.shadow.mirror import build_mirror, new_mirror
 from shadow_mlx.shadow.modules import ShadowLayer
@@ -79,6 +80,7 @@ class AttachedModel(nn.Module):
         backbone: The mlx-lm model. Called by itself it is exactly the base model.
         shadow: The only trainable part.
         packed_bytes: Bytes of what :meth:`pack` has made.
+        draft_tokens: Those that its answers usually use, where the adapter tells of them.
     """
 
     def __init__(self, decoder: Decoder, shadow: Shadow, config: ShadowConfig) -> None:
@@ -92,6 +94,7 @@ class AttachedModel(nn.Module):
         self.head_view = Reference(HeadView(decoder))
         self.backbone_caches = len(make_prompt_cache(self.backbone))
         self.packed_bytes = 0
+        self.draft_tokens = DraftTokens()
 
     def __call__(
         self, inputs: Integer[mx.array, "batch length"], cache: list[Any] | None = None

@@ -9,7 +9,8 @@ K tokens that a record keeps of a distribution
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,14 +28,54 @@ from shadow_mlx.training.losses import (
 )
 
 DISTILLATION = "distill_loss"
-AUX_WEIGHT, DISTILL_WEIGHT = "aux_weight", "distill_weight"
+DRAFT = "draft_loss"
+AUX_WEIGHT, DISTILL_WEIGHT, DRAFT_WEIGHT = "aux_weight", "distill_weight", "draft_weight"
 
 _LEAST_TAIL = 1e-9
 """Mass of all other tokens that is reckoned with at least: of none there is no logarithm."""
 
 
+class Distance(ABC):
+    """How far the student's distributions are from a teacher's, of each position.
+
+    Attributes:
+        temperature: τ, by which both logits are divided before.
+    """
+
+    temperature: float
+
+    def between(
+        self, teacher: Float[mx.array, "rows wide"], student: Float[mx.array, "rows vocabulary"]
+    ) -> Float32[mx.array, " rows"]:
+        """Of logits over one vocabulary; what one of them pads it with is left out."""
+        tokens = min(teacher.shape[-1], student.shape[-1])
+        p = _log_probabilities(teacher[:, :tokens], self.temperature)
+        q = _log_probabilities(student[:, :tokens], self.temperature)
+        return self._of(mx.stop_gradient(p), q)
+
+    def of_recorded(
+        self,
+        tokens: Int32[mx.array, "rows kept"],
+        p: Float[mx.array, "rows kept"],
+        student: Float[mx.array, "rows vocabulary"],
+    ) -> Float32[mx.array, " rows"]:
+        """Of the teacher's K likeliest tokens and their log-probabilities at temperature τ.
+
+        All other tokens count as one more, with the mass that is left. This is at most the
+        distance over the whole vocabulary (data-processing inequality).
+        """
+        q = mx.take_along_axis(_log_probabilities(student, self.temperature), tokens, axis=-1)
+        return self._of(mx.stop_gradient(_with_tail(p.astype(mx.float32))), _with_tail(q))
+
+    @abstractmethod
+    def _of(
+        self, p: Float32[mx.array, "rows outcomes"], q: Float32[mx.array, "rows outcomes"]
+    ) -> Float32[mx.array, " rows"]:
+        """Of log-probabilities; the teacher's, ``p``, have no gradient."""
+
+
 @dataclass(frozen=True)
-class Divergence:
+class Divergence(Distance):
     """How far the student's distributions are from a teacher's, in nats for each position.
 
     ``τ² · ((1 − ρ) · KL(p ‖ q) + ρ · KL(q ‖ p))`` with ``p`` and ``q`` of logits divided by τ.
@@ -48,33 +89,9 @@ class Divergence:
     temperature: float = 1.0
     reverse: float = 0.0
 
-    def between(
-        self, teacher: Float[mx.array, "rows wide"], student: Float[mx.array, "rows vocabulary"]
-    ) -> Float32[mx.array, " rows"]:
-        """Of logits over one vocabulary; what one of them pads it with is left out."""
-        tokens = min(teacher.shape[-1], student.shape[-1])
-        p = _log_probabilities(teacher[:, :tokens], self.temperature)
-        q = _log_probabilities(student[:, :tokens], self.temperature)
-        return self._divergence(p, q)
-
-    def of_recorded(
-        self,
-        tokens: Int32[mx.array, "rows kept"],
-        p: Float[mx.array, "rows kept"],
-        student: Float[mx.array, "rows vocabulary"],
-    ) -> Float32[mx.array, " rows"]:
-        """Of the teacher's K likeliest tokens and their log-probabilities at temperature τ.
-
-        All other tokens count as one more, with the mass that is left. This is at most the
-        divergence over the whole vocabulary (data-processing inequality).
-        """
-        q = mx.take_along_axis(_log_probabilities(student, self.temperature), tokens, axis=-1)
-        return self._divergence(_with_tail(p.astype(mx.float32)), _with_tail(q))
-
-    def _divergence(
+    def _of(
         self, p: Float32[mx.array, "rows outcomes"], q: Float32[mx.array, "rows outcomes"]
     ) -> Float32[mx.array, " rows"]:
-        p = mx.stop_gradient(p)
         found = mx.zeros(p.shape[:-1])
         if self.reverse < 1:
             found = found + (1 - self.reverse) * (mx.exp(p) * (p - q)).sum(-1)
@@ -91,9 +108,12 @@ class Teacher(Protocol):
         ...
 
     def apart(
-        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
-    ) -> Float32[mx.array, " rows"]:
-        """How far the student's logits are from what some of those rows say."""
+        self,
+        distances: Sequence[Distance],
+        student: Float[mx.array, "rows vocabulary"],
+        *rows: mx.array,
+    ) -> list[mx.array]:
+        """How far the student's logits are from what some of those rows say, by each measure."""
         ...
 
 
@@ -140,10 +160,14 @@ class HeadTeacher:
         return tuple(mx.stop_gradient(gather(state, batch.positions)) for state in found)
 
     def apart(
-        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
-    ) -> Float32[mx.array, " rows"]:
+        self,
+        distances: Sequence[Distance],
+        student: Float[mx.array, "rows vocabulary"],
+        *rows: mx.array,
+    ) -> list[mx.array]:
         """See :class:`Teacher`."""
-        return divergence.between(self.head(rows[0]), student)
+        logits = self.head(rows[0])
+        return [one.between(logits, student) for one in distances]
 
 
 def shadow_criterion(
@@ -151,16 +175,20 @@ def shadow_criterion(
     distillation: Distillation | None,
     model: AttachedModel,
     batch: Supervised,
+    rejection: Distance | None = None,
+    told: Collection[str] = (),
 ) -> tuple[Criterion, Rows]:
-    """λ · cross entropy + δ · divergence, of the shadow's logits, and the rows that it takes.
+    """λ · cross entropy + δ · divergence + ω · rejection, and the rows that it takes.
 
     Args:
-        weights: λ and δ, by :data:`AUX_WEIGHT` and :data:`DISTILL_WEIGHT`.
+        weights: λ, δ and ω, by :data:`AUX_WEIGHT`, :data:`DISTILL_WEIGHT`, :data:`DRAFT_WEIGHT`.
         distillation: What the shadow learns from; ``None`` for the targets alone.
         model: What is trained.
         batch: What is scored.
+        rejection: How much of what the shadow drafts the teacher would refuse, if that counts.
+        told: Weights that are 0 all along: their measures have no gradient.
     """
-    aux_weight, distill_weight = weights[AUX_WEIGHT], weights[DISTILL_WEIGHT]
+    aux_weight = weights[AUX_WEIGHT]
     if distillation is None:
 
         def alone(
@@ -171,14 +199,22 @@ def shadow_criterion(
 
         return alone, ()
 
-    teacher, divergence = distillation.teacher, distillation.divergence
+    teacher = distillation.teacher
+    measures: dict[str, Distance] = {DISTILL_WEIGHT: distillation.divergence}
+    if rejection is not None:
+        measures[DRAFT_WEIGHT] = rejection
 
     def taught(
         logits: mx.array, targets: mx.array, labels: mx.array, weight: mx.array, *rows: mx.array
     ) -> tuple[mx.array, mx.array]:
-        loss = cross_entropy(logits, targets, labels)
-        apart = (teacher.apart(divergence, logits, *rows) * weight).sum()
-        return aux_weight * loss + distill_weight * apart, mx.stack([loss, apart])
+        losses = [cross_entropy(logits, targets, labels)]
+        value = aux_weight * losses[0]
+        found = teacher.apart([*measures.values()], logits, *rows)
+        for name, apart in zip(measures, found, strict=True):
+            losses.append((apart * weight).sum())
+            if name not in told:
+                value = value + weights[name] * losses[-1]
+        return value, mx.stack(losses)
 
     return taught, teacher.rows(model, batch)
 

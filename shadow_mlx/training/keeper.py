@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx.checkpoints import peft
+from shadow_mlx.checkpoints.draft_tokens import write_draft_tokens
 from shadow_mlx.checkpoints.record import CONFIG_FILE, WEIGHTS_FILE
 from shadow_mlx.checkpoints.template_record import to_record
 from shadow_mlx.checkpoints.training import save_state
@@ -18,6 +19,7 @@ from shadow_mlx.runs.belongings import remove_checkpoint
 from shadow_mlx.runs.events import Event, Saved
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.losses import qualified
+from shadow_mlx.shadow.draft_tokens import DraftTokens
 from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.progress import Progress
 
@@ -84,6 +86,8 @@ class Keeper:
             training=training_summary(parts, progress),
             template=to_record(parts.config.template),
         )
+        tokens = DraftTokens.of(*parts.train.answer_tokens)
+        write_draft_tokens(folder, tokens, parts.model.decoder.embedding.weight.shape[0])
 
     def _prune(self, progress: Progress) -> None:
         kept = {progress.step, progress.best.step if progress.best else progress.step}

@@ -18,13 +18,13 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from shadow_mlx.data.batches import Batch, BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.files.writing import load_safetensors, save_safetensors
 from shadow_mlx.shadow.attached import AttachedModel
-from shadow_mlx.training.distillation import Divergence, HeadTeacher
+from shadow_mlx.training.distillation import Distance, HeadTeacher
 from shadow_mlx.training.losses import Rows, Supervised, chunk_rows, supervised
 
 BATCHES_OF_A_FILE = 64
@@ -60,11 +60,14 @@ class RecordedTeacher:
         return batch.notes
 
     def apart(
-        self, divergence: Divergence, student: Float[mx.array, "rows vocabulary"], *rows: mx.array
-    ) -> Float32[mx.array, " rows"]:
+        self,
+        distances: Sequence[Distance],
+        student: Float[mx.array, "rows vocabulary"],
+        *rows: mx.array,
+    ) -> list[mx.array]:
         """See :class:`~shadow_mlx.training.distillation.Teacher`."""
         tokens, logs = rows
-        return divergence.of_recorded(tokens, logs, student)
+        return [one.of_recorded(tokens, logs, student) for one in distances]
 
 
 @dataclass(frozen=True)

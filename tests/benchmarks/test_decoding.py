@@ -43,6 +43,10 @@ def test_each_way_is_asked_at_each_temperature(
     ]
     assert "  base            1.00 × the backbone's tokens/s" in first
     assert "tokens a pass" in first
+    main([*options[:4], "--limit", "1", "--drafts", "3"])
+    [drafted] = re.findall(r"of (\d+) drafts right", capsys.readouterr().out)
+    assert int(drafted) > 0
+    assert int(drafted) % 3 == 0
 
 
 def test_another_program_is_asked_line_by_line(tiny_backbone: Path) -> None:

@@ -21,7 +21,7 @@ def test_each_part_is_given_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> No
     here = str(Path(__file__).parents[2] / "models/sprout/data/robot-intents/test.jsonl")
     monkeypatch.setattr(decoding, "lines_of", lambda contenders: [])
     speed.main(["--adapter-path", "a", "--chats", here, "--limit", "1", "--data", "folder"])
-    assert asked["decoding"] == (None, "a", {})
+    assert asked["decoding"] == (None, "a", {}, None)
     assert asked["training"] == ["--data", "folder", "--rounds", "3"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,6 +43,17 @@ def test_fingerprints_tell_data_sets_apart() -> None:
     assert one.fingerprint == made([1, 2, 3], [False, True, True]).fingerprint
     assert one.fingerprint != made([1, 2, 4], [False, True, True]).fingerprint
     assert one.fingerprint != made([1, 2, 3], [False, False, True]).fingerprint
+
+
+@settings(max_examples=80, deadline=None)
+@given(examples)
+def test_the_tokens_of_answers_are_counted(rows: list[list[tuple[int, bool]]]) -> None:
+    made = [Example(np.array([t for t, _ in row], np.int32), np.array([m for _, m in row]))
+            for row in rows]  # fmt: skip
+    tokens, counts = EncodedDataset(list(enumerate(made))).answer_tokens
+    expected = Counter(token for row in rows for token, trained in row if trained)
+    assert dict(zip(tokens, counts, strict=True)) == expected
+    assert list(counts) == sorted(counts, reverse=True)
 
 
 def test_outside_is_an_index_error() -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from shadow_mlx import loading
+from shadow_mlx.checkpoints.draft_tokens import read_draft_tokens, write_draft_tokens
 from shadow_mlx.checkpoints.peft import adapter_record
 from shadow_mlx.config import ExportConfig, ImportConfig
 from shadow_mlx.errors import CheckpointError, ConfigError, InputError
 from shadow_mlx.export.adapters import export_adapter, import_adapter
 from shadow_mlx.runs.folder import RunFolder
+from shadow_mlx.shadow.draft_tokens import DraftTokens
 from tests.checkpoints import test_peft_goldens as peft
 from tests.checkpoints import test_shadow_peft as original
 from tests.export.conftest import Adapter
@@ -76,6 +78,17 @@ def test_an_adapter_alone_without_its_run(tiny_adapter: Path, tmp_path: Path) ->
     (out / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="notes"):
         export_adapter(config)
+
+
+def test_draft_tokens_are_brought_and_not_given_away(tiny_adapter: Path, tmp_path: Path) -> None:
+    source, ours, out = tmp_path / "source", tmp_path / "ours", tmp_path / "out"
+    shutil.copytree(tiny_adapter, source)
+    tokens = DraftTokens((5, 3), (2, 1))
+    write_draft_tokens(source, tokens, 259)
+    import_adapter(ImportConfig(source=str(source), adapter_path=str(ours)))
+    assert read_draft_tokens(ours, 259) == tokens
+    export_adapter(ExportConfig(adapter_path=str(ours), output=str(out), to="peft"))
+    assert not (out / "draft_tokens.json").exists()
 
 
 def test_the_backbone_that_is_named_is_the_one_that_is_recorded(

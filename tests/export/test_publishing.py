@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from shadow_mlx.checkpoints.draft_tokens import write_draft_tokens
 from shadow_mlx.config import ExportConfig, PushConfig
 from shadow_mlx.errors import InputError
 from shadow_mlx.export.exporting import export_model
 from shadow_mlx.export.publishing import publish
+from shadow_mlx.shadow.draft_tokens import DraftTokens
 
 
 def listed(folder: Path) -> set[str]:
@@ -25,6 +27,7 @@ def test_an_adapter_goes_without_its_run_and_its_neighbours(
     (folder / "run").mkdir()
     (folder / "run" / "events.jsonl").write_text("")
     (folder / "secrets.env").write_text("TOKEN=1")
+    write_draft_tokens(folder, DraftTokens((5, 3), (2, 1)), 259)  # the words of somebody's data
     assert listed(folder) == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
 
 

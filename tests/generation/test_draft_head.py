@@ -12,6 +12,7 @@ import pytest
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.generation.draft_head import WAITING, DraftHead
 from shadow_mlx.shadow.attached import AttachedModel, attach
+from shadow_mlx.shadow.draft_tokens import DraftTokens
 from tests.shadow.tiny_models import QWEN3, backbone
 
 VOCABULARY = 1024
@@ -84,6 +85,42 @@ def test_new_words_get_rows_in_the_middle_of_an_answer() -> None:
         head.wrote(token)
     assert head.small
     assert head.likeliest(state).item() == 900
+
+
+def told(**changes: Any) -> AttachedModel:
+    """A model whose adapter tells of the tokens 40 to 99, and of some that seldom come."""
+    model = model_of(**changes)
+    model.draft_tokens = DraftTokens((*range(40, 100), *range(500, 600)), (1,) * 160)
+    return model
+
+
+def test_what_the_training_data_use_has_rows_from_the_first_word_on() -> None:
+    model = told()
+    head, fresh = DraftHead(model), DraftHead(model_of())
+    for one in (head, fresh):
+        one.read([7, 9])
+    assert head.small
+    assert not fresh.small
+    state = model.decoder.embedding.weight[77][None, None]
+    assert model.head(state).argmax().item() == head.likeliest(state).item() == 77
+
+
+def test_a_conversation_in_other_words_takes_the_whole_head() -> None:
+    head = DraftHead(told())
+    head.read([7])
+    for token in range(900, 904):
+        head.wrote(token)
+    assert not head.small
+
+
+def test_rows_are_left_for_the_words_of_the_conversation() -> None:
+    model = told()  # 256 rows there may be, of which 128 are for what the data use
+    head = DraftHead(model)
+    head.read(range(700, 820))
+    assert head.small
+    for token, wanted in ((810, True), (99, True), (599, False)):
+        state = model.decoder.embedding.weight[token][None, None]
+        assert (head.likeliest(state).item() == token) is wanted, token
 
 
 def test_of_a_small_vocabulary_all_rows_are_read() -> None:

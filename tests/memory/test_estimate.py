@@ -53,6 +53,8 @@ CASES = [
     case("pretraining", objective="pretrain"),
     case("pretraining with a teacher", objective="pretrain", teacher="base"),
     case("taught by itself", distill_weight=1.0, hidden_weight=1.0),
+    case("taught to draft", draft_weight=1.0),
+    case("taught to draft a large vocabulary", {"vocab_size": 12000}, rows=1, draft_weight=1.0),
     case(
         "taught by states behind blocks",
         objective="pretrain",

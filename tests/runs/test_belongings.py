@@ -69,6 +69,10 @@ def broken(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{ mine")
 
 
+def anothers_tokens(folder: Path) -> None:
+    (folder / "draft_tokens.json").write_text('{"tokens": ["mine"]}')
+
+
 OTHERS = {
     mlx_lm_lora: ["adapter_config.json: of a lora adapter of mlx-lm", "adapters.safetensors"],
     peft_lora: ["adapter_config.json: of a LORA adapter of PEFT", "adapter_model.safetensors"],
@@ -76,6 +80,7 @@ OTHERS = {
     weights_alone: ["adapter_model.safetensors"],
     model: ["model.safetensors: of a model"],
     repository: [".git: a git repository"],
+    anothers_tokens: ["draft_tokens.json: of another program"],
     anothers_run: ["run/config.yaml", "run/events.jsonl", "run/checkpoints"],
     linked: ["adapter_config.json: a symbolic link"],
     broken: ["adapter_config.json"],

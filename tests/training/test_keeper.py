@@ -6,8 +6,11 @@ import pytest
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
+from shadow_mlx.checkpoints.draft_tokens import read_draft_tokens
 from shadow_mlx.jobs import train
-from shadow_mlx.runs.folder import ADAPTER_FILES, RunFolder
+from shadow_mlx.loading import load_model
+from shadow_mlx.runs.belongings import remove_run
+from shadow_mlx.runs.folder import ADAPTER_FILES, DRAFT_TOKENS, RunFolder
 from shadow_mlx.training.keeper import training_summary
 from shadow_mlx.training.progress import Best, Progress
 
@@ -28,6 +31,19 @@ def test_the_adapter_at_the_top_is_repaired(make_config, left):
         shutil.rmtree(older.path)
     train(config, resume=True)
     assert (folder.path / "adapter_model.safetensors").read_bytes() == before
+
+
+def test_the_tokens_of_the_datas_answers_lie_beside_each_adapter(make_config, make_parts):
+    folder = RunFolder(train(make_config()).adapter_path)
+    parts = make_parts()
+    ids, counts = parts.train.answer_tokens
+    for place in (folder.path, *folder.saved_adapters()):
+        found = read_draft_tokens(place, parts.model.decoder.embedding.weight.shape[0])
+        assert (found.ids, found.counts) == (ids, counts)
+    assert load_model(None, folder.path).draft_tokens == found
+    train(make_config(), overwrite=True)
+    remove_run(folder)
+    assert not (folder.path / DRAFT_TOKENS).exists()
 
 
 def test_an_older_best_stays_at_the_top(make_config):

@@ -184,6 +184,7 @@ FASTER = {"learning_rate": 1e-2, "iters": 12, "steps_per_report": 2, "on_policy"
         {"objective": "pretrain", "teacher": "base", "grad_accumulation_steps": 2},
         {"distill_weight": 1.0, "dropout": 0.2, "hidden_weight": 0.1},
         {"objective": "pretrain", "teacher": "base", "on_policy": 1.0},
+        {"draft_weight": 1.0, "dropout": 0.2},
     ],
 )
 def test_a_resumed_run_writes_and_learns_the_same_to_the_bit(make_config, heard, tmp_path, options):

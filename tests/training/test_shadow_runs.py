@@ -63,6 +63,8 @@ def must_be_equal(
         {"objective": "pretrain", "distill_weight": 1.0, "hidden_weight": 0.5, "aux_end": 0.1},
         {"objective": "pretrain", "shadow_start": "even", "shadow_rate": 0.1},
         {"distill_weight": 0.5, "distill_end": 1.0},
+        {"draft_weight": 0.5},
+        {"objective": "pretrain", "teacher": "base", "teacher_top": 8, "draft_weight": 0.5},
         {"hidden_weight": 0.5},
         {"hidden_weight": 0.5, "hidden_blocks": "even", "shadow_layers": 2, "dropout": 0.1},
         {"hidden_weight": 0.5, "hidden_blocks": "2,3", "teacher": "base", "grad_checkpoint": True},

@@ -92,6 +92,8 @@ def test_a_teacher_that_is_not_there_is_told_by_its_flag(make_parts, tmp_path):
         ({"distill_weight": 0.0, "hidden_weight": 1.0}, "--hidden-weight: there is no teacher"),
         ({"hidden_weight": 1.0, "teacher": "base", "teacher_top": 4}, "are not kept on disk"),
         ({"distill_weight": 1.0, "teacher_top": 4}, "changes while it trains"),
+        ({"draft_weight": 1.0, "teacher": "base"}, "--draft-weight and --teacher: drafts are"),
+        ({"draft_weight": 1.0, "freeze": "shadow"}, "--draft-weight and --freeze shadow: only"),
         ({"objective": "pretrain", "freeze": "shadow"}, "--freeze: pretraining trains"),
         ({"objective": "pretrain", "init_adapter": "x"}, "--init-adapter: pretraining trains"),
         ({"shadow": "x", "shadow_start": "even"}, "brings its own weights"),

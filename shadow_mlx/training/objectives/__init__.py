@@ -36,9 +36,9 @@ def objective_of(
     made: Objective
     if config.objective == "pretrain":
         assert not isinstance(distillation, Divergence)  # nothing is attached that could teach
-        made = Pretraining(weights[0], distillation, weights[1], hidden)
+        made = Pretraining(weights[0], distillation, weights[1], hidden, config.draft_weight)
     else:
-        made = FineTuning(weights[0], distillation, weights[1], hidden)
+        made = FineTuning(weights[0], distillation, weights[1], hidden, config.draft_weight)
     if hidden:  # traced, never evaluated: what cannot be computed is told before the first step
         made(model, _two_tokens(), differentiable=False)
     return made

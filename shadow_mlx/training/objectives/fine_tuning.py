@@ -27,8 +27,9 @@ class FineTuning(ShadowLoss):
         distillation: Distillation | Divergence | None = None,
         distill_weight: Ramp | float = 0.0,
         hidden: HiddenTargets = NO_TARGETS,
+        draft_weight: float = 0.0,
     ) -> None:
-        super().__init__(SHADOW, aux_weight, distillation, distill_weight, hidden)
+        super().__init__(SHADOW, aux_weight, distillation, distill_weight, hidden, draft_weight)
         self.names = (WATCHED, *self.shadow_names)
 
     def __call__(

@@ -27,8 +27,9 @@ class Pretraining(ShadowLoss):
         distillation: Distillation | None = None,
         distill_weight: Ramp | float = 0.0,
         hidden: HiddenTargets = NO_TARGETS,
+        draft_weight: float = 0.0,
     ) -> None:
-        super().__init__(WATCHED, aux_weight, distillation, distill_weight, hidden)
+        super().__init__(WATCHED, aux_weight, distillation, distill_weight, hidden, draft_weight)
         self.names = self.shadow_names
 
     def __call__(

@@ -13,6 +13,8 @@ from shadow_mlx.training.distillation import (
     AUX_WEIGHT,
     DISTILL_WEIGHT,
     DISTILLATION,
+    DRAFT,
+    DRAFT_WEIGHT,
     Distillation,
     Divergence,
     HeadTeacher,
@@ -21,10 +23,13 @@ from shadow_mlx.training.distillation import (
 from shadow_mlx.training.hidden_states import HIDDEN, NO_TARGETS, HiddenTargets
 from shadow_mlx.training.losses import Supervised, gather, head_losses
 from shadow_mlx.training.objective import Ramp, Weighted
+from shadow_mlx.training.rejection import Rejection
 
 
 class ShadowLoss(Weighted):
     """λ · cross entropy of the detached model (equation 9) + δ · its divergence from a teacher.
+
+    With a weight ω for drafts, the share of them that the teacher would refuse is added.
 
     Args:
         name: What its cross entropy is called.
@@ -33,6 +38,7 @@ class ShadowLoss(Weighted):
         distill_weight: δ over the run.
         hidden: The states that are pulled to the teacher's. A teacher that is none of the trained
             model shows those of its blocks.
+        draft_weight: ω.
     """
 
     def __init__(
@@ -42,16 +48,27 @@ class ShadowLoss(Weighted):
         distillation: Distillation | Divergence | None,
         distill_weight: Ramp | float,
         hidden: HiddenTargets,
+        draft_weight: float = 0.0,
     ) -> None:
-        super().__init__({AUX_WEIGHT: aux_weight, DISTILL_WEIGHT: distill_weight})
+        super().__init__(
+            {AUX_WEIGHT: aux_weight, DISTILL_WEIGHT: distill_weight, DRAFT_WEIGHT: draft_weight}
+        )
         self.distillation = distillation
         self.hidden = hidden if distillation else NO_TARGETS
         if isinstance(distillation, Distillation) and self.hidden:
             assert isinstance(distillation.teacher, HeadTeacher)  # records keep no hidden states
             teacher = replace(distillation.teacher, shown=self.hidden.blocks)
             self.distillation = replace(distillation, teacher=teacher)
-        distilled = (DISTILLATION,) if distillation else ()
-        self.shadow_names = (name, *distilled, *((HIDDEN,) if self.hidden else ()))
+        self.rejection = self._rejection(draft_weight)
+        parts = {DISTILLATION: distillation, DRAFT: self.rejection, HIDDEN: self.hidden}
+        self.shadow_names = (name, *(part for part, there in parts.items() if there))
+
+    def _rejection(self, draft_weight: float) -> Rejection | None:
+        if not draft_weight or self.distillation is None:
+            return None
+        taught = self.distillation
+        divergence = taught if isinstance(taught, Divergence) else taught.divergence
+        return Rejection(divergence.temperature)  # records are of one temperature
 
     def of_shadow(
         self,
@@ -76,7 +93,8 @@ class ShadowLoss(Weighted):
         if isinstance(taught, Divergence):
             found, width, count = tuple(attached), attached[0].shape[-1], len(model.layers)
             taught = Distillation(HeadTeacher(lambda *_: found, model.head, width, count), taught)
-        criterion, rows = shadow_criterion(self.weights, taught, model, batch)
+        told = [name for name, ever in self.ever.items() if not ever]
+        criterion, rows = shadow_criterion(self.weights, taught, model, batch, self.rejection, told)
         s0, *pulled = (gather(state, batch.positions) for state in states)
         value, losses = head_losses(
             model.head, s0, batch, criterion, rows, differentiable=differentiable
