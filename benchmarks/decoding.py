@@ -205,6 +205,7 @@ def contenders_of(
     attached, tokenizer = load(model, adapter_path)
     form = ChatFormat(tokenizer)
     drafting = Engine(attached, form)
+    assert drafting.habits is not None
     if drafts is not None:
         drafting.habits.pace = Pace(drafts)
     ways = {

@@ -75,7 +75,7 @@ def of_training(place: Path) -> Parts:
     )
     with RunFolder(place).events.open(encoding="utf-8") as file:
         events = [json.loads(line) for line in file]
-    parts = {}
+    parts: dict[str, float] = {}
     for event in events:
         if event["event"] == "PhaseChanged":
             parts.setdefault(f"{event['phase']} begins", 1000 * (event["time"] - start))
