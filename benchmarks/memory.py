@@ -39,6 +39,25 @@ _COMMON: dict[str, Any] = {
     "tie_word_embeddings": True,
 }
 
+_QWEN35: dict[str, Any] = {
+    "model_type": "qwen3_5",
+    "text_config": {
+        **_COMMON,
+        "model_type": "qwen3_5_text",
+        "hidden_size": 512,
+        "num_hidden_layers": 4,
+        "intermediate_size": 1024,
+        "head_dim": 128,
+        "linear_num_value_heads": 8,
+        "linear_num_key_heads": 4,
+        "linear_key_head_dim": 64,
+        "linear_value_head_dim": 64,
+        "linear_conv_kernel_dim": 4,
+        "full_attention_interval": 4,
+        "partial_rotary_factor": 0.25,
+    },
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -88,6 +107,20 @@ CASES = (
             "sliding_window_pattern": 3,
         },
     ),
+    Case(
+        "gemma 4",
+        {
+            "model_type": "gemma4_text",
+            "global_head_dim": 128,
+            "sliding_window": 128,
+            "sliding_window_pattern": 3,
+            "num_kv_shared_layers": 2,
+            "hidden_size_per_layer_input": 32,
+            "vocab_size_per_layer_input": 2048,
+        },
+    ),
+    Case("qwen 3.5 (512 × 4)", _QWEN35),
+    Case("qwen 3.5, checkpointed", _QWEN35, {"grad_checkpoint": True}),
     Case(
         "mixtral",
         {"model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2},

@@ -142,7 +142,12 @@ class Decoder:
             inner = shallow_copy(inner)
             inner[self.own_head] = nn.Identity()
         elif self.tied_head:
-            inner = self.with_head(lambda hidden: given.append(hidden) or hidden).inner
+
+            def heard(state: mx.array) -> mx.array:
+                given.append(state)
+                return state
+
+            inner = self.with_head(heard).inner
         hidden: mx.array = inner(inputs, cache=cache, **_required_as_none(self.inner))
         return given[0] if given else hidden  # what is made of it is never computed
 

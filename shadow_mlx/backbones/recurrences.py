@@ -130,7 +130,7 @@ def _chunked(x: mx.array) -> mx.array:
 
 
 def _pairs(x: mx.array, k: mx.array, logs: mx.array) -> mx.array:
-    """``x_tᵀ diag(Γ_t / Γ_i) k_i`` for all pairs with ``i ≤ t``, ``[B, H, N, C, C]``; else finite."""
+    """``x_tᵀ diag(Γ_t / Γ_i) k_i`` for ``i ≤ t``, ``[B, H, N, C, C]``; elsewhere some number."""
     between = mx.minimum(logs[..., :, None, :] - logs[..., None, :, :], 0)  # [.., C, C, 1 or D_k]
     if logs.shape[-1] == 1:
         return (x @ k.swapaxes(-1, -2)) * mx.exp(between[..., 0])

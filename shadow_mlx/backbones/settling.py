@@ -1,8 +1,8 @@
 """Weights that a model writes over while it computes are written once, beforehand.
 
 AltUp (Gemma 3n) widens and clips its coefficients at every call, and keeps what comes of it. Inside
-of a recording or of a gradient that would be an array which does not outlive it. Both are done here,
-and the setting is taken back: what the model computes stays the same.
+of a recording or of a gradient that would be an array which does not outlive it. Here both are
+done, and the setting is taken back: what the model computes stays the same.
 """
 
 from __future__ import annotations

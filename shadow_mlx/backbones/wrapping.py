@@ -359,4 +359,3 @@ def check_loop(decoder: Decoder, probe: Companion, width: int, dtype: mx.Dtype) 
         ) from error
     finally:
         decoder.replace_blocks(blocks)
-

@@ -236,16 +236,13 @@ def _take_blocks(decoder: Decoder, shadow: Decoder) -> None:
         for name, value in tree_flatten(decoder.inner.parameters())
         if not name.startswith((*left_out, *beyond))
     }
-    around = [(name, value) for name, value in _around(shadow, wanted)]
-    own = [(name, value) for name, value in own if name not in dict(around)] + around
+    own = list((dict(own) | dict(_around(shadow, wanted))).items())
     if wanted != {name: value.shape for name, value in own}:
         raise ValueError("its blocks change with their number")
     decoder.inner.update(tree_unflatten(own))
 
 
-def _around(
-    shadow: Decoder, wanted: Mapping[str, Sequence[int]]
-) -> Iterator[tuple[str, mx.array]]:
+def _around(shadow: Decoder, wanted: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, mx.array]]:
     """What stands around the blocks, the backbone's or its own, of as many blocks as are wanted.
 
     Embeddings for each block, and what is projected to them, lie one block behind the other.
