@@ -112,7 +112,7 @@ class _Backward:
         return found
 
     def _decided(self) -> set[Name]:
-        """What depends on an input: zeros that a gradient is added to, say, are there at any time."""
+        """What depends on an input: zeros to add a gradient to, say, are there at any time."""
         found = set(self.graph.inputs)
         for operation in self.graph.operations:
             if not found.isdisjoint(operation.inputs):
