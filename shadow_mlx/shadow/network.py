@@ -6,7 +6,7 @@ Shapes: token ids ``[B, T]``; embeddings ``[B, T, D]``; the shadow's hidden stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -126,7 +126,7 @@ class ShadowBackbone(nn.Module):
             self.decoder.replace_embedding(
                 SharedEmbedding(table, narrowing if width != backbone_width else None)
             )
-            self.borrowed = tuple(_borrow(self.decoder.inner, backbone.around))
+            self.borrowed = tuple(_borrow(self.decoder, backbone))
         else:
             _check_vocabulary(self.decoder.embedding, table)
             self.decoder.embedding.freeze()
@@ -195,16 +195,24 @@ class ShadowBackbone(nn.Module):
         return self.decoder.blocks
 
 
-def _borrow(inner: nn.Module, around: Mapping[str, Any]) -> Iterator[Borrowed]:
-    """Put the backbone's modules in the place of those that have their shapes."""
-    for name, theirs in around.items():
+def lent_to(mirror: Decoder, backbone: Decoder) -> list[str]:
+    """What stands around a mirror's blocks that is of the shape of the backbone's."""
+    mine, theirs = mirror.around, backbone.around
+    return [name for name, found in theirs.items() if _shapes(mine[name]) == _shapes(found)]
+
+
+def _borrow(mirror: Decoder, backbone: Decoder) -> Iterator[Borrowed]:
+    """Put the backbone's modules in the place of the mirror's."""
+    for name in lent_to(mirror, backbone):
+        theirs = backbone.around[name]
         several = isinstance(theirs, list)
-        mine = list(inner[name]) if several else [inner[name]]
-        theirs = theirs if several else [theirs]
-        if [_shape(module) for module in mine] == [_shape(module) for module in theirs]:
-            borrowed = [Borrowed(module) for module in theirs]
-            setattr(inner, name, borrowed if several else borrowed[0])
-            yield from borrowed
+        borrowed = [Borrowed(one) for one in (theirs if isinstance(theirs, list) else [theirs])]
+        setattr(mirror.inner, name, borrowed if several else borrowed[0])
+        yield from borrowed
+
+
+def _shapes(modules: nn.Module | list[nn.Module]) -> list[tuple[int, ...]]:
+    return [_shape(one) for one in (modules if isinstance(modules, list) else [modules])]
 
 
 def _shape(module: nn.Module) -> tuple[int, ...]:
