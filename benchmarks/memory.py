@@ -39,6 +39,25 @@ _COMMON: dict[str, Any] = {
     "tie_word_embeddings": True,
 }
 
+_QWEN35: dict[str, Any] = {
+    "model_type": "qwen3_5",
+    "text_config": {
+        **_COMMON,
+        "model_type": "qwen3_5_text",
+        "hidden_size": 512,
+        "num_hidden_layers": 4,
+        "intermediate_size": 1024,
+        "head_dim": 128,
+        "linear_num_value_heads": 8,
+        "linear_num_key_heads": 4,
+        "linear_key_head_dim": 64,
+        "linear_value_head_dim": 64,
+        "linear_conv_kernel_dim": 4,
+        "full_attention_interval": 4,
+        "partial_rotary_factor": 0.25,
+    },
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -89,6 +108,20 @@ CASES = (
         },
     ),
     Case(
+        "gemma 4",
+        {
+            "model_type": "gemma4_text",
+            "global_head_dim": 128,
+            "sliding_window": 128,
+            "sliding_window_pattern": 3,
+            "num_kv_shared_layers": 2,
+            "hidden_size_per_layer_input": 32,
+            "vocab_size_per_layer_input": 2048,
+        },
+    ),
+    Case("qwen 3.5 (512 × 4)", _QWEN35),
+    Case("qwen 3.5, checkpointed", _QWEN35, {"grad_checkpoint": True}),
+    Case(
         "mixtral",
         {"model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2},
         rows=2,
@@ -112,31 +145,39 @@ def estimated(case: Case, folder: Path) -> Any:
     return estimate(train_config(case, folder), shape)
 
 
-def measured(case: Case) -> int:
-    """Peak bytes of a few training steps on random weights, beyond what this process holds."""
+def trainer(case: Case, folder: Path) -> Any:
+    """The training step of one case, on random weights."""
     import mlx.core as mx
 
     from shadow_mlx.backbones.skeleton import build_backbone
     from shadow_mlx.memory.estimate import distillation_like
-    from shadow_mlx.memory.tracing import BatchShape
     from shadow_mlx.training.device import prepare_device
     from shadow_mlx.training.model import prepare_model
     from shadow_mlx.training.objectives import objective_of
     from shadow_mlx.training.optimizers import build_optimizer
     from shadow_mlx.training.step import TrainingStep
 
-    with tempfile.TemporaryDirectory() as folder:
-        config = train_config(case, Path(folder))
-    before = mx.get_active_memory()
+    config = train_config(case, folder)
     backbone = build_backbone(case.config_json, case.name)
     mx.eval(backbone.parameters())
     model = prepare_model(backbone, case.config_json, config)
     objective = objective_of(config, distillation_like(config, model), model)
-    step = TrainingStep(model, build_optimizer(config, 100), objective, clip=config.clip)
     prepare_device()
+    return TrainingStep(model, build_optimizer(config, 100), objective, clip=config.clip)
+
+
+def measured(case: Case) -> int:
+    """Peak bytes of a few training steps on random weights, beyond what this process holds."""
+    import mlx.core as mx
+
+    from shadow_mlx.memory.tracing import BatchShape
+
+    before = mx.get_active_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        step = trainer(case, Path(folder))
     batch = BatchShape(case.rows, case.width, case.trained).zeros()
     for number in range(1, STEPS + 1):
-        batches = [batch] * config.grad_accumulation_steps
+        batches = [batch] * case.options.get("grad_accumulation_steps", 1)
         step.finish(step.start(number, batches, case.trained, [0.0, 1.0]))
     return mx.get_peak_memory() - before
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,3 +135,17 @@ def tiny_adapter(
         training={"steps": 3},
     )
     return folder
+
+
+@pytest.fixture
+def uncompiled() -> Iterator[None]:
+    """Without MLX's compiler.
+
+    On the CPU it makes a C++ compiler build every fused kernel of every family the first time:
+    minutes, for functions that compute the same either way.
+    """
+    import mlx.core as mx
+
+    mx.disable_compile()
+    yield
+    mx.enable_compile()

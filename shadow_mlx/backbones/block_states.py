@@ -10,12 +10,14 @@ Shapes: token ids ``[B, T]``; hidden states ``[B, T, D]``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.handing import StandIn, apart
 from shadow_mlx.backbones.wrapping import Pair, PassThrough
 from shadow_mlx.errors import UnsupportedArchitectureError
 
@@ -42,7 +44,7 @@ def states_behind(
     if not set(blocks) - {len(own)}:
         final = decoder.final_hidden(inputs, cache)
         return (final, *(final for _ in blocks))
-    seen: dict[int, mx.array] = {}
+    seen: dict[int, _Seen] = {}
     watched = [_Watched(decoder, block, number, seen) for number, block in enumerate(own, 1)]
     final = decoder.with_blocks(watched).final_hidden(inputs, cache)
     if len(seen) != len(own):
@@ -54,52 +56,55 @@ def states_behind(
     return (final, *(read[number] for number in blocks))
 
 
-def _through_norm(decoder: Decoder, inputs: mx.array, state: mx.array) -> mx.array:
+@dataclass(frozen=True)
+class _Seen:
+    """What a block handed on: its state, and how many values rode along."""
+
+    state: mx.array
+    along: int
+
+
+def _through_norm(decoder: Decoder, inputs: mx.array, seen: _Seen) -> mx.array:
     """What the decoder makes of a state behind its blocks.
 
     None of the blocks computes here; the embeddings that the loop begins with are not needed for
     the result, and so are never computed.
     """
     first, *others = decoder.blocks
-    stand_ins = [_Given(first, state), *map(PassThrough, others)]
+    stand_ins = [_Given(first, seen), *(PassThrough(block, seen.along) for block in others)]
     return decoder.with_blocks(stand_ins).final_hidden(inputs)
 
 
 class _Given(PassThrough):
     """Stands for the first block: hands on a state, whatever came in."""
 
-    def __init__(self, block: nn.Module, state: mx.array) -> None:
-        super().__init__(block)
-        self.handed_on = state
+    def __init__(self, block: nn.Module, seen: _Seen) -> None:
+        super().__init__(block, seen.along)
+        self.handed_on = seen.state
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.handed_on
+        return super().__call__(self.handed_on)
 
 
-class _Watched:
-    """Stands for a block, and notes the hidden state that it hands on."""
+class _Watched(StandIn):
+    """Stands for a block, and notes the state that it hands on."""
 
     def __init__(
-        self, decoder: Decoder, block: nn.Module, number: int, seen: dict[int, mx.array]
+        self, decoder: Decoder, block: nn.Module, number: int, seen: dict[int, _Seen]
     ) -> None:
-        self.decoder, self.block, self.number, self.seen = decoder, block, number, seen
-
-    @property  # type: ignore[misc]  # loops choose masks and caches by a block's type
-    def __class__(self) -> type:
-        return self.block.__class__
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.block, name)
+        super().__init__(block)
+        self.decoder, self.number, self.seen = decoder, number, seen
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         found = self.block(*args, **kwargs)
-        state = found.hidden if isinstance(found, Pair) else found
+        handed, along = apart(found)
+        state = handed.state if isinstance(handed, Pair) else handed
         if not isinstance(state, mx.array):
             reason = f"its blocks return a {type(state).__name__} instead of one hidden state"
             raise _refusal(self.decoder, reason)
         if self.number in self.seen:
             raise _refusal(self.decoder, "its loop goes through the blocks more than once")
-        self.seen[self.number] = state
+        self.seen[self.number] = _Seen(state, len(along))
         return found
 
 

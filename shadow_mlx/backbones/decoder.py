@@ -6,13 +6,15 @@ Shapes: token ids ``[B, T]``; hidden states ``[B, T, D]``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx_lm.models.cache import make_prompt_cache
 
+from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.errors import UnsupportedArchitectureError
 
 _BLOCK_LISTS = ("layers", "h", "blocks")
@@ -28,6 +30,13 @@ _EMBEDDINGS = (
     "embed",
 )
 _OWN_HEADS = ("embed_out",)  # GPT-NeoX projects to logits inside its decoder
+_AROUND = (
+    "embed_tokens_per_layer",
+    "per_layer_model_projection",
+    "per_layer_projection_norm",
+    "altup_projections",
+    "altup_unembed_projections",
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Decoder:
         blocks_path: Attribute names from ``inner`` to the list of blocks.
         embedding_name: Attribute of ``inner`` that holds the token embeddings.
         own_head: Attribute of ``inner`` that projects to logits, where the head is inside.
+        tied_head: Whether ``inner`` itself makes logits, with its token embeddings.
         kept: Number of leading blocks that compute; ``None`` for all (see :mod:`.mirror`).
     """
 
@@ -50,6 +60,7 @@ class Decoder:
     blocks_path: tuple[str, ...]
     embedding_name: str
     own_head: str | None = None
+    tied_head: bool = False
     kept: int | None = None
 
     @property
@@ -92,6 +103,15 @@ class Decoder:
         """Put another table before the loop."""
         setattr(self.inner, self.embedding_name, table)
 
+    @property
+    def around(self) -> dict[str, nn.Module | list[nn.Module]]:
+        """What stands between tokens or head and the blocks beside the table and the final norm.
+
+        Per-layer embeddings (Gemma 3n, Gemma 4) have a row for each token and a column for each
+        channel of each block; AltUp makes streams of an embedding, and one state of the streams.
+        """
+        return {name: self.inner[name] for name in _AROUND if self.inner.get(name) is not None}
+
     def drop_own_head(self) -> None:
         """Remove a head that is inside the decoder: a shadow uses its backbone's."""
         if self.own_head is not None:
@@ -115,11 +135,37 @@ class Decoder:
     def final_hidden(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
         """Hidden states ``[B, T, D]`` after the final norm, for token ids ``[B, T]``."""
         inner = self.inner
+        if cache is None and self.shares_by_cache:
+            cache = [Passed() for _ in make_prompt_cache(self.model)]
+        given: list[mx.array] = []
         if self.own_head is not None:
             inner = shallow_copy(inner)
             inner[self.own_head] = nn.Identity()
+        elif self.tied_head:
+
+            def heard(state: mx.array) -> mx.array:
+                given.append(state)
+                return state
+
+            inner = self.with_head(heard).inner
         hidden: mx.array = inner(inputs, cache=cache, **_required_as_none(self.inner))
-        return hidden
+        return given[0] if given else hidden  # what is made of it is never computed
+
+    @property
+    def shares_by_cache(self) -> bool:
+        """Whether some blocks read the keys and values of others out of the cache (Gemma 3n).
+
+        Called without one, mlx-lm's model has them compute their own: another function, which no
+        answer is made by, and which must not be trained.
+        """
+        read = getattr(self.inner, "layer_idx_to_cache_idx", None)
+        return read is not None and list(read) != list(range(len(read)))
+
+    def with_head(self, head: Callable[[mx.array], mx.array]) -> Decoder:
+        """The same decoder with a function as its :attr:`tied_head`; this one keeps its own."""
+        inner = shallow_copy(self.inner)
+        inner[self.embedding_name] = _OtherHead(self.embedding, head)
+        return replace(self, inner=inner)
 
 
 def find_decoder(model: nn.Module) -> Decoder:
@@ -134,7 +180,9 @@ def find_decoder(model: nn.Module) -> Decoder:
         embedding_name = next((n for n in _EMBEDDINGS if _is_module(module, n)), None)
         if path and blocks_path and embedding_name:
             own_head = next((n for n in _OWN_HEADS if _is_module(module, n)), None)
-            decoder = Decoder(model, module, path, blocks_path, embedding_name, own_head)
+            decoder = Decoder(
+                model, module, path, blocks_path, embedding_name, own_head, _makes_logits(module)
+            )
             if "cache" not in inspect.signature(module.__call__).parameters:
                 raise UnsupportedArchitectureError(
                     f"{decoder.name}: its decoder takes no cache argument, which the shadow needs"
@@ -149,6 +197,40 @@ def find_decoder(model: nn.Module) -> Decoder:
         f"{_module_name(model)} cannot carry a shadow: no module holds both a list of decoder "
         "blocks and a token embedding"
     )
+
+
+class Passed:
+    """The cache of one pass over whole rows: what later blocks read of an earlier one."""
+
+    offset = 0
+
+    def __init__(self, held: tuple[mx.array, ...] = ()) -> None:
+        self.held = held
+
+    def __bool__(self) -> bool:
+        return False  # masks are made as without a cache
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, ...]:
+        """Keep and return them; there were none before."""
+        self.held = (keys, values)
+        return self.held
+
+    def keys_and_values(self) -> tuple[mx.array, ...]:
+        """What was kept."""
+        return self.held
+
+
+class _OtherHead(nn.Module):
+    """A table of token embeddings that is asked for logits, and hands the question on."""
+
+    def __init__(self, table: nn.Module, head: Callable[[mx.array], mx.array]) -> None:
+        super().__init__()
+        self.table = Reference(table)
+        self.as_linear = head
+
+    def __call__(self, inputs: mx.array) -> mx.array:
+        embedded: mx.array = self.table.module(inputs)
+        return embedded
 
 
 def shallow_copy(module: nn.Module) -> nn.Module:
@@ -187,6 +269,12 @@ def _is_block_list(module: nn.Module, name: str) -> bool:
         and len(value) > 0
         and all(isinstance(child, nn.Module) for child in value)
     )
+
+
+def _makes_logits(inner: nn.Module) -> bool:
+    """Whether a decoder's own call multiplies by its table of embeddings (Gemma 3n, Lille)."""
+    code = getattr(inspect.unwrap(type(inner).__call__), "__code__", None)
+    return code is not None and "as_linear" in code.co_names
 
 
 def _is_module(module: nn.Module, name: str) -> bool:

@@ -4,7 +4,10 @@ Almost every mlx-lm architecture loops ``h = block(h, mask, cache)`` over a list
 block is replaced by a :class:`ShadowBlock`; the pair enters at the first one and leaves at the
 last one, so the code around the loop (masks, caches, final norm, head) stays mlx-lm's own.
 
-Shapes: ``h`` and ``s`` are ``[B, T, D]``.
+What a block returns beside its hidden state rides along untouched, and where the state is several
+streams the pair meets one of them (:mod:`.handing`).
+
+Shapes: ``h`` and ``s`` are ``[B, T, D]``; the state around ``h`` may be ``[N, B, T, D]``.
 """
 
 from __future__ import annotations
@@ -21,6 +24,17 @@ import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.gating import recomputed_gates
+from shadow_mlx.backbones.handing import (
+    Others,
+    active_stream,
+    apart,
+    hidden_and_rest,
+    hidden_of,
+    real_arrays,
+    together,
+    with_arrays,
+    with_hidden,
+)
 from shadow_mlx.backbones.recomputing import recomputed
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.errors import UnsupportedArchitectureError
@@ -54,24 +68,25 @@ class Companion(Protocol):
 class Pair:
     """``(h, s)`` between two blocks.
 
+    ``state`` is what the loop takes for the hidden state: it, or the streams with it among them.
     ``wrapping`` is whose state it is: a backbone may carry several shadows, one at a time.
     ``depth`` is the number of blocks it has been through.
     """
 
-    hidden: mx.array
+    state: mx.array
     shadow: mx.array
     wrapping: object
     depth: int
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the hidden state; some loops look at it."""
-        return self.hidden.shape
+        """Shape of the state; some loops look at it."""
+        return self.state.shape
 
     @property
     def dtype(self) -> mx.Dtype:
-        """Dtype of the hidden state; some loops look at it."""
-        return self.hidden.dtype
+        """Dtype of the state; some loops look at it."""
+        return self.state.dtype
 
 
 @dataclass
@@ -123,6 +138,7 @@ class ShadowBlock(nn.Module):
         self.shadow_layer = Reference(layer)
         self.index = index
         self.last = index == count - 1
+        self.stream = active_stream(block)
         self.wrapping = wrapping
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
         self.checkpoint = recomputed  # how; a recording puts another function here
@@ -149,19 +165,18 @@ class ShadowBlock(nn.Module):
         if entry is None or carrier is None or carrier.wrapping is not self.wrapping:
             return self.block(x, *rest, **kwargs)
         if not isinstance(x, Pair):
-            h, s = x, self._take(entry, x)
+            state, s = x, self._take(entry, x)
         elif x.depth == self.index:
-            h, s = x.hidden, x.shadow
+            state, s = x.state, x.shadow
         else:
             raise UnsupportedArchitectureError("its loop skips or repeats decoder blocks")
-        if self.recompute:
-            h, s = self._recomputed(h, s, rest, kwargs)
-        else:
-            h, s = self._advance(h, s, rest, kwargs)
+        recompute = self.recompute and self.shadow_layer.module.training
+        advance = self._recomputed if recompute else self._advance
+        state, s, along = advance(state, s, rest, kwargs)
         if not self.last:
-            return Pair(h, s, self.wrapping, self.index + 1)
+            return together(Pair(state, s, self.wrapping, self.index + 1), along)
         entry.done = True
-        return h
+        return together(state, along)
 
     def _take(self, entry: _Entry, x: Any) -> mx.array:
         """``s⁰``, which only the first block gets, once, beside a hidden state of its shape."""
@@ -169,7 +184,7 @@ class ShadowBlock(nn.Module):
             reason = "its blocks do not take the previous block's output as their first argument"
         elif entry.begun:
             reason = "its loop goes through the decoder blocks more than once"
-        elif not isinstance(x, mx.array) or x.shape != entry.state.shape:
+        elif not isinstance(x, mx.array) or hidden_of(x, self.stream).shape != entry.state.shape:
             found = f"shape {x.shape}" if isinstance(x, mx.array) else f"type {type(x).__name__}"
             reason = f"its blocks take a hidden state of {found}, not [B, T, D]"
         else:
@@ -179,12 +194,13 @@ class ShadowBlock(nn.Module):
 
     def _advance(
         self,
-        h: mx.array,
+        state: mx.array,
         s: mx.array,
         rest: Sequence[Any],
         kwargs: dict[str, Any],
         key: mx.array | None = None,
-    ) -> tuple[mx.array, mx.array]:
+    ) -> tuple[mx.array, mx.array, tuple[Any, ...]]:
+        """The state and the shadow state behind the block, and what rides along."""
         layer = self.shadow_layer.module
         inject, advance = layer.inject, layer.advance
         if layer.training and layer.parts and not self.recompute:
@@ -195,39 +211,57 @@ class ShadowBlock(nn.Module):
         else:
             inject = partial(inject, key=key)
         lean = layer.training and not self.recompute
+        h = inject(hidden_of(state, self.stream), s)
         with recomputed_gates(self.block, self.checkpoint) if lean else nullcontext():
-            h_out = self.block(inject(h, s), *rest, **kwargs)
-        if not isinstance(h_out, mx.array):
+            returned = self.block(with_hidden(state, self.stream, h), *rest, **kwargs)
+        state, along = apart(returned)
+        if not isinstance(state, mx.array):
             raise UnsupportedArchitectureError(
-                f"its blocks return a {type(h_out).__name__} instead of one hidden state"
+                f"its blocks return a {type(state).__name__} instead of one hidden state"
             )
         # The last state never meets a block: its T and G are saved but not computed.
-        return h_out, s if self.last else advance(h_out, s)
+        return state, s if self.last else advance(hidden_of(state, self.stream), s), along
 
     def _recomputed(
-        self, h: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[mx.array, mx.array]:
-        key = self.shadow_layer.module.dropout_key()  # drawn once, for both computations
-        run = self._again(partial(self._advance, rest=rest, kwargs=kwargs, key=key))
-        h_out, s_out = run(h, s)
-        return h_out, s_out
+        self, state: mx.array, s: mx.array, rest: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[mx.array, mx.array, tuple[Any, ...]]:
+        """:meth:`_advance`, computed again for its gradient.
 
-    def _again(self, function: Callable[[mx.array, mx.array], Any]) -> Callable[..., Any]:
-        """``function`` of ``h`` and ``s``, computed again for its gradient instead of kept.
+        What rode along to here depends on earlier injections, and gradients go only through what
+        is an argument of the computation and what it returns.
+        """
+        key = self.shadow_layer.module.dropout_key()  # drawn once, for both computations
+        others = Others(rest, kwargs)
+        made: list[tuple[Any, ...]] = []
+
+        def run(state: mx.array, s: mx.array, *arrays: mx.array) -> tuple[mx.array, ...]:
+            again = others.holding(arrays)
+            state, s, along = self._advance(state, s, again.rest, again.kwargs, key)
+            if not made:  # what the second computation makes is for its gradient alone
+                made.append(along)
+            return state, s, *real_arrays(along), *again.passed()
+
+        state, s, *arrays = self._again(run)(state, s, *others.arrays())
+        count = len(real_arrays(made[0]))
+        others.pass_on(arrays[count:])
+        return state, s, with_arrays(made[0], arrays[:count])
+
+    def _again(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` of arrays, computed again for its gradient instead of kept.
 
         A checkpoint differentiates its arguments only: trained weights must be among them.
         """
         layer = self.shadow_layer.module
 
-        def run(weights: Any, h: mx.array, s: mx.array) -> Any:
+        def run(weights: Any, *arrays: mx.array) -> Any:
             outer = _weights_of(layer)
             _put(layer, weights)
             try:
-                return function(h, s)
+                return function(*arrays)
             finally:
                 _put(layer, outer)
 
-        return lambda h, s: self.checkpoint(run)(_weights_of(layer), h, s)
+        return lambda *arrays: self.checkpoint(run)(_weights_of(layer), *arrays)
 
 
 def _weights_of(layer: Companion) -> list[Any]:
@@ -242,16 +276,22 @@ def _put(layer: Companion, weights: Sequence[Any]) -> None:
 class PassThrough(nn.Module):
     """Stands for a block that does not compute: returns its input, and lends the block's kind.
 
-    The block that it stands for is in no module tree and its arrays are never evaluated.
+    The block that it stands for is in no module tree and its arrays are never evaluated. No block
+    behind it computes, so that nothing rides along: for each such value the loop gets ``None``.
+
+    Args:
+        block: The block.
+        along: How many values ride along behind it.
     """
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: nn.Module, along: int = 0) -> None:
         super().__init__()
         self.block = Reference(block)
+        self.along = along
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The hidden state, unchanged."""
-        return hidden_and_rest(args, kwargs)[0]
+        """The state, unchanged."""
+        return together(hidden_and_rest(args, kwargs)[0], (None,) * self.along)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -319,11 +359,3 @@ def check_loop(decoder: Decoder, probe: Companion, width: int, dtype: mx.Dtype) 
         ) from error
     finally:
         decoder.replace_blocks(blocks)
-
-
-def hidden_and_rest(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Sequence[Any]]:
-    """The hidden state that a block is called with, taken out of ``kwargs`` if it is named there.
-
-    It is the first argument everywhere, by name in GPT-J only.
-    """
-    return (args[0], args[1:]) if args else (kwargs.pop(next(iter(kwargs))), ())

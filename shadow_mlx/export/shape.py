@@ -54,6 +54,8 @@ def shape_config(
     part = config.get("text_config", config)
     names = [name for name in _DEPTH if name in part or name in declared]
     part |= dict.fromkeys(names, blocks)
+    if shared := part.get("num_kv_shared_layers", declared.get("num_kv_shared_layers")):
+        part["num_kv_shared_layers"] = max(0, blocks - (depth - shared))  # the last ones share
     if "scale_depth" in part:  # MiniCPM divides it by the root of the number of blocks
         part["scale_depth"] *= math.sqrt(blocks / depth)
     for name, value in part.items():

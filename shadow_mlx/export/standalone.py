@@ -28,7 +28,7 @@ from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.export import tables
 from shadow_mlx.export.shape import shape_config
 from shadow_mlx.shadow.detached import DetachedModel
-from shadow_mlx.shadow.network import ShadowBackbone, SharedEmbedding, embedding_width
+from shadow_mlx.shadow.network import Borrowed, ShadowBackbone, SharedEmbedding, embedding_width
 
 TOKENS = 24
 """On so many tokens the two models are compared."""
@@ -236,9 +236,26 @@ def _take_blocks(decoder: Decoder, shadow: Decoder) -> None:
         for name, value in tree_flatten(decoder.inner.parameters())
         if not name.startswith((*left_out, *beyond))
     }
+    own = list((dict(own) | dict(_around(shadow, wanted))).items())
     if wanted != {name: value.shape for name, value in own}:
         raise ValueError("its blocks change with their number")
     decoder.inner.update(tree_unflatten(own))
+
+
+def _around(shadow: Decoder, wanted: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, mx.array]]:
+    """What stands around the blocks, the backbone's or its own, of as many blocks as are wanted.
+
+    Embeddings for each block, and what is projected to them, lie one block behind the other.
+    """
+    for name, modules in shadow.around.items():
+        several = isinstance(modules, list)
+        for number, module in enumerate(modules if isinstance(modules, list) else [modules]):
+            path = f"{name}.{number}.weight" if several else f"{name}.weight"
+            lent = isinstance(module, Borrowed)
+            weight = tables.dense(module.module.module) if lent else module.weight
+            shape = wanted.get(path, weight.shape)
+            dtype = module.compute_dtype if lent else weight.dtype
+            yield path, weight[tuple(slice(0, size) for size in shape)].astype(dtype)
 
 
 def _take_head(model: nn.Module, decoder: Decoder, detached: DetachedModel) -> None:

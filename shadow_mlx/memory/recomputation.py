@@ -98,6 +98,7 @@ class _Backward:
             for name in operation.inputs:
                 self._readers.setdefault(name, []).append(index)
         self._forward = self._needed(losses)
+        self._computed = self._decided()
 
     def _needed(self, losses: Sequence[Name]) -> set[Name]:
         found: set[Name] = set()
@@ -110,6 +111,14 @@ class _Backward:
                     stack += self.graph.operations[maker].inputs
         return found
 
+    def _decided(self) -> set[Name]:
+        """What depends on an input: zeros to add a gradient to, say, are there at any time."""
+        found = set(self.graph.inputs)
+        for operation in self.graph.operations:
+            if not found.isdisjoint(operation.inputs):
+                found.update(operation.outputs)
+        return found
+
     def arriving(self, hidden: Collection[Name], inside: Collection[int]) -> Name | None:
         """The first gradient that meets what is ``hidden``, or what follows from that alone."""
         local, stack = set(hidden), list(hidden)
@@ -119,7 +128,8 @@ class _Backward:
                 operation = self.graph.operations[index]
                 if index in inside or local.issuperset(operation.outputs):
                     continue
-                coming = {n for n in operation.inputs if n in self.makers} - local - self._forward
+                made = {n for n in operation.inputs if n in self.makers} & self._computed
+                coming = made - local - self._forward
                 met |= coming
                 if not coming:
                     local.update(operation.outputs)

@@ -89,6 +89,8 @@ class State:
 class RecordedStep(TrainingStep):
     """A training step whose functions are recorded instead of run."""
 
+    kernels = False
+
     def __init__(
         self, model: AttachedModel, optimizer: optim.MultiOptimizer, objective: Objective
     ) -> None:

@@ -19,6 +19,7 @@ from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.backbones.settling import settle
 from shadow_mlx.backbones.wrapping import check_loop, entering, wrap_blocks
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
@@ -230,6 +231,7 @@ def attach(
     if config.shadow == "mirror":
         config = dataclasses.replace(config, shadow_layers=config.layers)
     decoder = find_decoder(backbone)
+    settle(decoder)
     embedded: mx.array = decoder.embedding(mx.zeros((1, 1), dtype=mx.int32))  # never evaluated
     width = int(embedded.shape[-1])
     with seeded(seed):
@@ -246,7 +248,7 @@ def attach(
         shadow_backbone = ShadowBackbone(
             network,
             shares_embedding=config.shadow == "mirror" and not own_table,
-            table=decoder.embedding,
+            backbone=decoder,
             backbone_width=width,
             dtype=embedded.dtype,
         )

@@ -42,6 +42,11 @@ def carried(shadow: ShadowBackbone, vocabulary: int) -> ShadowNetwork:
             backbone for more than a table.
     """
     decoder = shadow.decoder
+    if shadow.borrowed:
+        raise UnsupportedArchitectureError(
+            f"--shadow: a {decoder.name} shadow as wide as its backbone reads more of it than one "
+            "table (per-layer embeddings); it cannot go to another one"
+        )
     config = carried_config(shadow.model_config, len(decoder.blocks), vocabulary)
     if config.get("model_file"):
         raise UnsupportedArchitectureError(

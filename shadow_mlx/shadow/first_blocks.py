@@ -18,6 +18,7 @@ import mlx.nn as nn
 from mlx_lm.models.cache import make_prompt_cache
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.handing import number_along
 from shadow_mlx.backbones.wrapping import PassThrough
 from shadow_mlx.errors import ConfigError
 
@@ -43,7 +44,10 @@ def first_blocks(model: nn.Module, count: int) -> tuple[Decoder, int]:
     blocks = decoder.blocks
     decoder.replace_blocks(blocks[:count])
     own = len(make_prompt_cache(model)[:count])
-    decoder.replace_blocks([*blocks[:count], *map(PassThrough, blocks[count:])])
+    decoder.replace_blocks(blocks)
+    along = number_along(decoder) if count < len(blocks) else 0
+    idle_blocks = [PassThrough(block, along) for block in blocks[count:]]
+    decoder.replace_blocks([*blocks[:count], *idle_blocks])
     decoder = replace(decoder, kept=count)
     caches = make_prompt_cache(model)
     idle = [_WatchedCache(cache) for cache in caches[own:]]

@@ -91,12 +91,13 @@ def mirror_model_config(
         value = getattr(config, option)
         if value is None:
             continue
-        key = next((n for n in names if n in declared and not isinstance(declared[n], list)), None)
+        key = next((n for n in names if n in declared and not _by_layer(declared[n])), None)
         if key is None:
             which = " or ".join(names)
             problems.append(f"{_flag(option)}: {backbone.name} has no such setting ({which})")
             continue
-        part[key] = value
+        listed = declared[key]
+        part[key] = [value] * len(listed) if isinstance(listed, list) else value
         part |= {name: value for name in _FOLLOWERS.get(option, ()) if declared.get(name)}
     _keep_head_width(part, declared)
     problems += _fit_heads(part, declared, config)
@@ -197,4 +198,11 @@ def _flag(option: str) -> str:
 def declared_size(settings: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     """A size under the first of its names that is set; ``None`` without one."""
     value = next((settings[name] for name in names if settings.get(name)), None)
-    return value if isinstance(value, int) else None  # per-layer lists keep their own counsel
+    if isinstance(value, list) and not _by_layer(value):
+        value = value[0]
+    return value if isinstance(value, int) else None
+
+
+def _by_layer(value: Any) -> bool:
+    """Whether a setting is a list that differs from layer to layer: it keeps its own counsel."""
+    return isinstance(value, list) and (not value or any(one != value[0] for one in value))

@@ -22,6 +22,7 @@ from mlx_lm.models.cache import make_prompt_cache
 from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.backbones.settling import settle
 from shadow_mlx.errors import ModelError
 
 
@@ -46,6 +47,20 @@ class SharedEmbedding(nn.Module):
         """``[B, T, D_s]`` for token ids ``[B, T]``."""
         embedded: mx.array = self.table.module(inputs).astype(self.compute_dtype)
         return self.projection(embedded) if "projection" in self else embedded
+
+
+class Borrowed(nn.Module):
+    """A frozen module of the backbone's, at work in the shadow."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = Reference(module)
+        self.compute_dtype = mx.float32
+
+    def __call__(self, inputs: mx.array) -> mx.array:
+        """What the backbone's module makes of it."""
+        made: mx.array = self.module.module(inputs)
+        return made.astype(self.compute_dtype)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,8 @@ class ShadowBackbone(nn.Module):
         network: The small decoder.
         shares_embedding: Whether it is fed the backbone's frozen embeddings (a mirror) or keeps
             its own table, frozen (an explicit shadow).
-        table: The backbone's embedding module.
+        backbone: The backbone's decoder. What stands around a mirror's blocks beside the table
+            (:attr:`.Decoder.around`) is the backbone's too, frozen, where it is of its shape.
         backbone_width: ``D``.
         dtype: Dtype of the state that is handed to the backbone.
 
@@ -89,7 +105,7 @@ class ShadowBackbone(nn.Module):
         network: ShadowNetwork,
         *,
         shares_embedding: bool,
-        table: nn.Module,
+        backbone: Decoder,
         backbone_width: int,
         dtype: mx.Dtype,
     ) -> None:
@@ -102,15 +118,21 @@ class ShadowBackbone(nn.Module):
         # blocks that hand through would take stays empty (a tuple, so that it is in no tree).
         self.unused_caches = tuple(make_prompt_cache(self.decoder.model)[network.caches :])
         self.decoder.drop_own_head()
-        width = embedding_width(self.decoder)
+        settle(self.decoder)
+        width, table = embedding_width(self.decoder), backbone.embedding
+        self.borrowed: tuple[Borrowed, ...] = ()
         if shares_embedding:
             narrowing = nn.Linear(backbone_width, width, bias=False)
             self.decoder.replace_embedding(
                 SharedEmbedding(table, narrowing if width != backbone_width else None)
             )
+            self.borrowed = tuple(_borrow(self.decoder, backbone))
         else:
             _check_vocabulary(self.decoder.embedding, table)
             self.decoder.embedding.freeze()
+            for module in self.decoder.around.values():
+                if isinstance(module, nn.Embedding):
+                    module.freeze()
         self.inner = self.decoder.inner
         if width != backbone_width or network.projection is not None:
             self.projection = nn.Linear(width, backbone_width, bias=False)
@@ -164,11 +186,41 @@ class ShadowBackbone(nn.Module):
         self.update(tree_map_with_path(converted, self.parameters()))
         if isinstance(self.decoder.embedding, SharedEmbedding):
             self.decoder.embedding.compute_dtype = dtype
+        for module in self.borrowed:
+            module.compute_dtype = dtype
 
     @property
     def layers(self) -> list[nn.Module]:
         """The shadow's own decoder blocks."""
         return self.decoder.blocks
+
+
+def lent_to(mirror: Decoder, backbone: Decoder) -> list[str]:
+    """What stands around a mirror's blocks that is of the shape of the backbone's."""
+    mine, theirs = mirror.around, backbone.around
+    return [name for name, found in theirs.items() if _shapes(mine[name]) == _shapes(found)]
+
+
+def _borrow(mirror: Decoder, backbone: Decoder) -> Iterator[Borrowed]:
+    """Put the backbone's modules in the place of the mirror's."""
+    for name in lent_to(mirror, backbone):
+        theirs = backbone.around[name]
+        several = isinstance(theirs, list)
+        borrowed = [Borrowed(one) for one in (theirs if isinstance(theirs, list) else [theirs])]
+        setattr(mirror.inner, name, borrowed if several else borrowed[0])
+        yield from borrowed
+
+
+def _shapes(modules: nn.Module | list[nn.Module]) -> list[tuple[int, ...]]:
+    return [_shape(one) for one in (modules if isinstance(modules, list) else [modules])]
+
+
+def _shape(module: nn.Module) -> tuple[int, ...]:
+    """What goes in and out of a module, quantized or not."""
+    rows, *columns = module.weight.shape
+    if columns and "scales" in module:
+        columns = [module.scales.shape[-1] * module.group_size]
+    return (rows, *columns)
 
 
 def embedding_width(decoder: Decoder) -> int:

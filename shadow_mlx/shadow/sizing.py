@@ -28,7 +28,7 @@ from shadow_mlx.shadow.mirror import (
     declared_size,
     mirror_model_config,
 )
-from shadow_mlx.shadow.network import embedding_width, seeded
+from shadow_mlx.shadow.network import embedding_width, lent_to, seeded
 
 PER_CHANNEL = 4200
 """Trained numbers for each channel of the backbone: about LoRA's of rank 8 at 135M parameters."""
@@ -136,8 +136,9 @@ def _as_wide_as_fits(
             model_config = mirror_model_config(backbone, backbone_config, options)
             network = build_mirror(backbone, model_config, options.layers)
         inner = tree_flatten(network.decoder.inner.parameters())
-        table = network.decoder.embedding_name
-        own = sum(value.size for name, value in inner if not name.startswith(table))
+        frozen = (network.decoder.embedding_name, *lent_to(network.decoder, backbone))
+        theirs = tuple(f"{name}." for name in frozen)
+        own = sum(value.size for name, value in inner if not name.startswith(theirs))
         narrow, wide = embedding_width(network.decoder), embedding_width(backbone)
         return own + (2 * narrow * wide if narrow != wide else 0)
 

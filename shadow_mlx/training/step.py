@@ -19,6 +19,7 @@ import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_map
 
+from shadow_mlx.backbones import recurrences
 from shadow_mlx.kernels import uninterrupted
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training import scales
@@ -61,7 +62,10 @@ class TrainingStep:
     Attributes:
         traces: How often a function was traced for new shapes.
         is_compiled: Whether MLX can record the model; if not, every step runs as it is written.
+        kernels: Whether recurrences may use kernels (:mod:`.recurrences`).
     """
+
+    kernels = True
 
     def __init__(
         self,
@@ -153,7 +157,8 @@ class TrainingStep:
 
     def _sum(self, arrays: tuple[mx.array, ...]) -> Sums:
         self.traces += 1
-        (_, losses), gradients = self._gradients(arrays)
+        with recurrences.with_gradients(self.kernels):
+            (_, losses), gradients = self._gradients(arrays)
         return gradients, losses
 
     def _add(self, sums: Sums, arrays: tuple[mx.array, ...]) -> Sums:

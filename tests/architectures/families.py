@@ -72,6 +72,7 @@ _DELTA: dict[str, Any] = {  # gated delta networks
     "full_attention_interval": 2,
     "partial_rotary_factor": 0.5,
 }
+_GEMMA4: dict[str, Any] = {"global_head_dim": 16, "sliding_window": WINDOW}
 _YARN_FREE_ROPE = {"type": "default", "rope_theta": 10000.0}
 
 
@@ -112,11 +113,13 @@ def _wrapped(name: str, title: str, inner: str, **changes: Any) -> Family:
 _WINDOWED = (
     "ministral3", "exaone4", "gemma3_text", "gemma3", "olmo3", "gpt_oss", "cohere2", "afmoe",
     "mimo_v2_flash", "step3p5", "muse_glimmer", "spark2_5", "exaone_moe", "laguna", "mellum",
+    "gemma3n", "gemma4_text", "gemma4",
 )  # fmt: skip
 _RECURRENT = (
     "qwen3_next", "qwen3_5", "qwen3_5_moe", "olmo_hybrid", "granitemoehybrid", "nemotron_h",
     "jamba", "gear", "bailing_moe_linear", "lfm2", "lfm2_moe", "falcon_h1", "mamba", "mamba2",
     "plamo2", "kimi_linear", "baichuan_m1",
+    "rwkv7",
 )  # fmt: skip
 TRIMS = dict.fromkeys(_WINDOWED, "in the window") | dict.fromkeys(_RECURRENT, "never")
 
@@ -131,6 +134,7 @@ UNBATCHED = {
     "jamba": _PADDING,
     "mamba": _PADDING,
     "baichuan_m1": _PADDING,
+    "rwkv7": _PADDING,
 }
 
 REPRESENTATIVES = (
@@ -141,6 +145,7 @@ REPRESENTATIVES = (
     "qwen3_next", "lfm2", "bailing_moe_linear", "plamo2", "kimi_linear", "nemotron_h",  # recurrent
     "falcon_h1", "baichuan_m1", "gear",  # recurrent and otherwise in one block or one model
     "mamba", "mamba2",  # recurrent alone
+    "gemma4_text", "gemma3n", "rwkv7",  # something rides along, or is in a cache for others too
 )  # fmt: skip
 """Every kind of cache, position and block: for what is made of parts that all families go through.
 
@@ -197,6 +202,19 @@ FAMILIES: tuple[Family, ...] = (
             sliding_window_pattern=3, query_pre_attn_scalar=8.0),
     _wrapped("gemma3", "Gemma 3", "gemma3_text", num_hidden_layers=4, sliding_window=WINDOW,
              sliding_window_pattern=3, query_pre_attn_scalar=8.0),
+    _wrapped("gemma3n", "Gemma 3n", "gemma3n_text", num_hidden_layers=5, num_kv_shared_layers=2,
+             layer_types=[SLIDING, FULL, SLIDING, FULL, SLIDING], sliding_window=WINDOW,
+             intermediate_size=[48] * 5, activation_sparsity_pattern=[0.5, 0.0, 0.0, 0.0, 0.0],
+             vocab_size_per_layer_input=VOCABULARY - 8, hidden_size_per_layer_input=8,
+             rope_local_base_freq=10000.0, final_logit_softcapping=30.0, altup_num_inputs=3,
+             altup_active_idx=0, altup_coef_clip=120.0, altup_correct_scale=True, laurel_rank=4),
+    _family("gemma4_text", "Gemma 4 (text)", num_hidden_layers=4, sliding_window_pattern=2,
+            **_GEMMA4, num_kv_shared_layers=1, vocab_size_per_layer_input=VOCABULARY,
+            hidden_size_per_layer_input=8),
+    _wrapped("gemma4", "Gemma 4", "gemma4_text", num_hidden_layers=3, sliding_window_pattern=2,
+             **_GEMMA4, num_kv_shared_layers=0, hidden_size_per_layer_input=0,
+             attention_k_eq_v=True, num_global_key_value_heads=1, enable_moe_block=True,
+             num_experts=4, top_k_experts=2, moe_intermediate_size=24),
     # Microsoft
     _family("phi", "Phi 1, 1.5, 2", partial_rotary_factor=0.5, num_key_value_heads=4),
     _family("phi3", "Phi 3, Phi 4"),
@@ -222,6 +240,8 @@ FAMILIES: tuple[Family, ...] = (
     _family("gpt_oss", "gpt-oss", num_hidden_layers=4, num_local_experts=4, num_experts_per_tok=2,
             sliding_window=WINDOW, layer_types=[SLIDING, FULL, SLIDING, FULL]),
     _family("starcoder2", "StarCoder 2", norm_epsilon=1e-5),
+    _family("lille-130m", "Lille", n_embd=2 * HIDDEN, n_head=4, n_kv_heads=2, n_layer=3,
+            block_size=512),
     # Cohere, IBM, NVIDIA, Z.ai, Baidu, Tencent …
     _family("cohere", "Cohere Command R", use_qk_norm=True, logit_scale=0.25),
     _family("cohere2", "Cohere 2 (Command A, R7B)", num_hidden_layers=4, sliding_window=WINDOW,
@@ -255,6 +275,9 @@ FAMILIES: tuple[Family, ...] = (
     _family("ernie4_5_moe", "ERNIE 4.5 MoE", moe_num_experts=4, moe_k=2, moe_intermediate_size=24,
             moe_layer_start_index=1, moe_num_shared_experts=1),
     _family("hunyuan_v1_dense", "Hunyuan dense"),
+    _family("hunyuan", "Hunyuan MoE", num_hidden_layers=4, moe_topk=2, num_experts=4,
+            num_shared_expert=1, use_mixed_mlp_moe=True, use_qk_norm=True, use_cla=True,
+            cla_share_factor=2, rope_scaling={"type": "dynamic", "alpha": 1000.0, "factor": 1.0}),
     _family("minicpm", "MiniCPM", dim_model_base=16, scale_depth=1.4, scale_emb=2.0),
     _family("minicpm3", "MiniCPM 3", **LATENT, dim_model_base=16, scale_depth=1.4, scale_emb=2.0,
             rope_scaling={"type": "longrope", "long_factor": [1.0] * 4, "short_factor": [1.0] * 4,
@@ -346,6 +369,8 @@ FAMILIES: tuple[Family, ...] = (
                                 "head_dim": 8, "short_conv_kernel_size": 4}),
     _family("baichuan_m1", "Baichuan M1", sliding_window=WINDOW, sliding_window_layers=[0, 2],
             conv_window=2, tie_word_embeddings=False),
+    _family("rwkv7", "RWKV 7", a_low_rank_dim=8, v_low_rank_dim=8, gate_low_rank_dim=8,
+            decay_low_rank_dim=8),
     _family("gear", "Gear", layer_types=["conv_mixer", SLIDING, FULL], sliding_window=WINDOW),
 )
 # fmt: on

@@ -20,6 +20,7 @@ from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import CacheList, make_prompt_cache
 from mlx_lm.utils import _get_classes
 
+from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.detached import DetachedModel
@@ -85,7 +86,7 @@ def prepared(name: str) -> Prepared:
     """The family's models, built once in a test process. Tests leave them as they find them."""
     family = BY_NAME[name]
     backbone = build(family.config)
-    base = backbone(tokens(LENGTH))
+    base = logits_of(backbone, tokens(LENGTH))
     mx.eval(base)
     attached = attach_tiny(family, backbone)
     attached.eval()
@@ -93,6 +94,13 @@ def prepared(name: str) -> Prepared:
     mx.eval(untrained)
     perturb(attached.shadow, seed=2, scale=0.2)
     return Prepared(backbone, attached, attached.detached(), base, untrained)
+
+
+def logits_of(backbone: nn.Module, inputs: mx.array) -> mx.array:
+    """What a bare backbone says; with a cache where it is another function without one."""
+    cache = make_prompt_cache(backbone) if find_decoder(backbone).shares_by_cache else None
+    logits: mx.array = backbone(inputs, cache=cache)
+    return logits
 
 
 def kinds_of_cache(model: nn.Module) -> frozenset[str]:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from shadow_mlx.generation.continuations import Ids, continuation_logprobs
+from shadow_mlx.shadow.attached import AttachedModel
+from shadow_mlx.shadow.detached import DetachedModel
 from tests.architectures.families import REPRESENTATIVES
-from tests.architectures.matrix import BY_NAME, TOLERANCE, prepared, tokens
+from tests.architectures.matrix import BY_NAME, TOLERANCE, logits_of, prepared, tokens
 
 
 def ids(length: int, seed: int) -> Ids:
@@ -24,7 +26,9 @@ ANSWERS = [ids(1, 4), ids(5, 5), ids(9, 6), ids(5, 5)[:2] + ids(4, 7)]
 
 def alone(model: Any, prompt: Ids, answer: Ids) -> float:
     """The log-probability by one pass over the whole row, summed in float64."""
-    logits = np.array(model(mx.array([prompt + answer]))[0].astype(mx.float32), np.float64)
+    row = mx.array([prompt + answer])
+    made = model(row) if isinstance(model, AttachedModel | DetachedModel) else logits_of(model, row)
+    logits = np.array(made[0].astype(mx.float32), np.float64)
     known = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
     return sum(known[len(prompt) - 1 + i, token] for i, token in enumerate(answer))
 

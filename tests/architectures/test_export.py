@@ -36,10 +36,12 @@ ADDED = {
 }  # fmt: skip
 """Blocks of zeros: their loops look for their masks at a block beyond the two."""
 
-ALWAYS_TIED = {"gemma", "gemma2", "gpt2", "cohere", "cohere2", "lfm2", "lfm2_moe"}
+ALWAYS_TIED = {
+    "gemma", "gemma2", "gemma3n", "gpt2", "cohere", "cohere2", "hunyuan", "lfm2", "lfm2_moe",
+}  # fmt: skip
 """mlx-lm has no head of its own for these."""
 
-NOT_NARROW = {"exaone", "qwen", "phimoe", "cohere2"}
+NOT_NARROW = {"exaone", "qwen", "phimoe", "cohere2", "lille-130m"}
 """Half the width with the same heads is no mirror of theirs."""
 
 

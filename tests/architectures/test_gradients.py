@@ -22,6 +22,9 @@ from tests.architectures.matrix import (
 # Which experts or keys are chosen is a matter of order, which has no gradient: what only enters
 # the choice (DeepSeek's correction of an expert's score, its indexer of keys) is not trained.
 CHOOSERS = ("e_score_correction_bias", "expert_bias", "router_bias", ".indexer.")
+# The scale of the mirror's last layer is taken out again by the norm behind it: what is left of its
+# gradient is how sums are rounded.
+TAKEN_OUT = "shadow.backbone.inner.layers.1.layer_scalar"
 AUX_WEIGHT = 0.3
 
 
@@ -53,7 +56,7 @@ def test_gradients_reach_every_trained_tensor(name: str) -> None:
             assert bool(gradient.any()), key
     model.recompute_activations()
     for key, gradient in _gradients(model).items():
-        if bool(gradients[key].any()):
+        if bool(gradients[key].any()) and key != TAKEN_OUT:
             assert difference(gradient, gradients[key]) < TOLERANCE, key
 
 

@@ -22,16 +22,19 @@ from tests.architectures.matrix import (
 )
 
 NARROW = {"shadow_hidden_size": 16, "shadow_intermediate_size": 20, "shadow_heads": 2}
+WIDER = {"lille-130m": {"shadow_hidden_size": 56}}  # its MLP's width is rounded: to 0 below
 LEAST = {"bailing_moe_linear": 2}  # it counts positions in its first attention layer's cache
 MLP, HEADS = "shadow_intermediate_size", "shadow_heads"
 # The architecture has no such setting, or its first layer (a convolution, a recurrence) has none.
 UNSETTABLE = {
-    **dict.fromkeys(("gpt2", "gpt_neox", "gptj", "nemotron-nas", "dbrx", "mamba2"), (MLP,)),
+    **dict.fromkeys(
+        ("gpt2", "gpt_neox", "gptj", "nemotron-nas", "dbrx", "mamba2", "lille-130m"), (MLP,)
+    ),
     **dict.fromkeys(("nemotron_h", "openelm"), (MLP, HEADS)),
     **dict.fromkeys(
         (
             "qwen3_next", "qwen3_5", "qwen3_5_moe", "olmo_hybrid", "granitemoehybrid", "lfm2",
-            "lfm2_moe", "jamba", "mamba", "plamo2", "kimi_linear",
+            "lfm2_moe", "jamba", "mamba", "plamo2", "kimi_linear", "rwkv7",
             "mimo_v2_flash", "laguna",  # heads are set layer by layer
         ),
         (HEADS,),
@@ -62,9 +65,11 @@ def test_the_mirror_has_the_backbones_kinds_of_block(name: str, layers: int) -> 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_narrow_mirror_computes_and_caches(name: str) -> None:
     family = BY_NAME[name]
-    options = {o: v for o, v in NARROW.items() if o not in UNSETTABLE.get(name, ())}
+    narrow = NARROW | WIDER.get(name, {})
+    options = {o: v for o, v in narrow.items() if o not in UNSETTABLE.get(name, ())}
     model = attach_tiny(family, build(family.config), shadow_layers=LEAST.get(name, 1), **options)
-    assert model.shadow.backbone.decoder.embedding.projection.weight.shape[0] == 16
+    found = model.shadow.backbone.decoder.embedding.projection.weight.shape[0]
+    assert found == narrow["shadow_hidden_size"]
     detached = model.detached()
     detached.eval()
     inputs = tokens(9)

@@ -80,11 +80,11 @@ def test_a_gradient_goes_through_them() -> None:
     assert mx.any(gradients["model"]["norm"]["weight"]).item()
 
 
-class Pairs(nn.Module):
-    """A block that hands on two states."""
+class Named(nn.Module):
+    """A block that hands its state on under a name."""
 
     def __call__(self, x: Any, *rest: Any) -> Any:
-        return x, x
+        return {"state": x}
 
 
 class Twice(nn.Module):
@@ -123,8 +123,8 @@ def test_other_loops_are_refused(loop: type[Twice], reason: str) -> None:
     assert len(states_behind(find_decoder(model), tokens(4), (3,))) == 2  # the last one is there
 
 
-def test_blocks_that_hand_on_several_states_are_refused() -> None:
+def test_blocks_that_hand_on_no_array_are_refused() -> None:
     model = backbone()
-    model.model.layers[0] = Pairs()
-    with pytest.raises(UnsupportedArchitectureError, match="return a tuple"):
+    model.model.layers[0] = Named()
+    with pytest.raises(UnsupportedArchitectureError, match="return a dict"):
         states_behind(find_decoder(model), tokens(4), (1,))

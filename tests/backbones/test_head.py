@@ -33,6 +33,15 @@ HEADS: dict[str, dict[str, Any]] = {
         "rotary_emb_base": 10000,
         "rotary_pct": 1,
     },
+    "of the decoder's own table (Lille)": {
+        "model_type": "lille-130m",
+        "block_size": 64,
+        "layer_norm_eps": 1e-5,
+        "n_embd": 64,
+        "n_head": 4,
+        "n_kv_heads": 2,
+        "n_layer": 3,
+    },
     "looks at its input (Mamba)": {
         "model_type": "mamba",
         "state_size": 4,

@@ -65,3 +65,10 @@ def test_a_pattern_in_letters_and_a_scale_by_depth() -> None:
 
 def test_gpt_neox_takes_its_mlp_from_its_width() -> None:
     assert shaped({"model_type": "gpt_neox", "hidden_size": 16})["intermediate_size"] == 64
+
+
+@pytest.mark.parametrize(("blocks", "shared"), [(1, 0), (2, 0), (3, 1), (4, 2)])
+def test_the_last_layers_share_keys_and_values_as_before(blocks: int, shared: int) -> None:
+    network = NETWORK | {"num_kv_shared_layers": 2}
+    assert shaped(network, blocks=blocks)["num_kv_shared_layers"] == shared
+    assert "num_kv_shared_layers" not in shaped(NETWORK)

@@ -45,3 +45,20 @@ def test_recomputation_keeps_the_result_and_forgets_the_inside() -> None:
     assert [o.name for o in readers] == ["Matmul"]
     x = np.random.default_rng(0).normal(size=(4, 4))
     np.testing.assert_array_equal(run(again, [x]), run(graph, [x]))
+
+
+def test_it_waits_for_a_gradient_and_not_for_zeros_that_are_there_at_any_time() -> None:
+    def function(x: mx.array) -> list[mx.array]:
+        inside = mx.sin(x)
+        out = inside @ x
+        spread = inside * mx.zeros((4, 1))  # an operation makes the zeros, of a constant
+        return [mx.cos(out) * spread, x, out]
+
+    recorded = record(function, [mx.zeros((4, 4))])
+    late, begin, end = recorded.outputs
+    graph = replace(recorded, outputs=(late,))
+    assert names(graph)["Broadcast"]
+    again = recompute(graph, [Segment((begin,), (end,))])
+    cosine = next(o for o in again.operations if o.name == "Cos")
+    waiting = next(o for o in again.operations if o.name == "Depends")
+    assert waiting.inputs == (begin, *cosine.outputs)

@@ -9,7 +9,8 @@ import pytest
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
-from shadow_mlx.shadow.mirror import mirror_model_config, new_mirror
+from shadow_mlx.shadow.mirror import declared_size, mirror_model_config, new_mirror
+from tests.architectures.matrix import BY_NAME, build
 from tests.shadow.tiny_models import QWEN3, backbone
 
 DECODER = find_decoder(backbone())
@@ -110,3 +111,12 @@ def test_a_mirror_keeps_the_loop_at_full_depth_but_only_its_own_blocks() -> None
     assert len(network.decoder.blocks) == network.caches == 2
     assert len(network.decoder.inner.layers) == 3
     assert network.decoder.inner.layers[2].parameters() == {}
+
+
+def test_a_list_that_says_one_size_of_all_layers_is_one_setting() -> None:
+    config = BY_NAME["gemma3n"].config
+    decoder = find_decoder(build(config))
+    found = mirror_model_config(decoder, config, ShadowConfig(shadow_intermediate_size=20))
+    assert found["text_config"]["intermediate_size"] == [20] * 5
+    assert declared_size({"hidden_size": [8, 8]}, ("hidden_size",)) == 8
+    assert declared_size({"hidden_size": [8, 6]}, ("hidden_size",)) is None

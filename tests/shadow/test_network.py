@@ -15,6 +15,7 @@ from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ModelError
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.shadow.network import seeded
+from tests.architectures.matrix import BY_NAME, attach_tiny, build
 from tests.shadow.tiny_models import QWEN3, attached, backbone, difference, tokens
 
 
@@ -128,3 +129,37 @@ def test_the_shadow_computes_in_float32_until_it_is_cast() -> None:
     cache = model.shadow.backbone.make_cache()
     assert model.shadow.backbone(tokens(4), cache).dtype == mx.bfloat16
     assert cache[0].keys.dtype == mx.bfloat16
+
+
+def test_what_stands_around_a_mirrors_blocks_is_the_backbones(uncompiled: None) -> None:
+    """A table with columns for every block would be most of the shadow."""
+    family = BY_NAME["gemma4_text"]
+    theirs = build(family.config)
+    theirs.set_dtype(mx.bfloat16)
+    model = attach_tiny(family, theirs)
+    assert not [name for name in weights(model) if "per_layer_model" in name or "tokens" in name]
+    table = model.decoder.around["embed_tokens_per_layer"]
+    lent = model.shadow.backbone.inner.embed_tokens_per_layer
+    inputs = tokens(5)
+    assert lent(inputs).dtype == mx.float32
+    assert mx.array_equal(lent(inputs), table(inputs))
+    model.shadow.backbone.cast(mx.bfloat16)
+    assert lent(inputs).dtype == mx.bfloat16
+    narrow = attach_tiny(family, build(family.config), shadow_hidden_size=16, shadow_heads=2)
+    own = "shadow.backbone.inner.per_layer_model_projection.weight"
+    assert weights(narrow)[own].shape == (4 * 8, 16)
+    assert "shadow.backbone.inner.embed_tokens_per_layer.weight" not in weights(narrow)
+
+
+def test_an_explicit_shadows_tables_stay_as_they_came(tmp_path: Path, uncompiled: None) -> None:
+    family = BY_NAME["gemma4_text"]
+    config = dict(family.config)
+    own = build(config)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    mx.save_safetensors(
+        str(tmp_path / "model.safetensors"), dict(tree_flatten(own.parameters())), {"format": "pt"}
+    )
+    model = attach(build(config), config, ShadowConfig(rank=4, shadow=str(tmp_path)))
+    trained = weights(model)
+    assert "shadow.backbone.inner.per_layer_model_projection.weight" in trained
+    assert not [name for name in trained if "embed_tokens" in name]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mlx.utils import tree_flatten
+from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.keys import family_of
@@ -15,7 +16,7 @@ from shadow_mlx.checkpoints.peft_mirror import why_not_for_peft
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.shadow.attached import AttachedModel, attach
-from shadow_mlx.shadow.sizing import LEAST_BUDGET, module_parameters, sized
+from shadow_mlx.shadow.sizing import LEAST_BUDGET, PER_CHANNEL, module_parameters, sized
 from tests.shadow.tiny_models import QWEN3, backbone
 
 # The published shapes, and how many numbers the paper trains for them.
@@ -109,3 +110,42 @@ def test_the_modules_are_counted_as_they_are_made() -> None:
 def test_an_explicit_shadow_has_its_own_sizes() -> None:
     explicit = dataclasses.replace(ShadowConfig(), shadow="somewhere")
     assert sized(explicit, 5.0, find_decoder(backbone()), QWEN3) is explicit
+
+
+GEMMA_4_E2B = {
+    "model_type": "gemma4_text",
+    **{"hidden_size": 1536, "num_hidden_layers": 35, "num_attention_heads": 8, "head_dim": 256},
+    **{"num_key_value_heads": 1, "intermediate_size": 6144, "vocab_size": 262_144},
+}
+GEMMA_3N_E2B = {
+    "model_type": "gemma3n",
+    "text_config": {
+        "model_type": "gemma3n_text",
+        **{"hidden_size": 2048, "num_hidden_layers": 30, "num_attention_heads": 8, "head_dim": 256},
+        **{"num_key_value_heads": 2, "intermediate_size": [8192] * 30, "vocab_size": 262_400},
+        **{"num_kv_shared_layers": 10, "vocab_size_per_layer_input": 262_144, "laurel_rank": 64},
+        **{
+            "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 6,
+            "rms_norm_eps": 1e-6,
+        },
+        **{"sliding_window": 512, "max_position_embeddings": 32_768, "rope_theta": 1e6},
+        **{"rope_local_base_freq": 1e4, "final_logit_softcapping": 30.0, "altup_coef_clip": 120.0},
+        **{"activation_sparsity_pattern": [0.95] * 10 + [0.0] * 20, "altup_num_inputs": 4},
+        **{"hidden_size_per_layer_input": 256, "altup_correct_scale": True, "altup_active_idx": 0},
+    },
+}
+
+
+@pytest.mark.parametrize("config", [GEMMA_4_E2B, GEMMA_3N_E2B], ids=["gemma 4", "gemma 3n"])
+def test_what_is_the_backbones_around_the_blocks_takes_nothing_of_the_budget(
+    config: dict[str, Any],
+) -> None:
+    """Per-layer embeddings and their projections: hundreds of times the shadow."""
+    model = build_backbone(config, "it")
+    decoder = find_decoder(model)
+    width = int(decoder.arguments["hidden_size"])
+    found = sized(ShadowConfig(), 0.02, decoder, config)
+    assert 0.5 * 0.02 < trained(attach(model, config, found)) / get_total_parameters(model) < 0.02
+    small = build_backbone(config, "it")
+    found = sized(ShadowConfig(), None, find_decoder(small), config)
+    assert trained(attach(small, config, found)) < 2 * PER_CHANNEL * width
