@@ -57,7 +57,7 @@ EXAMPLES = {"JSON": '{"a": 1}', "last|even|N,N,...": "4,8"}
 """A text of a kind that not every text is of."""
 
 NEEDED = {"generate": ["--prompt", "x"], "data": ["check", "x.jsonl"]}
-FORMS = {"train", "chat", "compare", "export", "import", "push"}
+FORMS = {"train", "chat", "compare", "export", "import", "push", "serve"}
 """Commands whose options are a form of the UI, too."""
 BY_COMMAND = {"adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"}
 """Options whose help says what they are to one command."""

@@ -20,6 +20,7 @@ from shadow_mlx.config import (
     ExportConfig,
     ImportConfig,
     PushConfig,
+    ServeConfig,
     TrainConfig,
 )
 from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
@@ -36,6 +37,9 @@ SIMPLE: dict[type[Options], tuple[str, ...]] = {
     ExportConfig: ("adapter_path", "output", "to", "q_bits", "vocabulary"),
     ImportConfig: ("source", "adapter_path", "model"),
     PushConfig: ("folder", "repo", "private", "message"),
+    ServeConfig: (
+        "adapter_path", "host", "port", "api_key_file", "concurrency", "longest_answer",
+    ),
 }  # fmt: skip
 """What stands first, and is all that a newcomer sees of a run."""
 
