@@ -27,6 +27,9 @@ KEPT_LINES = 500
 LONGEST_LINE = 400
 """Characters of a line of the log that are kept: with ``--log-contents`` one may be a book."""
 
+LOG_SECONDS = 0.1
+"""How long lines of the log are gathered before they are shown."""
+
 ENDING_SECONDS = 3.0
 """How long what was asked may still be answered when this program ends; then the end itself."""
 
@@ -51,6 +54,7 @@ class LocalServer:
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._signals = 0  # asked for so far
         self._log: deque[str] = deque(maxlen=KEPT_LINES)
         self._logged = 0
@@ -105,6 +109,8 @@ class LocalServer:
             with contextlib.suppress(ProcessLookupError):  # it may end between the two
                 self._process.kill()
         await asyncio.gather(task, return_exceptions=True)
+        if self._soon is not None:
+            self._soon.cancel()
 
     def _signal(self) -> None:
         process = self._process
@@ -154,8 +160,12 @@ class LocalServer:
     async def _read_log(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
             self._note(line)
-            if self.view.phase != "serving":  # else the next report is soon there
-                self._changed()
+            if self._soon is None:  # lines may come by the hundred
+                self._soon = asyncio.get_running_loop().call_later(LOG_SECONDS, self._logs)
+
+    def _logs(self) -> None:
+        self._soon = None
+        self._changed()
 
     def _note(self, line: bytes) -> None:
         text = visible(line.decode(errors="replace").rstrip())

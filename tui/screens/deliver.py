@@ -258,9 +258,8 @@ What comes after training. The detached model is a model of its own: it can leav
     def _serve_too(self, folder: str) -> None:
         """A server takes one adapter beside the others."""
         row = self._forms["serve"].rows["adapter_path"]
-        name = shlex.quote(folder)
-        if name not in row.value.split():
-            row.value = f"{row.value} {name}".strip()
+        if folder not in form.several(row.value):
+            row.value = f"{row.value} {shlex.quote(folder)}".strip()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Chat is for what was imported; where one is, no key leads; a server has its options."""

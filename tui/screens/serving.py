@@ -67,8 +67,8 @@ class ServingPage(Page):
             self.set_class(self.serves, "-serving")
             self.server_turned()
             self.refresh_bindings()
-        before, self._rested = self._rested, ServingPage.resting(self)
-        if before != self._rested and self.is_current:  # what had the keys is not there any more
+        if self.is_current and self._rested != ServingPage.resting(self):
+            self._rested = ServingPage.resting(self)  # what had the keys is not there any more
             self.call_after_refresh(self.action_leave_field)
 
     def server_turned(self) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import shlex
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -195,9 +195,13 @@ def _values(texts: Mapping[str, str], known: Mapping[str, FormField]) -> dict[st
 def _value(text: str, field: FormField) -> Any:
     if field.choices == ("yes", "no"):
         return text == "yes"
-    if field.several:
-        with contextlib.suppress(ValueError):  # a quote without its other half is a letter
-            return shlex.split(text)
+    return several(text) if field.several else text
+
+
+def several(text: str) -> Sequence[str] | str:
+    """The values that stand in a field for several; as it is where that cannot be told."""
+    with contextlib.suppress(ValueError):  # a quote without its other half is a letter
+        return shlex.split(text)
     return text
 
 

@@ -95,7 +95,9 @@ async def test_address_example_and_command_are_copied(adapter: Path) -> None:
         await until(pilot, lambda: command(pilot) == "shadow-mlx export")
 
 
-@pytest.mark.parametrize(("size", "mark"), [(NARROW, "▶ :8080"), (WIDE, "▶ serving at 127.0.0.1")])
+@pytest.mark.parametrize(
+    ("size", "mark"), [(NARROW, "▶ serving :8080"), (WIDE, "▶ serving at 127.0.0.1")]
+)
 async def test_it_goes_on_while_one_walks_about_and_every_page_says_so(
     size: tuple[int, int], mark: str, adapter: Path
 ) -> None:
@@ -177,7 +179,7 @@ async def test_an_end_elsewhere_is_told_in_the_corner(adapter: Path) -> None:
         assert app.server._process is not None
         app.server._process.kill()
         await until(pilot, lambda: "The server is gone: it was killed" in told(pilot))
-        await until(pilot, lambda: "▶ :8080" not in text(pilot))
+        await until(pilot, lambda: "▶ serving :8080" not in text(pilot))
         await press(pilot, "7")
         await sees(pilot, "✘ The server is gone", "Serve (ctrl+r)")
         assert isinstance(app.focused, Button)
@@ -191,7 +193,7 @@ async def test_leaving_asks_and_ends_it(adapter: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(app, "exit", lambda: left.append(True))
         await press(pilot, "1", "ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, LeaveDialog))
-        await sees(pilot, "The server at http://127.0.0.1:8080/v1 is at work; it ends with this")
+        await sees(pilot, "The server at http://127.0.0.1:8080/v1 is at work; it ends")
         await press(pilot, "enter")
         assert not left
         await press(pilot, "ctrl+q")
@@ -206,6 +208,7 @@ async def test_adapters_are_added_one_by_one(adapter: Path) -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await opened(pilot)
         await press(pilot, "s")
+        row(pilot, "serve", "adapter_path").value = "adapters"
         for _ in range(2):  # the second time it is there
             await press(pilot, "ctrl+o")
             await until(pilot, lambda: isinstance(pilot.app.screen, WeightsDialog))

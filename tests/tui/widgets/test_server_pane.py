@@ -7,7 +7,7 @@ from textual.widgets import Log
 
 from shadow_mlx.config import ServeConfig
 from shadow_mlx.serving.reports import Figures, Listening
-from tests.tui.support import until, words
+from tests.tui.support import sees, until, words
 from tui.server import LocalServer
 from tui.views.serving import ServerView
 from tui.widgets.command_row import CommandRow
@@ -36,8 +36,7 @@ async def test_it_grows_from_a_line_to_all_of_it() -> None:
         server.view = ServerView("serving", ServeConfig(), where, (Figures(2.0, requests=3),))
         pane.show(server)
         await until(pilot, lambda: "models [b]robot · [b]robot:base" in words(pilot))
-        assert "address http://127.0.0.1:8080/v1" in words(pilot)
-        assert "requests 3 requests · 0 errors" in words(pilot)
+        await sees(pilot, "address http://127.0.0.1:8080/v1", "requests 3 requests · 0 errors")
         assert pane.query_one("#server-example", CommandRow).command.startswith("curl ")
 
 
