@@ -185,7 +185,7 @@ async def deliver_serve(pilot: Pilot[Any]) -> None:
 async def server(pilot: Pilot[Any]) -> None:
     await deliver_serve(pilot)
     await press(pilot, "enter")
-    await until(pilot, lambda: "24 requests" in words(pilot) and "12:00:04" in words(pilot))
+    await until(pilot, lambda: "24 answered" in words(pilot) and "12:00:04" in words(pilot))
 
 
 async def help_panel(pilot: Pilot[Any]) -> None:

@@ -156,10 +156,11 @@ def test_no_server_is_left_behind(
     terminal.press("7")
     terminal.wait_for("$ shadow-mlx export")
     terminal.press("s")
-    terminal.wait_for("$ shadow-mlx serve --adapter-path adapters")
+    terminal.wait_for("$ shadow-mlx serve")
     terminal.press("\t\t\t0\r")  # past adapters and host to the port
-    terminal.wait_for("▶ serving for")
-    found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", terminal.screen)
+    address_shown = re.compile(r"http://127\.0\.0\.1:(\d+)/v1/chat")
+    terminal.wait_for(address_shown.search)
+    found = address_shown.search(terminal.screen)
     assert found is not None
     address = ("127.0.0.1", int(found[1]))
     socket.create_connection(address).close()

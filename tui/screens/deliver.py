@@ -72,6 +72,7 @@ What comes after training. The detached model is a model of its own: it can leav
     DeliverScreen #outcome.-good { color: $text-success; }
     DeliverScreen #outcome.-bad { color: $text-error; }
     DeliverScreen #facts { height: auto; padding: 0 3; }
+    DeliverScreen.-low ServerPane { margin-top: 0; }
     DeliverScreen.-serving .still { display: none; }
     DeliverScreen.-serving ServerPane { display: block; }
     """

@@ -19,11 +19,8 @@ from tui.views.words import counted, sparkline
 
 Phase = Literal["off", "starting", "serving", "ending", "failed"]
 
-KEPT = 60
-"""Reports that are looked back at."""
-
-CURVE = 20
-"""Cells of the curve of the speed."""
+KEPT = 41
+"""Reports that are looked back at: the curve of the speed has a cell between each two."""
 
 QUESTION = "Hello!"
 
@@ -125,12 +122,11 @@ def figures(view: ServerView) -> list[tuple[str, str]]:
         share = now.accepted / now.drafted
         lines.append(("drafts", f"{now.accepted:,} of {now.drafted:,} tokens taken ({share:.0%})"))
     loaded = counted(now.adapters, "adapter")
-    return [*lines, ("memory", f"{words.size(now.memory)} · {loaded} in it")]
+    return [*lines, ("memory", f"{words.size(now.memory)} · {loaded} loaded")]
 
 
 def _requests(now: Figures) -> str:
-    parts = [counted(now.requests, "request")]
-    parts.append(f"{counted(now.refused, 'error')}")
+    parts = [f"{now.requests:,} answered", counted(now.refused, "error")]
     if now.gone:
         parts.append(f"{counted(now.gone, 'client')} went away")
     return " · ".join(parts)
@@ -141,7 +137,7 @@ def _tokens(view: ServerView) -> str:
     parts = [f"{now.read:,} read" + (f" ({now.cached:,} from the cache)" if now.cached else "")]
     parts.append(f"{now.written:,} written")
     parts.append(f"{fast[-1] if fast else 0:,.0f}/s")
-    curve = sparkline(fast, CURVE) if any(fast) else ""
+    curve = sparkline(fast, KEPT) if any(fast) else ""
     return " · ".join(parts) + (f"  {curve}" if curve else "")
 
 

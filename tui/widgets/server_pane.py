@@ -21,7 +21,6 @@ class ServerPane(Vertical):
 
     DEFAULT_CSS = """
     ServerPane { height: 1fr; margin-top: 1; display: none; }
-    .-low ServerPane { margin-top: 0; }
     ServerPane #server-head { height: 1; padding: 0 1; color: $text-success; text-style: bold; }
     ServerPane #server-head { text-wrap: nowrap; text-overflow: ellipsis; }
     ServerPane #server-models { height: auto; max-height: 3; padding: 0 1; }

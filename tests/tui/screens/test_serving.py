@@ -45,7 +45,7 @@ async def serving(pilot: Pilot[Any], port: int = 8080) -> None:
     row(pilot, "serve", "port").value = str(port)
     await until(pilot, lambda: "$ shadow-mlx serve --adapter-path adapters" in words(pilot))
     await press(pilot, "enter")
-    await until(pilot, lambda: "24 requests · 3 errors" in words(pilot))
+    await until(pilot, lambda: "24 answered · 3 errors" in words(pilot))
 
 
 def footer(pilot: Pilot[Any]) -> str:
@@ -76,7 +76,7 @@ async def test_a_server_from_its_start_to_its_end(size: tuple[int, int], adapter
         assert isinstance(app.focused, Button)
         assert app.unsaved == {}
         await press(pilot, "enter")
-        await until(pilot, lambda: "24 requests · 3 errors" in words(pilot))
+        await until(pilot, lambda: "24 answered · 3 errors" in words(pilot))
 
 
 async def test_address_example_and_command_are_copied(adapter: Path) -> None:
@@ -111,7 +111,7 @@ async def test_it_goes_on_while_one_walks_about_and_every_page_says_so(
             await until(pilot, lambda: mark in text(pilot).splitlines()[0])
         assert app.server.process_id == number
         assert number is not None
-        await sees(pilot, "24 requests · 3 errors")
+        await sees(pilot, "24 answered · 3 errors")
         await press(pilot, "p")
         await until(pilot, lambda: "Push (ctrl+r)" in words(pilot))
         assert "x Stop" not in footer(pilot)
@@ -167,7 +167,7 @@ async def test_a_port_that_is_taken_is_told_in_its_place(adapter: Path) -> None:
         assert row(pilot, "serve", "port").value == "1"
         row(pilot, "serve", "port").value = "8080"
         await press(pilot, "enter")
-        await until(pilot, lambda: "24 requests" in words(pilot))
+        await until(pilot, lambda: "24 answered" in words(pilot))
 
 
 async def test_an_end_elsewhere_is_told_in_the_corner(adapter: Path) -> None:

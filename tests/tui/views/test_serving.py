@@ -53,13 +53,13 @@ def test_speed_is_of_the_time_between_two_reports() -> None:
 def test_only_what_there_was_is_told() -> None:
     titles = [title for title, _ in serving.figures(VIEW)]
     assert titles == ["requests", "answers", "tokens", "memory"]
-    assert dict(serving.figures(VIEW))["requests"] == "7 requests · 0 errors"
+    assert dict(serving.figures(VIEW))["requests"] == "7 answered · 0 errors"
     now = Figures(4.0, requests=1, refused=1, gone=1, cached=3, drafted=8, accepted=6, adapters=1)
     told = dict(serving.figures(dataclasses.replace(VIEW, history=(now,))))
-    assert told["requests"] == "1 request · 1 error · 1 client went away"
+    assert told["requests"] == "1 answered · 1 error · 1 client went away"
     assert told["tokens"] == "0 read (3 from the cache) · 0 written · 0/s"
     assert told["drafts"] == "6 of 8 tokens taken (75%)"
-    assert told["memory"] == "0 MB · 1 adapter in it"
+    assert told["memory"] == "0 MB · 1 adapter loaded"
 
 
 def test_the_example_is_for_a_shell_and_asks_the_first_model() -> None:

@@ -36,7 +36,7 @@ async def test_it_grows_from_a_line_to_all_of_it() -> None:
         server.view = ServerView("serving", ServeConfig(), where, (Figures(2.0, requests=3),))
         pane.show(server)
         await until(pilot, lambda: "models [b]robot · [b]robot:base" in words(pilot))
-        await sees(pilot, "address http://127.0.0.1:8080/v1", "requests 3 requests · 0 errors")
+        await sees(pilot, "address http://127.0.0.1:8080/v1", "requests 3 answered · 0 errors")
         assert pane.query_one("#server-example", CommandRow).command.startswith("curl ")
 
 
