@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.timer import Timer
 
 from shadow_mlx.runs.launching import Launched, launch
@@ -23,7 +24,9 @@ from tui import system
 from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
 from tui.pages import PAGES, RUN, maker
+from tui.server import LocalServer
 from tui.state import UiState, load_state, save_state
+from tui.views.serving import ServerView, at_work
 from tui.widgets.commands import Commands
 from tui.widgets.legible import Legible
 
@@ -69,6 +72,8 @@ class ShadowApp(App[None]):
         super().__init__()
         self.state: UiState = load_state()
         self.processes = Children(worker_command or system.worker_command())
+        self.server = LocalServer(self._server_changed)
+        self.server_changed: Signal[ServerView] = Signal(self, "server")
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, Launched] = {}
         self.run_shown: Path | None = None
@@ -86,7 +91,15 @@ class ShadowApp(App[None]):
     async def close_children(self) -> None:
         """End the children, and what still waits for them."""
         self.workers.cancel_all()
-        await self.processes.close()
+        await asyncio.gather(self.processes.close(), self.server.close())
+
+    def _server_changed(self) -> None:
+        """Pages show it; and leaving ends it, which is asked before."""
+        view = self.server.view
+        self.unsaved.pop("server", None)
+        if said := at_work(view):
+            self.unsaved["server"] = said
+        self.server_changed.publish(view)
 
     def get_driver_class(self) -> type[Driver]:
         """Our driver in the place of Textual's for terminals."""

@@ -32,3 +32,8 @@ async def copy(text: str) -> str:
 def worker_command() -> list[str]:
     """How the child that holds models and data is started."""
     return [sys.executable, "-m", "shadow_mlx.worker"]
+
+
+def serve_command() -> list[str]:
+    """How a server is started; its flags follow."""
+    return [sys.executable, "-m", "shadow_mlx", "serve"]

@@ -44,8 +44,12 @@ def reader(hint: Any) -> Reader:
     """What turns a value into the type ``hint``, or raises :class:`UnfitError`.
 
     Args:
-        hint: A literal, an optional type, a mapping of names, bool, int, float or str.
+        hint: A literal, an optional type, a mapping of names, a tuple of any length, bool, int,
+            float or str.
     """
+    if get_origin(hint) is tuple:
+        read = reader(get_args(hint)[0])
+        return lambda value: _tuple(value, read)
     if get_origin(hint) is Mapping:
         read = reader(get_args(hint)[1])
         return lambda value: _mapping(value, read)
@@ -67,6 +71,12 @@ def _mapping(value: Any, read: Reader) -> Any:
     if isinstance(value, Mapping):
         return {name: read(one) for name, one in value.items()}
     raise UnfitError(f"expected names with values, found {type(value).__name__}")
+
+
+def _tuple(value: Any, read: Reader) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(map(read, value))
+    raise UnfitError(f"expected a list, found {type(value).__name__}")
 
 
 def _bool(value: Any) -> bool:

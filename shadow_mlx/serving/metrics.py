@@ -65,10 +65,15 @@ class Metrics:
         with self._lock:
             self._times[name].add(seconds)
 
-    def value(self, name: str) -> int:
-        """A counter, all its labels together."""
+    def value(self, name: str, *having: str) -> int:
+        """A counter, all its labels together, or those that have one of these texts in them."""
         with self._lock:
-            return self._counts[name].total()
+            counts = self._counts[name].items()
+            return sum(
+                count
+                for labels, count in counts
+                if not having or any(text in labels for text in having)
+            )
 
     def text(self, gauges: Mapping[str, float]) -> str:
         """All of it, one number a line."""

@@ -317,6 +317,7 @@ class Scheduler:
             self._end(job, problem)
             return
         written = job.writing.add(token.token, token.logprobs, token.reason == "stop")
+        self._metrics.count("generated_tokens_total")
         reason: Reason | None = token.reason
         kept = token.kept
         if reason is None and job.writing.stopped:
@@ -343,7 +344,6 @@ class Scheduler:
         for name, number in (
             ("prompt_tokens_total", counts.prompt),
             ("cached_tokens_total", counts.cached),
-            ("generated_tokens_total", counts.written),
             ("drafted_tokens_total", counts.drafted),
             ("accepted_tokens_total", counts.accepted),
         ):

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.cli.main import main
+from shadow_mlx.serving.reports import Figures, Listening, from_json
 
 SECONDS = 120.0
 
@@ -114,6 +115,36 @@ def test_a_second_signal_does_not_wait(tiny_adapter: Path) -> None:
         assert server.process.wait(SECONDS) == 130
         asking.join(SECONDS)
         assert failed.is_set()
+
+
+@pytest.mark.slow
+def test_for_a_program_it_says_in_json_where_it_is_and_ends_with_who_reads(
+    tiny_adapter: Path,
+) -> None:
+    command = [sys.executable, "-m", "shadow_mlx", "serve", "--json", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--adapter-path", str(tiny_adapter)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        assert process.stdout is not None
+        where = from_json(process.stdout.readline())
+        assert isinstance(where, Listening)
+        assert where.models[0] == tiny_adapter.name
+        port = int(where.url.rpartition(":")[2].removesuffix("/v1"))
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=SECONDS) as reply:
+            assert reply.status == 200
+        before, after = (from_json(process.stdout.readline()) for _ in range(2))
+        assert isinstance(before, Figures)
+        assert isinstance(after, Figures)
+        assert (before.requests, after.requests) == (0, 1)
+        process.stdout.close()
+        assert process.wait(SECONDS) == 141
+    finally:
+        process.kill()
+        process.wait()
 
 
 def left(server: Served, name: str) -> None:

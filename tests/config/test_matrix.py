@@ -66,7 +66,7 @@ NEEDED = {
     "generate": ["--prompt", "x"],
     **{command: [command.split()[1], "x.jsonl"] for command in ACTIONS},
 }
-FORMS = {"train", "chat", "compare", "export", "import", "push"}
+FORMS = {"train", "chat", "compare", "export", "import", "push", "serve"}
 """Commands whose options are a form of the UI, too."""
 BY_COMMAND = {
     *("adapter_path", "data", "batch_size", "seed", "max_tokens", "limit", "max_seq_length"),

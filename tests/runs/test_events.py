@@ -10,6 +10,7 @@ import pytest
 
 from shadow_mlx.files.declared import UnfitError, build
 from shadow_mlx.runs.events import Event, Noted, RunEnded, Trained, Validated, from_json, to_json
+from shadow_mlx.serving.reports import Listening
 from tests.runs.fake_run import started, trained
 
 VALIDATED = (
@@ -61,6 +62,11 @@ def test_an_event_is_built_of_the_declared_types_only() -> None:
     assert from_json(to_json(started(5))) == started(5)
     with pytest.raises(UnfitError, match="missing"):
         build(Noted, {"time": 1.0, "level": "info"})
+    listening = Listening("http://a/v1", ("b", "c"))
+    assert build(Listening, json.loads(json.dumps(dataclasses.asdict(listening)))) == listening
+    for wrong in ("b", [1], {"b": "c"}):
+        with pytest.raises(UnfitError):
+            build(Listening, {"url": "x", "models": wrong})
     newer = {**json.loads(to_json(event)), "new_in_the_next_version": [1]}
     assert from_json(json.dumps(newer)) == event
     unknown: Event | None = from_json(json.dumps({"event": "NewInTheNextVersion", "time": 1}))

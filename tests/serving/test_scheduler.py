@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_what_nobody_waits_for_frees_its_place(begun: Any) -> None:
         wait_for(lambda: not service.scheduler.gauges["answers_waiting"])
         assert last(ask(service, "and then")).counts.written == 12
         wait_for(lambda: service.scheduler.gauges["answers_running"] == 0)
+
+
+def test_tokens_are_counted_while_they_are_written(begun: Any) -> None:
+    with begun() as (service, _):
+        count = partial(service.metrics.value, "generated_tokens_total")
+        endless = ask(service, max_tokens=8000)
+        wait_for(lambda: count() > 3)
+        assert service.scheduler.gauges["answers_running"] == 1
+        endless.cancel()
+        wait_for(lambda: service.scheduler.gauges["answers_running"] == 0)
+        before = count()
+        assert last(ask(service)).counts.written == count() - before == 12
 
 
 def test_the_queue_has_an_end(begun: Any) -> None:

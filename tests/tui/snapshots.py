@@ -26,8 +26,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from shadow_mlx import machine
+from shadow_mlx.config import API_KEY_VARIABLE
 from tests.runs.fake_run import story, write_story
 from tests.tui.support import (
+    FAKE_SERVER,
     FAKE_WORKER,
     NARROW,
     ROOT,
@@ -41,6 +43,7 @@ from tests.tui.support import (
     words,
     write_adapter,
 )
+from tui import system
 from tui.app import ShadowApp
 from tui.screens import home
 from tui.screens import run as run_screen
@@ -173,6 +176,18 @@ async def deliver_push(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "library_name: mlx" in words(pilot))
 
 
+async def deliver_serve(pilot: Pilot[Any]) -> None:
+    write_adapter(Path("mine"))
+    await press(pilot, "7", "s")
+    await until(pilot, lambda: "$ shadow-mlx serve --adapter-path mine" in words(pilot))
+
+
+async def server(pilot: Pilot[Any]) -> None:
+    await deliver_serve(pilot)
+    await press(pilot, "enter")
+    await until(pilot, lambda: "24 answered" in words(pilot) and "12:00:04" in words(pilot))
+
+
 async def help_panel(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "Models here:" in words(pilot))
     await press(pilot, "f1")
@@ -196,6 +211,8 @@ SCENES: dict[str, Scene] = {
     "distil": distil,
     "deliver": deliver,
     "deliver-push": deliver_push,
+    "deliver-serve": deliver_serve,
+    "server": server,
 }
 
 
@@ -223,6 +240,8 @@ def stage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(home, "time", StoppedClock())
     patch.setattr(run_screen, "time", StoppedClock())
     patch.setattr(machine, "memory_of_machine", lambda: MEMORY)
+    patch.setattr(system, "serve_command", lambda: FAKE_SERVER)
+    patch.delenv(API_KEY_VARIABLE, raising=False)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:

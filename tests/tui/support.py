@@ -22,6 +22,7 @@ PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_WORKER = [sys.executable, "-m", "tests.tui.fake_worker"]
+FAKE_SERVER = [sys.executable, "-m", "tests.tui.fake_server"]
 FAKE_TRAIN = [sys.executable, "-m", "tests.runs.fake_run"]
 
 

@@ -100,22 +100,6 @@ async def test_options_of_models_alone_are_not_asked_of_adapters(adapter: Path) 
         await until(pilot, lambda: command(pilot) == "shadow-mlx export --q-bits 4")
 
 
-async def test_steps_are_shown_and_escape_stops(adapter: Path) -> None:
-    app = ShadowApp(FAKE_WORKER)
-    async with shown(app) as pilot:
-        await opened(pilot)
-        row(pilot, "export", "output").value = "long"
-        await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "✔ reading the shadow … writing" in words(pilot))
-        await sees(pilot, "exporting (esc stops)")
-        assert "deliver" in app.unsaved  # leaving asks
-        await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "Still at work" in told(pilot))
-        await press(pilot, "escape")
-        await until(pilot, lambda: "■ stopped; nothing was written" in words(pilot))
-        assert app.unsaved == {}
-
-
 async def test_a_failure_stays_and_is_shown_as_it_is(adapter: Path) -> None:
     async with shown(ShadowApp(FAKE_WORKER)) as pilot:
         await opened(pilot)
@@ -157,7 +141,7 @@ async def test_without_an_adapter_it_says_what_to_do() -> None:
         await until(pilot, lambda: said in words(pilot))
         await press(pilot, "enter")
         await until(pilot, lambda: row(pilot, "export", "adapter_path").has_focus_within)
-        assert page(pilot)._busy is None
+        assert page(pilot).busy is None
 
 
 async def test_another_adapter_is_chosen(adapter: Path) -> None:
@@ -213,17 +197,6 @@ async def test_nothing_is_uploaded_before_the_card_was_shown_and_the_person_agre
         await press(pilot, "y")
         await until(pilot, lambda: "✔ uploaded: https://hub/me/robot" in words(pilot))
         await sees(pilot, "$ mlx_lm.generate --model me/robot --prompt '…'")
-
-
-async def test_how_far_an_upload_is_takes_one_line(adapter: Path) -> None:
-    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await opened(pilot)
-        await press(pilot, "p", "enter", *"slow/x", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, UploadDialog))
-        await press(pilot, "y")
-        now = "✔ listing files … uploading to slow/x: file 3 of 3, 500,000 bytes"
-        await until(pilot, lambda: now in words(pilot))
-        assert "250,000" not in words(pilot)
 
 
 async def test_an_upload_that_is_refused_says_why(adapter: Path) -> None:

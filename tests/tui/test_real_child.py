@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import ServeConfig, TrainConfig
 from shadow_mlx.worker import messages as m
-from tests.tui.support import FAKE_WORKER, WIDE, press, shown, until, words
+from tests.tui.support import FAKE_WORKER, PATIENCE, WIDE, press, shown, until, words
 from tui.app import ShadowApp
 from tui.child import Child, ChildError, Children
 from tui.screens.chat import ChatScreen
 from tui.screens.compare import CompareScreen
+from tui.server import LocalServer
 from tui.system import worker_command
 from tui.widgets.side_by_side import SideBySide
 
@@ -144,6 +147,49 @@ async def test_a_real_comparison_with_its_report(own_place: Path, tiny_adapter: 
         report = own_place / "compare-test.html"
         await until(pilot, report.exists)
         assert "detached other" in report.read_text(encoding="utf-8")
+
+
+async def test_a_real_server(own_place: Path, tiny_adapter: Path) -> None:
+    shutil.copytree(tiny_adapter, own_place / "robot")
+    broken = shutil.copytree(tiny_adapter, own_place / "broken")
+    (broken / "adapter_model.safetensors").write_bytes(b"not much")
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        app.server.start(ServeConfig(adapter_path=("robot", "broken"), port=0))
+        await until(pilot, lambda: app.server.view.phase == "serving")
+        url, names = app.server.view.url, ["robot", "broken:base", "robot:detached"]
+        asking = asyncio.gather(*(asyncio.to_thread(asked, url, name) for name in names))
+        assert [len(text) > 0 for text in await asking] == [True, True, True]
+        with pytest.raises(urllib.error.HTTPError):
+            await asyncio.to_thread(asked, url, "broken")
+        await until(pilot, lambda: (now := app.server.view.now).requests == 4 and now.refused == 1)
+        assert app.server.view.now.written > 0
+        said = "\n".join(app.server.log())
+        assert "robot:detached" in said
+        assert "broken" in said
+        assert "Hello" not in said
+        app.server.stop()
+        await until(pilot, lambda: app.server.view.phase == "off")
+        app.server.start(ServeConfig(adapter_path=("robot",), port=int(url.split(":")[2][:-3])))
+        await until(pilot, lambda: app.server.view.phase == "serving")
+        taken = LocalServer(lambda: None)
+        assert app.server.view.options is not None
+        taken.start(app.server.view.options)
+        await until(pilot, lambda: taken.view.phase == "failed")
+        assert taken.view.problem.startswith("cannot listen on 127.0.0.1, port")
+        taken.start(ServeConfig(adapter_path=("nothing",)))
+        await until(pilot, lambda: taken.view.phase == "failed")
+        assert taken.view.problem.startswith("no adapter in nothing")
+
+
+def asked(url: str, name: str) -> str:
+    """One short answer."""
+    messages = [{"role": "user", "content": "Hello"}]
+    body = json.dumps({"model": name, "messages": messages, "max_tokens": 4}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/chat/completions", body, headers)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+        return str(json.load(reply)["choices"][0]["message"]["content"])
 
 
 def test_a_real_comparison_stopped_gives_what_it_has(own_place: Path, tiny_adapter: Path) -> None:

@@ -6,15 +6,18 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from shadow_mlx.runs.folder import holds_adapter
-from tests.tui.support import FAKE_TRAIN
+from tests.tui.support import FAKE_TRAIN, PATIENCE
 from tests.tui.terminal import PIECES, Terminal
 from tui.state import state_file
 
@@ -140,6 +143,41 @@ def test_a_signal_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
     assert terminal.end() == 128 + number
     restored = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l")
     assert all(mode in terminal.raw for mode in restored)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_server_is_left_behind(
+    number: signal.Signals, own_place: Path, tiny_adapter: Path
+) -> None:
+    """It is real, and answers; whatever ends the program, it ends, too."""
+    shutil.copytree(tiny_adapter, own_place / "adapters")
+    terminal = Terminal()
+    terminal.wait_for("[1 Home]")
+    terminal.press("7")
+    terminal.wait_for("$ shadow-mlx export")
+    terminal.press("s")
+    terminal.wait_for("$ shadow-mlx serve")
+    terminal.press("\t\t\t0\r")  # past adapters and host to the port
+    address_shown = re.compile(r"http://127\.0\.0\.1:(\d+)/v1/chat")
+    terminal.wait_for(address_shown.search)
+    found = address_shown.search(terminal.screen)
+    assert found is not None
+    address = ("127.0.0.1", int(found[1]))
+    socket.create_connection(address).close()
+    os.kill(terminal.process, number)
+    terminal.end()
+    deadline = time.monotonic() + PATIENCE
+    while listens(address):
+        assert time.monotonic() < deadline
+
+
+def listens(address: tuple[str, int]) -> bool:
+    """Whether something takes connections there."""
+    try:
+        socket.create_connection(address).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_it_ends_with_its_terminal() -> None:

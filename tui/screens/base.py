@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
+from textual.signal import Signal
 from textual.widget import Widget
 from textual.widgets import TextArea
 
@@ -18,7 +19,9 @@ from shadow_mlx.runs.launching import Launched
 from shadow_mlx.terminal import visible
 from tui import system
 from tui.child import Children
+from tui.server import LocalServer
 from tui.state import UiState
+from tui.views.serving import ServerView, marks
 from tui.widgets.divider import Divider
 from tui.widgets.field import Field
 from tui.widgets.key_line import KeyLine
@@ -39,6 +42,8 @@ class Ui(Protocol):
     Attributes:
         state: What is remembered between starts.
         processes: Those that hold models and data.
+        server: The one that is started here.
+        server_changed: Published when there is something new of it.
         launched: The runs that were started here, by folder.
         run_shown: The run that is open.
         unsaved: What would be lost by leaving, by page.
@@ -46,6 +51,8 @@ class Ui(Protocol):
 
     state: UiState
     processes: Children
+    server: LocalServer
+    server_changed: Signal[ServerView]
     launched: dict[Path, Launched]
     run_shown: Path | None
     unsaved: dict[str, str]
@@ -139,8 +146,14 @@ class Page(Screen[Any]):
     def on_mount(self) -> None:
         """Watch over the focus, and give panes their remembered sizes."""
         self.watch(self, "focused", self._keep_focus, init=False)
+        self.ui.server_changed.subscribe(self, self._mark_server)
+        self._mark_server(self.ui.server.view)
         for divider in self.query(Divider):
             divider.wanted = self.ui.state.panes.get(divider.pane)
+
+    def _mark_server(self, view: ServerView) -> None:
+        """The first line says on every page that a server runs."""
+        self.query_one(TopBar).mark(marks(view))
 
     def on_divider_moved(self, message: Divider.Moved) -> None:
         """Remember the size."""

@@ -1,8 +1,9 @@
-"""What comes after training: the model as a folder, adapters of others, the upload to the hub."""
+"""What comes after training: the model as a folder, adapters of others, the hub, a server."""
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,30 +14,32 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, ContentSwitcher, Static
 
-from shadow_mlx.config import ExportConfig, PushConfig
+from shadow_mlx.config import ExportConfig, PushConfig, ServeConfig
 from shadow_mlx.config.option import Options
 from shadow_mlx.config.paths import from_here, local
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
-from tui.child import ChildError
-from tui.screens.base import Page
+from tui.screens.delivering import DeliveringPage
 from tui.screens.dialogs import Choice
+from tui.screens.serving import ServingPage, no_adapter, problems_of
 from tui.screens.uploading import UploadDialog
 from tui.screens.weights import WeightsDialog, known_weights
-from tui.views import delivery, form
+from tui.views import delivery, form, serving
 from tui.views.command import command_line
 from tui.views.delivery import WAYS, Outcome, Way
+from tui.views.serving import ServerView
 from tui.widgets.command_row import CommandRow
 from tui.widgets.option_form import OptionForm
+from tui.widgets.server_pane import ServerPane
 from tui.widgets.way_tabs import WayTabs
 
 SHOWN = 2
 """Problems that are told at once."""
 
 
-class DeliverScreen(Page):
+class DeliverScreen(DeliveringPage, ServingPage):
     """Fill in, see the command that does the same, start, see what came of it."""
 
     NAME = "deliver"
@@ -48,7 +51,9 @@ What comes after training. The detached model is a model of its own: it can leav
 - `e` **export** writes it as a folder that mlx-lm opens (or the adapter, as PEFT opens it)
 - `i` **import** reads an adapter of PEFT or shadow-peft
 - `p` **push** uploads either to the Hugging Face hub; you see the files and the model card first
-- in a field, `Ctrl+T` goes on to the next of the three
+- `s` **serve** answers over HTTP as OpenAI's API does; it goes on while you look at other pages,
+  and `x` stops it
+- in a field, `Ctrl+T` goes on to the next of them
 - `Ctrl+R` starts · `Escape` stops · `Ctrl+O` chooses the adapter · `Ctrl+A` shows every option
 - `Ctrl+Y` copies the command that does the same; Enter on any other command copies that one
 """
@@ -67,6 +72,9 @@ What comes after training. The detached model is a model of its own: it can leav
     DeliverScreen #outcome.-good { color: $text-success; }
     DeliverScreen #outcome.-bad { color: $text-error; }
     DeliverScreen #facts { height: auto; padding: 0 3; }
+    DeliverScreen.-low ServerPane { margin-top: 0; }
+    DeliverScreen.-serving .still { display: none; }
+    DeliverScreen.-serving ServerPane { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", id="deliver-start", priority=True),
@@ -84,23 +92,20 @@ What comes after training. The detached model is a model of its own: it can leav
         self._way = WAYS["export"]
         self._forms = {n: OptionForm(way.group, {}, id=f"form-{n}") for n, way in WAYS.items()}
         self._outcomes: dict[str, Outcome] = {}
-        self._said: list[str] = []  # steps of what is at work
-        self._counting = False  # whether the last of them says how far it is
-        self._busy: Way | None = None
-        self._number, self._stopping = 0, False
         self._folder = ""  # of an adapter that was asked for before the fields were there
 
     def body(self) -> ComposeResult:
         """The ways; the fields of one; what they mean; the button; what came of it."""
         yield WayTabs(tuple(WAYS), self._way.name)
         yield Static(id="meaning", markup=False)
-        with ContentSwitcher(initial=f"form-{self._way.name}"):
+        with ContentSwitcher(initial=f"form-{self._way.name}", classes="still"):
             yield from self._forms.values()
-        yield Static(id="help", markup=False)
+        yield Static(id="help", markup=False, classes="still")
         yield CommandRow(id="command")
+        yield ServerPane(id="server")
         yield Static(id="wrong", markup=False, classes="problem")
-        yield Button("", id="start", variant="primary")
-        with VerticalScroll(id="done", can_focus=False):
+        yield Button("", id="start", variant="primary", classes="still")
+        with VerticalScroll(id="done", can_focus=False, classes="still"):
             yield Static(id="outcome", markup=False)
             yield Static(id="facts", markup=False)
             yield CommandRow(id="use")
@@ -138,28 +143,29 @@ What comes after training. The detached model is a model of its own: it can leav
         self._put("export", "adapter_path", from_here(folder))
         self._put("export", "output", _free(str(ExportConfig.output)))
         self._put("push", "folder", from_here(folder))
+        self._put("serve", "adapter_path", shlex.quote(from_here(folder)))
         self._outcomes.clear()
-        self._draw()
+        self.draw_outcome()
 
     def _put(self, way: str, name: str, text: str) -> None:
         row = self._forms[way].rows[name]
         row.value = "" if text == row.field.default else text
 
     def resting(self) -> str:
-        """The button, so that Enter starts."""
-        return "#start"
+        """The button, so that Enter starts; or what one wants of a server that runs."""
+        return ServingPage.resting(self) or "#start"
 
     @property
     def _form(self) -> OptionForm:
         return self._forms[self._way.name]
 
     def action_way(self, name: str) -> None:
-        """Another of the three."""
+        """Another way."""
         self._turn(WAYS[name])
         self.action_leave_field()
 
     def action_next(self) -> None:
-        """The next of the three, also from a field."""
+        """The next of the ways, also from a field."""
         names = list(WAYS)
         self.action_way(names[(names.index(self._way.name) + 1) % len(names)])
 
@@ -174,12 +180,14 @@ What comes after training. The detached model is a model of its own: it can leav
         self.query_one("#meaning", Static).update(way.meaning)
         self.query_one("#start", Button).label = f"{way.name.title()} (ctrl+r)"
         self._check()
-        self._draw()
+        self.draw_outcome()
         self._explain()
+        self.draw_server()
         self.refresh_bindings()
 
     def _explain(self) -> None:
-        text = f"Enter starts the {self._way.name} · Tab goes to the fields · ctrl+a every option"
+        what = "server" if self._way.request is None else self._way.name
+        text = f"Enter starts the {what} · Tab goes to the fields · ctrl+a every option"
         self.query_one("#help", Static).update(self._form.explained() or text)
 
     def on_option_row_changed(self) -> None:
@@ -190,34 +198,30 @@ What comes after training. The detached model is a model of its own: it can leav
         """The options, or what is wrong with them by field."""
         options, problems = form.filled_in(self._way.group, self._form.texts)
         if isinstance(options, ExportConfig) and not holds_adapter(options.adapter_path):
-            path = options.adapter_path
-            problems["adapter_path"] = (
-                f"--adapter-path: no adapter in {path}: train one (4), or ctrl+o"
-            )
+            problems["adapter_path"] = no_adapter(options.adapter_path)
+        if isinstance(options, ServeConfig):
+            problems |= problems_of(options)
         self._form.complain(problems)
         told = form.told(problems, SHOWN)
         wrong = self.query_one("#wrong", Static)
         wrong.update(visible(told))
-        wrong.display = bool(told)
-        command = command_line(self._way.name, options) if options and not problems else ""
+        wrong.display = bool(told) and not self.serves
+        sound = None if problems else options
+        does = self.ui.server.view.options if self.serves else sound
+        command = command_line(self._way.name, does) if does else ""
         self.query_one("#command", CommandRow).show(command)
-        return (None if problems else options), problems
+        return sound, problems
 
-    def _draw(self) -> None:
+    def draw_outcome(self) -> None:
         """What is at work, or what came of the way that is shown."""
         head, facts = self.query_one("#outcome", Static), self.query_one("#facts", Static)
         found = self._outcomes.get(self._way.name)
-        lines: tuple[str, ...] = ()
-        if self._busy is not None:
-            state = "stopping" if self._stopping else f"{self._busy.doing} (esc stops)"
-            lines = (f"… {state}", delivery.steps(self._said))
-        elif found is not None:
-            lines = found.lines
-        head.set_class(self._busy is None and found is not None and found.good, "-good")
-        head.set_class(self._busy is None and found is not None and not found.good, "-bad")
+        lines = self.doing or (found.lines if found is not None else ())
+        head.set_class(self.busy is None and found is not None and found.good, "-good")
+        head.set_class(self.busy is None and found is not None and not found.good, "-bad")
         head.update(Text(visible(lines[0] if lines else "")))
         facts.update(visible("\n".join(lines[1:])))
-        command = found.command if found is not None and self._busy is None else ""
+        command = found.command if found is not None and self.busy is None else ""
         self.query_one("#use", CommandRow).show(command)
         self.refresh_bindings()
 
@@ -234,8 +238,8 @@ What comes after training. The detached model is a model of its own: it can leav
             self.ui.tell("There is no command yet: the form says what is missing.", "warning")
 
     def on_command_row_copied(self, message: CommandRow.Copied) -> None:
-        """Any of the commands."""
-        self.copy(message.command, "The command")
+        """Any of the commands, or the address."""
+        self.copy(message.command, message.what)
 
     @work(exclusive=True, group="dialog")
     async def action_open(self) -> None:
@@ -247,13 +251,25 @@ What comes after training. The detached model is a model of its own: it can leav
         chosen = await self.app.push_screen_wait(dialog)
         if chosen is not None and chosen.adapter is None:
             self.ui.tell(f"{chosen.model}: no adapter here", "error")
+        elif chosen is not None and self._way.name == "serve":
+            self._serve_too(from_here(str(chosen.adapter)))
         elif chosen is not None:
             self._take(str(chosen.adapter))
 
+    def _serve_too(self, folder: str) -> None:
+        """A server takes one adapter beside the others."""
+        row = self._forms["serve"].rows["adapter_path"]
+        if folder not in form.several(row.value):
+            row.value = f"{row.value} {shlex.quote(folder)}".strip()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Chat is for what was imported; where one is, no key leads."""
+        """Chat is for what was imported; where one is, no key leads; a server has its options."""
         if action == "way":
             return parameters != (self._way.name,)
+        if action in ("start", "open", "everything") and self.serves:
+            return False
+        if action == "end_server":
+            return self.serves
         return action != "chat" or bool(self._imported())
 
     def _imported(self) -> str:
@@ -267,10 +283,8 @@ What comes after training. The detached model is a model of its own: it can leav
 
     def action_stop_or_leave(self) -> None:
         """Stop what is at work; else leave the field."""
-        if self._busy is not None:
-            self._stopping = True
-            self._draw()
-            self.ui.processes["delivery"].stop(self._number)
+        if self.busy is not None and not self.serves:
+            self.stop_work()
         else:
             self.action_leave_field()
 
@@ -284,13 +298,17 @@ What comes after training. The detached model is a model of its own: it can leav
 
     async def action_start(self) -> None:
         """Start, or go to what is wrong."""
-        if self._busy is not None:
+        if self.busy is not None and self._way.request is not None:
             self.ui.tell("Still at work; Escape stops it.", "warning")
             return
         options, problems = self._check()
         if options is not None:
             self.action_leave_field()  # from here on letters are keys
-            self._work(self._way, options)
+            if isinstance(options, ServeConfig):
+                self._outcomes.pop("serve", None)
+                self.ui.server.start(options)
+            else:
+                self._work(self._way, options)
             return
         if names := [name for name in problems if name]:
             await self._form.go_to(names[0])
@@ -302,16 +320,16 @@ What comes after training. The detached model is a model of its own: it can leav
         if isinstance(options, ExportConfig) and not await self._may_replace(options.output):
             return
         if isinstance(options, PushConfig):
-            found = await self._ask(way, {**options.to_mapping(), "dry_run": True})
+            found = await self.ask(way, {**options.to_mapping(), "dry_run": True})
             if not isinstance(found, m.Published):
                 return
             dialog = UploadDialog(found, options)
             if await self.app.push_screen_wait(dialog, mode=self.NAME) is None:
-                self._tell(way, delivery.published(found))
+                self.tell_outcome(way, delivery.published(found))
                 return
-        reply = await self._ask(way, options.to_mapping())
+        reply = await self.ask(way, options.to_mapping())
         if reply is not None and (outcome := delivery.outcome(reply)) is not None:
-            self._tell(way, outcome)
+            self.tell_outcome(way, outcome)
 
     async def _may_replace(self, output: str) -> bool:
         place = local(output)
@@ -321,49 +339,26 @@ What comes after training. The detached model is a model of its own: it can leav
         dialog = Choice(question, [("yes", "y", "Replace it")])
         return await self.app.push_screen_wait(dialog, mode=self.NAME) is not None
 
-    async def _ask(self, way: Way, options: dict[str, object]) -> m.Reply | None:
-        """Have the child do it; its final reply, or ``None`` where it was stopped or failed."""
-        child = self.ui.processes["delivery"]
-        self._busy, self._said, self._number = way, [], child.number()
-        self._stopping = self._counting = False
-        self.ui.unsaved[self.NAME] = f"The {way.name} is at work; it ends with this program."
-        self._draw()
-        last: m.Reply | None = None
-        try:
-            async for reply in child.ask(way.request(self._number, options)):
-                if isinstance(reply, m.Progress):
-                    self._say(reply)
-                    self._draw()
-                last = reply
-        except ChildError as error:
-            self._finish()
-            self._tell(way, delivery.failed(str(error)))
-            return None
-        self._finish()
-        if isinstance(last, m.Done):
-            self._tell(way, delivery.stopped(way))
-            return None
-        return last
+    def shows_server(self) -> bool:
+        """Where its form is, too."""
+        return self._way.name == "serve"
 
-    def _say(self, now: m.Progress) -> None:
-        """The next step, or how far this one is."""
-        if now.total and self._counting:
-            self._said.pop()
-        self._counting = bool(now.total)
-        self._said.append(now.what)
+    def server_turned(self) -> None:
+        """Its form makes place for it, or comes back."""
+        self._check()
 
-    def _finish(self) -> None:
-        self._busy = None
-        self.ui.unsaved.pop(self.NAME, None)
-        self._draw()
+    def server_ended(self, view: ServerView) -> None:
+        """How, in the place of what it showed."""
+        self.tell_outcome(WAYS["serve"], Outcome(serving.ended(view), good=view.phase == "off"))
 
-    def _tell(self, way: Way, outcome: Outcome) -> None:
+    def tell_outcome(self, way: Way, outcome: Outcome) -> None:
+        """Keep and show what came of it; elsewhere it is told in the corner."""
         self._outcomes[way.name] = outcome
         if outcome.folder and way.name == "export":
             self._put("push", "folder", outcome.folder)
         if outcome.folder and way.name == "import":
             self.ui.remember_first("recent_adapters", str(Path(outcome.folder).absolute()))
-        self._draw()
+        self.draw_outcome()
         self._check()
         if not self.is_current:
             self.ui.tell(outcome.lines[0], "information" if outcome.good else "error")

@@ -18,9 +18,13 @@ def command_line(command: str, options: Options) -> str:
         command: The command's name.
         options: Of the group that the command takes.
     """
+    return shlex.join(["shadow-mlx", command, *flags(options)])
+
+
+def flags(options: Options) -> list[str]:
+    """The flags that make a command line for each option that is not the default."""
     fields = {one.name: one for one in dataclasses.fields(options)}
-    words = [word for name, value in chosen(options).items() for word in _flag(fields[name], value)]
-    return shlex.join(["shadow-mlx", command, *words])
+    return [word for name, value in chosen(options).items() for word in _flag(fields[name], value)]
 
 
 def _flag(declared: dataclasses.Field[Any], value: Any) -> Iterator[str]:

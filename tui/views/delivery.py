@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow_mlx import words
-from shadow_mlx.config import ExportConfig, ImportConfig, PushConfig
+from shadow_mlx.config import ExportConfig, ImportConfig, PushConfig, ServeConfig
 from shadow_mlx.config.option import Options
 from shadow_mlx.config.paths import from_here
 from shadow_mlx.worker import messages as m
@@ -22,14 +22,14 @@ class Way:
     Attributes:
         name: Of the command, and of the way's key and tab.
         group: Its options.
-        request: What the worker is asked.
+        request: What the worker is asked; ``None`` for what is a program of its own.
         meaning: What it is for, in a line.
         doing: The same in a word, while it is at work.
     """
 
     name: str
     group: type[Options]
-    request: type[m.Export | m.Import | m.Push]
+    request: type[m.Export | m.Import | m.Push] | None
     meaning: str
     doing: str
 
@@ -51,6 +51,11 @@ WAYS = {
             "push", PushConfig, m.Push,
             "An adapter or a model to the Hugging Face hub; what goes is shown first.",
             "pushing",
+        ),
+        Way(
+            "serve", ServeConfig, None,
+            "Answers over HTTP, as OpenAI's clients ask, while this program runs.",
+            "serving",
         ),
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import shlex
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from shadow_mlx.config import (
     ExportConfig,
     ImportConfig,
     PushConfig,
+    ServeConfig,
     TrainConfig,
 )
 from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
@@ -36,6 +37,9 @@ SIMPLE: dict[type[Options], tuple[str, ...]] = {
     ExportConfig: ("adapter_path", "output", "to", "q_bits", "vocabulary"),
     ImportConfig: ("source", "adapter_path", "model"),
     PushConfig: ("folder", "repo", "private", "message"),
+    ServeConfig: (
+        "adapter_path", "host", "port", "api_key_file", "concurrency", "longest_answer",
+    ),
 }  # fmt: skip
 """What stands first, and is all that a newcomer sees of a run."""
 
@@ -191,9 +195,13 @@ def _values(texts: Mapping[str, str], known: Mapping[str, FormField]) -> dict[st
 def _value(text: str, field: FormField) -> Any:
     if field.choices == ("yes", "no"):
         return text == "yes"
-    if field.several:
-        with contextlib.suppress(ValueError):  # a quote without its other half is a letter
-            return shlex.split(text)
+    return several(text) if field.several else text
+
+
+def several(text: str) -> Sequence[str] | str:
+    """The values that stand in a field for several; as it is where that cannot be told."""
+    with contextlib.suppress(ValueError):  # a quote without its other half is a letter
+        return shlex.split(text)
     return text
 
 
