@@ -28,6 +28,7 @@ from shadow_mlx.worker.requests import (
     Request,
     ShowTokens,
     Stop,
+    TryStep,
 )
 
 __all__ = [
@@ -66,9 +67,11 @@ __all__ = [
     "Reply",
     "Request",
     "ShowTokens",
+    "StepTried",
     "Stop",
     "TokenView",
     "Tokens",
+    "TryStep",
     "decode",
     "encode",
     "is_final",
@@ -286,6 +289,15 @@ class Estimated(Reply):
     advice: list[tuple[str, int]]
     notes: list[str]
     finished: bool
+
+
+@dataclass(frozen=True)
+class StepTried(Reply):
+    """Seconds of one batch of a run, its share of the update included; 0 where none can tell."""
+
+    final: ClassVar[bool] = True
+
+    batch_seconds: float
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from shadow_mlx.runs.launching import Launched
+from shadow_mlx.runs.trash import Trash
 from shadow_mlx.terminal import visible
 from tui import system
 from tui.child import Children
@@ -41,6 +42,7 @@ class Ui(Protocol):
         processes: Those that hold models and data.
         launched: The runs that were started here, by folder.
         run_shown: The run that is open.
+        trash: The runs that were discarded, and may be brought back.
         unsaved: What would be lost by leaving, by page.
     """
 
@@ -48,6 +50,7 @@ class Ui(Protocol):
     processes: Children
     launched: dict[Path, Launched]
     run_shown: Path | None
+    trash: Trash
     unsaved: dict[str, str]
 
     @property
