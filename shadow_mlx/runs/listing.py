@@ -53,7 +53,7 @@ class RunSummary:
     changed: float
     has_adapter: bool
     death: str
-    labels: Labels = Labels()
+    labels: Labels
 
 
 def status_of(view: RunView, live: bool) -> Status:

@@ -52,7 +52,7 @@ Every run in this folder and below it, whoever started it, the newest first. Bes
 there is room for it, stands more about the run under the cursor. The best loss of those that are
 shown is bold.
 
-- `Enter` opens a run · `c` chats with it · `v` compares · `e` exports its model as a folder of its own
+- `Enter` opens a run · `c` chats with it · `v` compares · `e` exports its model
 - `/` filters by what you type: names, folders, models, states, notes; `Escape` shows all again
 - `s` sorts by the next column, which has an arrow then
 - `n` names a run · `w` writes a note on it · `m` marks it with a star; `shadow-mlx runs` shows them
@@ -77,6 +77,10 @@ gives them other keys.
     HomePage #panes { display: none; }
     HomePage.-listed #panes { display: block; layout: horizontal; }
     HomePage.-listed Welcome { display: none; }
+    HomePage.-narrow #ways { layout: vertical; }
+    HomePage.-narrow #ways Card { width: 100%; }
+    HomePage.-wide #card-what { padding: 1 2; }
+    HomePage.-wide #ways Card { padding: 1 2; height: 9; }
     HomePage #models { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
     HomePage .home--good { color: $text-success; }
     HomePage .home--bad { color: $text-error; }
@@ -221,7 +225,8 @@ gives them other keys.
         if action in ("chat", "compare", "export"):
             return one is not None and one.has_adapter
         if action in ("filter", "sort"):
-            return bool(self._found.runs)
+            typing = self.is_mounted and self._filter.has_focus
+            return bool(self._found.runs) and not typing
         return super().check_action(action, parameters)
 
     def on_data_table_row_highlighted(self) -> None:

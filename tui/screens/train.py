@@ -56,8 +56,7 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
 """
     DEFAULT_CSS = """
     TrainScreen #panes { height: 1fr; }
-    TrainScreen #left { width: 1fr; height: 1fr; }
-    TrainScreen #form { height: 1fr; }
+    TrainScreen #form { width: 1fr; height: 1fr; }
     TrainScreen #side { height: auto; }
     TrainScreen #help { height: 3; padding: 0 1; background: $panel; }
     TrainScreen #verdict { max-height: 7; }
@@ -65,8 +64,8 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
     TrainScreen #start { min-width: 20; height: 1; border: none; }
     TrainScreen #ready { width: 1fr; padding: 0 2; color: $text-muted; }
     TrainScreen.-narrow #panes { layout: vertical; }
-    TrainScreen.-wide #left { width: 5fr; max-width: 100; }
-    TrainScreen.-wide #side { width: 3fr; max-width: 70; height: 100%; margin: 1 0 0 1; }
+    TrainScreen.-wide #form { width: 5fr; max-width: 100; }
+    TrainScreen.-wide #side { width: 3fr; max-width: 70; height: 100%; margin-left: 1; }
     TrainScreen.-wide #help { height: auto; min-height: 7; margin-bottom: 1; padding: 1 2; }
     TrainScreen.-wide #verdict { max-height: 60%; margin-bottom: 1; }
     """
@@ -91,10 +90,9 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
+        yield PresetRow(TrainConfig, id="presets")
         with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield PresetRow(TrainConfig, id="presets")
-                yield OptionForm(TrainConfig, _here(kept), id="form")
+            yield OptionForm(TrainConfig, _here(kept), id="form")
             with Vertical(id="side"):
                 yield Static(id="help", markup=False)
                 yield Verdict(self.ui.processes, id="verdict")

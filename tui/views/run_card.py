@@ -9,6 +9,7 @@ from rich.text import Text
 
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.config.paths import from_here
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.listing import RunSummary
 from shadow_mlx.terminal import visible
@@ -16,8 +17,11 @@ from tui.views.command import flags
 from tui.views.run_list import name_of, place_of
 from tui.views.words import SIGNS, counted, short
 
-LABEL = 10
-"""Cells of what a line is about."""
+Lines = list[tuple[str, str]]
+"""What each line is about, and what it says."""
+
+PARTS = 3
+"""Parts of a long path that are shown, from its end."""
 
 LONGEST_SAMPLE = 240
 """Characters of a text of an example that are shown."""
@@ -40,11 +44,11 @@ def title(run: RunSummary) -> Text:
     return text
 
 
-def facts(run: RunSummary, view: RunView, config: TrainConfig | None) -> Text:
+def facts(run: RunSummary, view: RunView, config: TrainConfig | None) -> Lines:
     """What was learnt from, how long, with which options that are not the default, to what end."""
     lines = [("model", run.backbone or "–")]
     if config is not None:
-        lines.append(("data", config.data or "–"))
+        lines.append(("data", _end_of(from_here(config.data or "–"))))
     if run.total_steps:
         each = f" of {config.batch_size:,}" if config is not None else ""
         lines.append(("length", f"{run.step:,} of {counted(run.total_steps, 'step')}{each}"))
@@ -58,15 +62,15 @@ def facts(run: RunSummary, view: RunView, config: TrainConfig | None) -> Text:
         peak = words.size(view.trained.peak_memory_bytes)
         speed = view.trained.tokens_per_second
         lines.append(("speed", f"{speed:,.0f} tokens/s, {peak} at most"))
-    return _labelled(lines)
+    return lines
 
 
-def sample(view: RunView) -> Text:
+def sample(view: RunView) -> Lines:
     """The first example that was answered last, with what is expected; right and wrong marked."""
     if not view.samples:
-        return Text()
+        return []
     one = view.samples[-1][0]
-    lines = [
+    return [
         (f"asked @{one.step:,}", _cut(one.prompt)),
         ("expected", _cut(one.expected)),
         *(
@@ -74,7 +78,6 @@ def sample(view: RunView) -> Text:
             for who, said in (("attached", one.attached), ("detached", one.detached))
         ),
     ]
-    return _labelled(lines, 12)
 
 
 def following(run: RunSummary, view: RunView, possible: Sequence[str]) -> str:
@@ -110,13 +113,10 @@ def _result(view: RunView) -> str:
     return ", ".join(parts)
 
 
-def _labelled(lines: Sequence[tuple[str, str]], width: int = LABEL) -> Text:
-    text = Text()
-    for about, said in lines:
-        text.append("\n" if text else "")
-        text.append(f"{about:<{width}}", "dim")
-        text.append(visible(said))
-    return text
+def _end_of(path: str) -> str:
+    """As much of a path as tells it from others."""
+    parts = path.split("/")
+    return path if len(parts) <= PARTS + 1 else f"…/{'/'.join(parts[-PARTS:])}"
 
 
 def _cut(text: str) -> str:

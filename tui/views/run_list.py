@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
@@ -17,19 +18,22 @@ from tui.views.words import SIGNS, short, sparkline
 LONGEST_NAME = 34
 """Cells of a name in the list; a longer one loses its middle."""
 
+GAP = 2
+"""Cells beside each column."""
+
 
 @dataclass(frozen=True)
 class Column:
     """One column. ``key`` sorts by it, ``falling`` with the largest first; ``number``s stand right.
 
-    ``least`` is the width of the list from which on the column is there.
+    What is ``spare`` is there where the others leave it room.
     """
 
     title: str
     key: Callable[[RunSummary], Any] | None = None
     falling: bool = False
     number: bool = False
-    least: int = 0
+    spare: bool = False
 
 
 COLUMNS = (
@@ -37,8 +41,8 @@ COLUMNS = (
     Column("Run", key=lambda run: name_of(run).casefold()),
     Column("Steps", key=lambda run: run.step, falling=True, number=True),
     Column("Best loss", key=lambda run: _or_last(run.best_loss), number=True),
-    Column("Losses", least=112),
-    Column("Model", key=lambda run: run.backbone.casefold(), least=94),
+    Column("Losses", spare=True),
+    Column("Model", key=lambda run: run.backbone.casefold(), spare=True),
     Column("Changed", key=lambda run: run.changed, falling=True, number=True),
 )
 MARKED = Column("★", key=lambda run: not run.labels.marked)
@@ -103,17 +107,17 @@ def table(
         good: How the sign of a run looks that came to its end.
         bad: The same of one that did not.
     """
-    columns = [column for column in COLUMNS if column.least <= width]
+    cells = [{title: visible(cell) for title, cell in _cells(run, now).items()} for run in runs]
+    columns = _fitting(cells, by, width)
     best = min((run.best_loss for run in runs if run.best_loss is not None), default=None)
     titles = tuple(
         Text(_titled(one, by), justify="right" if one.number else "left") for one in columns
     )
     rows = []
-    for run in runs:
-        cells = _cells(run, now)
+    for run, said in zip(runs, cells, strict=True):
         row = []
         for column in columns:
-            text = Text(visible(cells[column.title]), justify="right" if column.number else "left")
+            text = Text(said[column.title], justify="right" if column.number else "left")
             if column.title == "Best loss" and run.best_loss is not None and run.best_loss == best:
                 text.style = "bold"
             elif column.title == "State" and run.status in ("done", "patience", "failed"):
@@ -139,6 +143,21 @@ def headline(shown: int, found: int, there: int, by: Column, wanted: str) -> str
         return f"{shown} of {of} {many} with “{wanted}” (Escape shows all)"
     how = "the marked ones first" if by is MARKED else f"by {by.title.lower()}"
     return f"{of} {many}, {'the newest first' if by is ORDERS[0] else how}"
+
+
+def _fitting(cells: Sequence[dict[str, str]], by: Column, width: int) -> list[Column]:
+    """The columns that there is room for, each as wide as the widest of its cells."""
+    wide = {
+        one.title: GAP + max([cell_len(row[one.title]) for row in cells] + [len(_titled(one, by))])
+        for one in COLUMNS
+    }
+    shown = {one.title for one in COLUMNS if not one.spare}
+    room = width - sum(wide[title] for title in shown)
+    for one in reversed(COLUMNS):  # the model before the curve
+        if one.spare and wide[one.title] <= room:
+            shown.add(one.title)
+            room -= wide[one.title]
+    return [one for one in COLUMNS if one.title in shown]
 
 
 def _cells(run: RunSummary, now: float) -> dict[str, str]:

@@ -11,10 +11,10 @@ from textual.containers import Vertical, VerticalScroll
 from shadow_mlx.config.option import GROUP_TITLES, Options
 from shadow_mlx.terminal import visible
 from tui.views import form
-from tui.widgets.option_row import InOrder, OptionRow
+from tui.widgets.option_row import OptionRow, place_of
 
 
-class Frame(InOrder, Vertical):
+class Frame(Vertical):
     """Some rows, in a frame that says what they are about.
 
     Args:
@@ -33,6 +33,10 @@ class Frame(InOrder, Vertical):
         super().__init__(*self.rows)
         self.border_title = title
         self.set_class(not title, "-plain")
+
+    @property
+    def _focus_sort_key(self) -> tuple[int, int]:
+        return place_of(self)
 
 
 class OptionForm(VerticalScroll):

@@ -13,20 +13,17 @@ from tui.views.form import FormField
 from tui.widgets.field import Field
 
 
-class InOrder(Widget):
-    """Has its place for Tab where it stands among the others.
+def place_of(widget: Widget) -> tuple[int, int]:
+    """Where a widget stands among its siblings, by which Tab goes from one to the next.
 
     Textual goes by the place on the screen, which what was just made does not have yet: the first
     Tab after a form was opened could land in the middle of it.
     """
-
-    @property
-    def _focus_sort_key(self) -> tuple[int, int]:
-        assert self.parent is not None
-        return self.parent.children.index(self), 0
+    assert widget.parent is not None
+    return widget.parent.children.index(widget), 0
 
 
-class OptionRow(InOrder, Horizontal):
+class OptionRow(Horizontal):
     """A field for one option. Empty text means the default, which stands there as a shadow.
 
     Args:
@@ -81,6 +78,10 @@ class OptionRow(InOrder, Horizontal):
         yield self._title
         yield self._control
         yield self._note
+
+    @property
+    def _focus_sort_key(self) -> tuple[int, int]:
+        return place_of(self)
 
     def _help(self) -> str:
         field = self.field

@@ -21,9 +21,9 @@ class PresetRow(Horizontal):
     """
 
     DEFAULT_CSS = """
-    PresetRow { height: 1; padding: 0 1; max-width: 100; }
+    PresetRow { height: 1; }
     PresetRow Button, PresetRow Button:focus { height: 1; min-width: 4; border: none; }
-    PresetRow Button { width: auto; padding: 0 1; margin-right: 1; background: transparent; }
+    PresetRow Button { width: auto; margin-right: 1; background: transparent; }
     PresetRow Button.-on { text-style: bold; }
     PresetRow Label { width: auto; padding: 0 1; color: $text-muted; }
     """
@@ -43,7 +43,9 @@ class PresetRow(Horizontal):
     def compose(self) -> ComposeResult:
         """A button for each, and what stands there if it is none of them."""
         for name in presets.names_of(self._group):
-            yield Button(self._label(name), id=f"preset-{name}", compact=True)
+            button = Button(self._label(name), id=f"preset-{name}", compact=True)
+            button.can_focus = False  # Tab goes to the fields; a key goes through the presets
+            yield button
         yield Label("", id="preset-own", markup=False)
 
     @property
@@ -67,6 +69,6 @@ class PresetRow(Horizontal):
         return f"{sign} {name}: {presets.meaning(self._group, name)}"
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """A click, or Enter."""
+        """A click."""
         event.stop()
         self.post_message(self.Chosen((event.button.id or "").removeprefix("preset-")))

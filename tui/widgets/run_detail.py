@@ -13,7 +13,9 @@ from textual.widgets import Static
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.listing import RunSummary
 from tui.views.plot import Look
+from tui.views.run_card import Lines
 from tui.widgets.chart import LossChart
+from tui.widgets.pairs import pairs
 
 
 class RunDetail(VerticalScroll):
@@ -30,7 +32,8 @@ class RunDetail(VerticalScroll):
     RunDetail { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     RunDetail Static { height: auto; margin-bottom: 1; }
     RunDetail LossChart { height: 1fr; min-height: 9; max-height: 18; margin-bottom: 1; }
-    RunDetail #card-next { color: $text-accent; margin-bottom: 0; }
+    RunDetail #card-title { margin-bottom: 0; }
+    RunDetail #card-next { color: $text-accent; }
     """
 
     def __init__(self, chart: Mapping[str, Any]) -> None:
@@ -42,13 +45,14 @@ class RunDetail(VerticalScroll):
         self._shown: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
-        """Who it is, the curve, the facts, an example, what comes next."""
-        yield Static(id="card-title", markup=False)
+        """Who it is, what comes next, the curve, the facts, an example."""
+        for name in ("title", "next"):
+            yield Static(id=f"card-{name}", markup=False)
         yield self._chart
-        for name in ("facts", "sample", "next"):
+        for name in ("facts", "sample"):
             yield Static(id=f"card-{name}", markup=False)
 
-    def show(self, view: RunView, **texts: Text | str) -> None:
+    def show(self, view: RunView, **texts: Text | str | Lines) -> None:
         """Show a run.
 
         Args:
@@ -61,7 +65,7 @@ class RunDetail(VerticalScroll):
                 continue
             self._shown[name] = said
             part = self.query_one(f"#card-{name}", Static)
-            part.update(content)
+            part.update(pairs(content) if isinstance(content, list) else content)
             part.display = bool(content)
         curve = (view.version, view.started)
         if self._shown.get("curve") != curve:

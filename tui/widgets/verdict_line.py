@@ -17,6 +17,10 @@ class VerdictLine(Horizontal):
 
     Args:
         about: What the line is about, in a word.
+
+    Attributes:
+        sign: ✔, ! or ✘; ``…`` while it is looked at, ``·`` where it cannot be told.
+        said: The rest of the line.
     """
 
     DEFAULT_CSS = """
@@ -30,21 +34,20 @@ class VerdictLine(Horizontal):
 
     def __init__(self, about: str, *, id: str) -> None:
         super().__init__(id=id)
-        self._about = about
-        self._told: tuple[str, str] | None = None
+        self.about, self.sign, self.said = about, "", ""
 
     def compose(self) -> ComposeResult:
         """Sign and subject; what is said."""
-        yield Static(f"  {self._about}", classes="about", markup=False)
+        yield Static(f"  {self.about}", classes="about", markup=False)
         yield Static(classes="said", markup=False)
 
     def tell(self, sign: str, said: str) -> None:
         """Say it."""
-        if self._told == (sign, said):
+        if (self.sign, self.said) == (sign, said):
             return
-        self._told = sign, said
+        self.sign, self.said = sign, said
         for one, kind in KINDS.items():
             self.set_class(one == sign, kind)
         about, text = self.query(Static)
-        about.update(f"{sign} {self._about}")
+        about.update(f"{sign} {self.about}")
         text.update(visible(said))

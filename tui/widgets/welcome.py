@@ -6,34 +6,44 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Static
 
+from tui.widgets.pairs import pairs
+
 WHAT = """\
-A small language model learns your job from your examples. One run makes two models:
+A small language model learns your job from your examples, on this machine.
 
-  attached   question ──▶ ┃ model + shadow ┃ ──▶ answer   the best answers
-  detached   question ──▶ ┃ shadow ┃ ──▶ answer   alone: much smaller, quicker
+ attached   question ──▶ ┃ model + shadow ┃ ──▶ answer    the best answers
+ detached   question ──▶ ┃ shadow ┃ ──▶ answer            small and quick
 
-The model stays as it is; beside it a small one learns, its shadow. The shadow
-can leave: for a phone, a robot, a server. How good each is, page 6 measures."""
-FIRST = """\
-g  a first run, all filled in: sprout, the model that
-   comes along, learns to turn what people ask of a
-   robot into commands. Then Enter starts it, and
-   c talks with what came of it."""
-OWN = """\
-3  your own data: JSON Lines of chats
-4  the training form
-2  the models of this machine
-F1 help, here and everywhere"""
-
-CARDS = {"what": ("shadow-mlx", WHAT), "first": ("A first run", FIRST), "own": ("Your own", OWN)}
+The model stays as it is; a small one beside it learns, its shadow. Alone it
+is a model of its own: for a phone, a robot, a server. Page 6 compares both."""
+FIRST = [
+    (
+        "g",
+        "a first run, all filled in: sprout, the model that comes along, learns to turn what "
+        "people ask of a robot into commands. Then Enter starts it, and c talks with what came "
+        "of it.",
+    ),
+]
+OWN = [
+    ("3", "your own data: JSON Lines of chats"),
+    ("4", "the training form"),
+    ("2", "the models of this machine"),
+    ("F1", "help, here and everywhere"),
+]
 
 
 class Card(Static):
-    """A text in a frame with a title."""
+    """A text in a frame with a title.
 
-    def __init__(self, name: str) -> None:
-        title, text = CARDS[name]
-        super().__init__(text, id=f"card-{name}", markup=False)
+    Args:
+        name: Of the card, for styles.
+        title: What stands in the frame.
+        content: The text, or keys with what they do.
+    """
+
+    def __init__(self, name: str, title: str, content: str | list[tuple[str, str]]) -> None:
+        shown = content if isinstance(content, str) else pairs(content, "bold")
+        super().__init__(shown, id=f"card-{name}", markup=False)
         self.border_title = title
 
 
@@ -47,17 +57,12 @@ class Welcome(VerticalScroll, can_focus=True):
     Welcome Card { border-title-style: bold; border-title-color: $text-accent; }
     Welcome #card-first { border: round $success; border-title-color: $text-success; }
     Welcome #ways { height: auto; }
-    Welcome #ways Card { height: 100%; }
-    .-narrow Welcome #ways { layout: vertical; }
-    .-narrow Welcome #ways Card, .-narrow Welcome Card { width: 100%; height: auto; }
-    .-wide Welcome #card-what { padding: 1 2; }
-    .-wide Welcome #ways Card { padding: 1 1; }
     """
 
     def compose(self) -> ComposeResult:
         """One card above two, or all of them under each other."""
         with Container(id="cards"):
-            yield Card("what")
+            yield Card("what", "Two models from one run", WHAT)
             with Horizontal(id="ways"):
-                yield Card("first")
-                yield Card("own")
+                yield Card("first", "A first run", FIRST)
+                yield Card("own", "Your own", OWN)

@@ -1,6 +1,6 @@
 """List the runs in a folder and below it: what became of each, how far it is, and its losses.
 
-With --name, --note or --mark, FOLDER is one run, which is labelled so; the terminal UI shows it too.
+With --name, --note or --mark, FOLDER is one run, which is labelled; the terminal UI shows that.
 """
 
 from __future__ import annotations
