@@ -211,7 +211,9 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
             self._form.put(found.texts)
             self._check()
         said = f"{name}: {presets.meaning(TrainConfig, name)}"
-        stays = "; ".join(f"{key} stays ({why})" for key, why in found.kept.items())
+        stays = "; ".join(
+            f"{key.replace('_', ' ')} stays ({why})" for key, why in found.kept.items()
+        )
         self.ui.tell(f"{said}. {stays or 'ctrl+z brings back what stood here'}.")
 
     def action_copy(self) -> None:

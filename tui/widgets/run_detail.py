@@ -42,6 +42,7 @@ class RunDetail(VerticalScroll):
         looks = {name: chart[name] for name in ("log", "smoothing") if name in chart}
         self._chart = LossChart(Look(**looks))
         self._chart.can_focus = False
+        self._chart.HELP = ""  # type: ignore[misc]  # its keys are of the run's own page
         self._shown: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:

@@ -79,8 +79,19 @@ async def test_a_key_goes_through_the_columns(place: Path) -> None:
         for _ in range(7):
             await press(pilot, "s")
             assert here(pilot) == "cut"
-            arrows = [part for part in ("State ↑", "Run ↑", "Steps ↓", "Best loss ↑", "Model ↑",
-                                        "the marked ones first", "Changed ↓") if part in text(pilot)]
+            arrows = [
+                part
+                for part in (
+                    "State ↑",
+                    "Run ↑",
+                    "Steps ↓",
+                    "Best loss ↑",
+                    "Model ↑",
+                    "the marked ones first",
+                    "Changed ↓",
+                )
+                if part in text(pilot)
+            ]
             seen += arrows
         assert len(set(seen)) == 7
         assert rows(pilot) == ["new", "cut", "old"]
@@ -117,9 +128,11 @@ async def test_a_run_is_discarded_after_a_question_and_comes_back(place: Path) -
         await press(pilot, "u")
         await until(pilot, lambda: "new" in rows(pilot))
         assert (place / "new" / "run" / "events.jsonl").exists()
+        assert here(pilot) == "cut"  # where it was
         await press(pilot, "x", "y")
         await until(pilot, lambda: len(rows(pilot)) == 2)
-    assert [path.name for path in sorted(place.iterdir())] == ["cut", "old"]
+        assert len(list(place.iterdir())) == 3  # what is discarded lies hidden beside the others
+    assert [path.name for path in sorted(place.iterdir())] == ["new", "old"]
 
 
 async def test_beside_the_list_stands_more_about_the_run(place: Path) -> None:
@@ -129,7 +142,7 @@ async def test_beside_the_list_stands_more_about_the_run(place: Path) -> None:
         for part in ("300 of 300 steps of 8", "please bring me cup 1", "✔ attached", "Enter opens"):
             assert part in words(pilot)
         await press(pilot, "down")
-        await until(pilot, lambda: "The run ended suddenly" in words(pilot))
+        await until(pilot, lambda: "The run ended after step 10" in words(pilot))
         assert "please bring me" not in words(pilot)
 
 
