@@ -138,7 +138,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "tui/test_app.py": [
         "shadow_mlx/cli/commands/tui.py",
         "tui/pages.py",
-        "tui/screens/home.py",
         "tui/screens/keys.py",
     ],
     "tui/test_chart.py": [

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gc
 import importlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,8 +19,10 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
 
+from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.runs.launching import Launched, launch
 from shadow_mlx.runs.live import is_live, send
+from shadow_mlx.runs.trash import Trash
 from tui import system
 from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
@@ -77,6 +80,7 @@ class ShadowApp(App[None]):
         self._unsaved_state: Timer | None = None
         self.launched: dict[Path, Launched] = {}
         self.run_shown: Path | None = None
+        self.trash = Trash()
         self._before_run = self.DEFAULT_MODE
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         self.paints = PaintHold(self, self._takes_more)
@@ -318,6 +322,8 @@ class ShadowApp(App[None]):
     async def on_unmount(self) -> None:
         """End the children and keep the state; a run goes on."""
         self._save()
+        with suppress(SurroundingsError):  # what stays is removed at the next discarding there
+            await asyncio.to_thread(self.trash.empty)
         await self.close_children()
 
 

@@ -44,7 +44,11 @@ class SamplingConfig(Options):
         None, group="sampling", minimum=0.0, exclusive_minimum=True, help="1.1 discourages loops"
     )
     seed: int | None = option(
-        None, group="sampling", minimum=0, maximum=2**64 - 1, help="seed of the sampling"
+        None,
+        group="sampling",
+        minimum=0,
+        maximum=2**64 - 1,
+        help="seed of the sampling (default: another one each time)",
     )
     max_kv_size: int | None = option(
         None, group="sampling", minimum=8, unit="tokens", help="longest kept context"
@@ -123,7 +127,9 @@ class CompareConfig(EncodingConfig):
         help="judge by what this finds last in the answer and in the expected one (its first "
         "group, if it has one)",
     )
-    limit: int | None = option(None, minimum=1, unit="examples", help="only the first ones")
+    limit: int | None = option(
+        None, minimum=1, unit="examples", help="only the first ones (default: all)"
+    )
     seed: int | None = option(
         None,
         minimum=0,

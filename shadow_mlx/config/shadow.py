@@ -87,14 +87,19 @@ class ShadowConfig(Options):
         help="attention heads of the mirror (default: what the budget has room for)",
     )
     shadow_kv_heads: int | None = option(
-        None, group="shadow", minimum=1, maximum=LARGEST_WIDTH, help="key/value heads of the mirror"
+        None,
+        group="shadow",
+        minimum=1,
+        maximum=LARGEST_WIDTH,
+        help="key/value heads of the mirror "
+        "(default: the backbone's, or fewer where --shadow-heads asks for it)",
     )
     shadow_head_dim: int | None = option(
         None,
         group="shadow",
         minimum=1,
         maximum=LARGEST_WIDTH,
-        help="width of one attention head of the mirror",
+        help="width of one attention head of the mirror (default: the backbone's)",
     )
     aux_weight: float = option(
         1.0,

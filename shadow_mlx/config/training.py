@@ -45,7 +45,10 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
         None, minimum=1, unit="steps", help="optimizer steps (default: 3 epochs, at least 300)"
     )
     epochs: float | None = option(
-        None, minimum=0.0, exclusive_minimum=True, help="passes over the data, instead of --iters"
+        None,
+        minimum=0.0,
+        exclusive_minimum=True,
+        help="passes over the data, instead of --iters (default: 3, or more up to 300 steps)",
     )
     batch_size: int = option(
         8, minimum=1, maximum=LARGEST_COUNT, unit="examples", help="examples in one step"

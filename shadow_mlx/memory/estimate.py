@@ -105,7 +105,7 @@ def estimate(
     backbone_config = read_config(resolving.resolve_config(config.model), config.model)
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
-    model = _attached(config, backbone_config)
+    model = attached_like(config, backbone_config)
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
     objective = objective_of(
@@ -171,7 +171,8 @@ def teacher_weights(config: TrainConfig) -> int:
     return sum(array.nbytes for _, array in tree_flatten(teacher.parameters()))
 
 
-def _attached(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:
+def attached_like(config: TrainConfig, backbone_config: Mapping[str, Any]) -> AttachedModel:
+    """The model that the options train, of the right shapes: no weight is read or evaluated."""
     assert config.model is not None
     backbone = build_backbone(backbone_config, config.model)
     options = config.part(ShadowConfig)

@@ -1,4 +1,4 @@
-"""The largest batch that a run's data make."""
+"""The largest batch that a run's data make, and the usual one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ MOST_RECORDS = 20_000
 class DataBatch:
     """The largest batch, or ``None`` where it is not known; ``note`` says what a reader must know.
 
-    Without a shape an estimate takes the largest batch that the options allow.
+    Without a shape an estimate takes the largest batch that the options allow. ``usual`` is as wide
+    and as full as the batches are on average.
     """
 
     shape: BatchShape | None
     note: str = ""
+    usual: BatchShape | None = None
 
 
 def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> DataBatch:
@@ -55,7 +57,7 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
     some = Part(train, np.arange(min(len(train), most_records)))
     encoder = Encoder(tokenizer, config.encoding)
     try:
-        shape = largest_of(encode_all(some, encoder), config)
+        shape, usual = shapes_of(encode_all(some, encoder), config)
     except DataError:
         if config.answers == "given":
             raise
@@ -63,16 +65,19 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
         return DataBatch(None, note + "as allowed")
     if len(some) < len(train):
         note = f"the longest of the first {len(some):,} of {len(train):,} examples counts"
-        return DataBatch(shape, note)
-    return DataBatch(shape)
+        return DataBatch(shape, note, usual)
+    return DataBatch(shape, usual=usual)
 
 
-def largest_of(dataset: EncodedDataset, config: TrainConfig) -> BatchShape:
-    """The widest batch of the first epoch, with the trained tokens of the fullest one."""
+def shapes_of(dataset: EncodedDataset, config: TrainConfig) -> tuple[BatchShape, BatchShape]:
+    """Of the batches of the first epoch: the widest with the tokens of the fullest; the mean."""
     plan = BatchPlan(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
     batches = plan.epoch(0)
-    return BatchShape(
-        config.batch_size,
-        max(plan.width(batch) for batch in batches),
-        max(int(dataset.supervised_lengths[batch].sum()) for batch in batches),
+    widths = [plan.width(batch) for batch in batches]
+    trained = [int(dataset.supervised_lengths[batch].sum()) for batch in batches]
+    return (
+        BatchShape(config.batch_size, max(widths), max(trained)),
+        BatchShape(
+            config.batch_size, round(float(np.mean(widths))), max(1, sum(trained) // len(trained))
+        ),
     )

@@ -106,23 +106,39 @@ def remove_run(folder: RunFolder) -> None:
     Raises:
         SurroundingsError: The disk refuses.
     """
-    others = {name for name, _ in _in_the_way(folder)}
+    paths = own_paths(folder)
     with disk_errors(folder.path, "remove the earlier run"):
-        for name in dict.fromkeys((*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS)):
-            path = folder.path / name
-            if name not in others and (name != CARD or is_own_card(path)):
+        for path in paths:
+            if path.is_dir():
+                remove_checkpoint(path)
+            else:
                 path.unlink(missing_ok=True)
-        for path in (folder.config, folder.events, folder.crash):
-            if _shown(folder, path) not in others:
-                path.unlink(missing_ok=True)
-        for step in folder.saved_steps():
-            remove_checkpoint(folder.checkpoint(step))
-        _remove_if_empty(folder.checkpoints)
-        if _shown(folder, folder.teacher) not in others and folder.teacher.is_dir():
-            for path in folder.teacher.iterdir():
-                if is_teacher_file(path.name):
-                    path.unlink(missing_ok=True)
-            _remove_if_empty(folder.teacher)
+        for path in (folder.checkpoints, folder.teacher):
+            _remove_if_empty(path)
+
+
+def own_paths(folder: RunFolder, *, whole: bool = False) -> list[Path]:
+    """The files and checkpoints' folders of an adapter and its run that may be removed.
+
+    Args:
+        folder: Whose.
+        whole: Those too that a new run would find: what the terminal UI wrote, and the lock.
+    """
+    others = {name for name, _ in _in_the_way(folder)}
+    found = [
+        path
+        for name in dict.fromkeys((*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS))
+        if name not in others and ((path := folder.path / name).name != CARD or is_own_card(path))
+    ]
+    record = (folder.config, folder.events, folder.crash, folder.labels)
+    found += [path for path in record if _shown(folder, path) not in others]
+    steps = map(folder.checkpoint, folder.saved_steps())
+    found += [path for path in steps if not _not_of_a_checkpoint(path)]
+    if _shown(folder, folder.teacher) not in others and folder.teacher.is_dir():
+        found += [path for path in folder.teacher.iterdir() if is_teacher_file(path.name)]
+    if whole and is_own_run(folder):
+        found += [folder.requested, folder.output, folder.lock_file]
+    return [path for path in found if path.exists() or path.is_symlink()]
 
 
 def discard(folder: RunFolder) -> None:
@@ -132,16 +148,30 @@ def discard(folder: RunFolder) -> None:
         InputError: The run is still at work.
         SurroundingsError: The disk refuses.
     """
-    if is_live(folder.path):
-        raise InputError(f"{folder.path}: the run is still at work; stop it first")
+    check_over(folder)
     own_run = is_own_run(folder)
     remove_run(folder)
     with disk_errors(folder.path, "remove"):
         if own_run:
             for path in (folder.requested, folder.output, folder.lock_file):
                 path.unlink(missing_ok=True)
-        for path in (folder.run, folder.path):
-            _remove_if_empty(path)
+        remove_empty(folder)
+
+
+def check_over(folder: RunFolder) -> None:
+    """Refuse to take away what a process still writes.
+
+    Raises:
+        InputError: The run is still at work.
+    """
+    if is_live(folder.path):
+        raise InputError(f"{folder.path}: the run is still at work; stop it first")
+
+
+def remove_empty(folder: RunFolder) -> None:
+    """The run's folders, of those in which nothing is left."""
+    for path in (folder.checkpoints, folder.teacher, folder.run, folder.path):
+        _remove_if_empty(path)
 
 
 def remove_checkpoint(path: Path) -> bool:
@@ -173,7 +203,10 @@ def _in_the_way(folder: RunFolder) -> Iterator[tuple[str, str]]:
     if _is_there(folder.run) and not folder.run.is_dir():
         yield folder.run.name, "a file where the run's record has its folder"
         return
-    files = (folder.config, folder.events, folder.requested, folder.output, folder.crash)
+    files = (
+        *(folder.config, folder.events, folder.requested, folder.output),
+        *(folder.crash, folder.labels),
+    )
     folders = (folder.checkpoints, folder.teacher)
     for path in (*files, *folders):
         if what := _why_not_own(path, own_run, folder=path in folders):

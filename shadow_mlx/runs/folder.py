@@ -101,6 +101,11 @@ class RunFolder:
         return self.run / "output.log"
 
     @property
+    def labels(self) -> Path:
+        """What a person wrote on the run: a name, a note, a mark; see ``labels``."""
+        return self.run / "labels.json"
+
+    @property
     def crash(self) -> Path:
         """What a process leaves here that ends suddenly; see ``crash_log``."""
         return self.run / "crash.log"
@@ -136,7 +141,7 @@ class RunFolder:
     def remove_leftovers(self) -> None:
         """Remove half-written files of killed runs; the caller holds the lock."""
         remove_leftovers(self.path, {*ADAPTER_FILES, *ORIGINAL_FILES, DRAFT_TOKENS}.__contains__)
-        own = (self.config.name, self.requested.name)
+        own = (self.config.name, self.requested.name, self.labels.name)
         remove_leftovers(self.run, lambda name: name in own or name == self.checkpoints.name)
         remove_leftovers(self.checkpoints, is_checkpoint_name)
         remove_leftovers(self.teacher, is_teacher_file)

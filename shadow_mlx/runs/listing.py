@@ -16,6 +16,7 @@ from typing import Literal
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.deaths import death_of
 from shadow_mlx.runs.folder import RunFolder
+from shadow_mlx.runs.labels import Labels, labels_of
 from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.record import EventReader
 
@@ -37,7 +38,8 @@ class RunSummary:
 
     ``changed`` is when it last said something, in seconds since the epoch. ``train_loss`` is the
     last one of the tuned model, ``best_loss`` the lowest in validation. ``death`` says why a run is
-    over that did not end by itself, and what to change; empty for any other.
+    over that did not end by itself, and what to change; empty for any other. ``labels`` are what a
+    person wrote on it.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class RunSummary:
     changed: float
     has_adapter: bool
     death: str
+    labels: Labels
 
 
 def status_of(view: RunView, live: bool) -> Status:
@@ -80,6 +83,7 @@ def summarise(folder: Path, reader: EventReader | None = None) -> RunSummary:
         changed=view.last_time or last_change(folder),
         has_adapter=RunFolder(folder).has_adapter,
         death=str(death or ""),
+        labels=labels_of(folder),
     )
 
 

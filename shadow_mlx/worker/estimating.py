@@ -30,7 +30,7 @@ def serve(
 ) -> Iterator[m.Reply]:
     """The verdict at once; where the run does not fit, once more with advice."""
     config = TrainConfig.from_mapping(request.config, where="estimate")
-    found = report(config, lambda settled: _batch(_of_data(settled), _changed(settled.data)))
+    found = report(config, batch_of)
     verdict = _verdict(request, found)
     yield verdict
     if not verdict.finished:
@@ -52,6 +52,11 @@ def _verdict(request: m.Estimate, found: MemoryReport) -> m.Estimated:
         found.notes,
         finished=found.verdict.fit == "fits",
     )
+
+
+def batch_of(config: TrainConfig) -> DataBatch:
+    """The batches of a run's data, as far as its first records tell."""
+    return _batch(_of_data(config), _changed(config.data))
 
 
 def _of_data(config: TrainConfig) -> TrainConfig:

@@ -30,52 +30,16 @@ from shadow_mlx.worker.requests import (
     Request,
     ShowTokens,
     Stop,
+    TryStep,
 )
 
 __all__ = [
-    "Answered",
-    "Ask",
-    "Check",
-    "Checked",
-    "CompareFile",
-    "Compared",
-    "Done",
-    "Download",
-    "Estimate",
-    "Estimated",
-    "Export",
-    "Exported",
-    "Failed",
-    "Import",
-    "Imported",
-    "ListModels",
-    "Load",
-    "Loaded",
-    "LookAt",
-    "Make",
-    "Measure",
-    "Measured",
-    "Message",
-    "ModelView",
-    "Models",
-    "Page",
-    "Pair",
-    "Piece",
-    "ProblemView",
-    "Progress",
-    "Published",
-    "Push",
-    "ReadPage",
-    "RecordView",
-    "Reply",
-    "Request",
-    "ShowTokens",
-    "Stop",
-    "TokenView",
-    "Tokens",
-    "decode",
-    "encode",
-    "is_final",
+    "Answered", "Ask", "Check", "Checked", "CompareFile", "Compared", "Done", "Download",
+    "Estimate", "Estimated", "Export", "Exported", "Failed", "Import", "Imported", "ListModels",
+    "Load", "Loaded", "LookAt", "Make", "Measure", "Measured", "Message", "ModelView", "Models",
+    "Page", "Pair", "Piece", "ProblemView", "Progress", "Published", "Push", "ReadPage",
+    "RecordView", "Reply", "Request", "ShowTokens", "StepTried", "Stop", "TokenView", "Tokens",
+    "TryStep", "decode", "encode", "is_final",
 ]  # fmt: skip
 
 Pair = tuple[str, str]
@@ -290,6 +254,15 @@ class Estimated(Reply):
     advice: list[tuple[str, int]]
     notes: list[str]
     finished: bool
+
+
+@dataclass(frozen=True)
+class StepTried(Reply):
+    """Seconds of one batch of a run, its share of the update included; 0 where none can tell."""
+
+    final: ClassVar[bool] = True
+
+    batch_seconds: float
 
 
 @dataclass(frozen=True)

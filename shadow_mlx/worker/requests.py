@@ -126,6 +126,13 @@ class Estimate(Request):
 
 
 @dataclass(frozen=True)
+class TryStep(Request):
+    """How long a step of a run takes here. ``config`` holds fields of ``TrainConfig``."""
+
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class ListModels(Request):
     """The models that this machine has."""
 

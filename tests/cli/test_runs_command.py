@@ -85,3 +85,25 @@ def test_listing_runs_imports_nothing_heavy(place: Path) -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_labels_are_set_shown_and_taken_away(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_story(place / "a", story())
+    write_story(place / "b", story())
+    assert main(["runs", "a", "--name", "the best", "--note", "λ 0.3\x1b[2J", "--mark"]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split()[-3:] == ["mark", "name", "note"]
+    assert line.split()[-5:] == ["★", "the", "best", "λ", "0.3␛[2J"]
+    assert main(["runs", "--json"]) == 0
+    found = {Path(one["folder"]).name: one for one in json.loads(capsys.readouterr().out)["runs"]}
+    labels = [{key: found[run][key] for key in ("name", "note", "marked")} for run in "ab"]
+    assert labels == [
+        {"name": "the best", "note": "λ 0.3\x1b[2J", "marked": True},
+        {"name": "", "note": "", "marked": False},
+    ]
+    assert main(["runs", "a", "--name", "", "--note", "", "--no-mark"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[-1] == "backbone"
+    assert main(["runs", "--mark"]) == 2
+    assert "there is no run in this folder" in capsys.readouterr().err

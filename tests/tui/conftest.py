@@ -10,6 +10,7 @@ import pytest
 
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.live import is_live
+from tests.tui.at_home import three_runs
 from tests.tui.support import FAKE_TRAIN, ROOT, run, write_adapter
 
 
@@ -41,6 +42,12 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def adapter(own_place: Path) -> Path:
     """An adapter that fakes take for a trained one."""
     return write_adapter(own_place / "adapters")
+
+
+@pytest.fixture
+def place(own_place: Path) -> Path:
+    """The working folder, with three runs in it."""
+    return three_runs(own_place)
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def main() -> None:
             answer(request, stopped)
         elif isinstance(request, m.Estimate):
             estimate(request)
+        elif isinstance(request, m.TryStep):
+            send(m.StepTried(request.id, 0.05))
         elif isinstance(request, m.CompareFile):
             compare(request, stopped)
         elif isinstance(request, m.Export):

@@ -34,6 +34,7 @@ from tests.tui.support import (
     NARROW,
     ROOT,
     WIDE,
+    judged,
     picture,
     press,
     run,
@@ -75,6 +76,8 @@ async def runs(pilot: Pilot[Any]) -> None:
     _write_run(write_adapter(Path("second")), 200, NOW - 300)
     await until(pilot, lambda: "second" in words(pilot) and "first" in words(pilot))
     await until(pilot, lambda: "Models here:" in words(pilot))
+    if pilot.app.size.width >= WIDE[0]:
+        await until(pilot, lambda: "Enter opens it" in words(pilot))
 
 
 async def models(pilot: Pilot[Any]) -> None:
@@ -95,8 +98,7 @@ async def train(pilot: Pilot[Any]) -> None:
     _write_data()
     _app(pilot).remember(form={"data": "orders.jsonl", "model": "sprout", "epochs": "2"})
     await press(pilot, "4")
-    await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
-    await until(pilot, lambda: "✔ Fits" in words(pilot))
+    await judged(pilot, "✔ Memory Fits", "54 examples to learn from", "Ready.")
 
 
 async def one_run(pilot: Pilot[Any]) -> None:
@@ -154,8 +156,7 @@ async def distil(pilot: Pilot[Any]) -> None:
     _app(pilot).show_run(folder)
     await until(pilot, lambda: "✔ done" in words(pilot))
     await press(pilot, "D")
-    await until(pilot, lambda: "Ready. 54 examples to learn from" in words(pilot))
-    await until(pilot, lambda: "✔ Fits" in words(pilot))
+    await judged(pilot, "✔ Memory Fits", "54 examples to learn from", "Ready.")
 
 
 async def deliver(pilot: Pilot[Any]) -> None:

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from tui.app import ShadowApp
 from tui.input.typeahead import settled
+from tui.widgets.verdict_line import VerdictLine
 
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
 NARROW, WIDE = (80, 24), (160, 50)
@@ -65,6 +66,22 @@ def picture(app: ShadowApp, title: str) -> str:
     svg = app.export_screenshot(title=title, simplify=True)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def verdict(pilot: Pilot[Any]) -> str:
+    """What the training form says of the run: its three lines, or what is wrong; and the button."""
+    lines = [
+        " ".join(filter(None, (one.sign, one.about, one.said)))
+        for one in pilot.app.screen.query(VerdictLine)
+        if one.is_on_screen
+    ]
+    others = [str(one.render()) for one in pilot.app.screen.query("#problems, #ready")]
+    return " ".join(" ".join([*lines, *others]).split())
+
+
+async def judged(pilot: Pilot[Any], *parts: str) -> None:
+    """Wait until the training form says all of it."""
+    await until(pilot, lambda: all(part in verdict(pilot) for part in parts))
 
 
 async def sees(pilot: Pilot[Any], *parts: str) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from shadow_mlx.config.paths import absolute, local
 from shadow_mlx.data.reading.sources import files_of, refusal_of
 from shadow_mlx.worker import messages as m
-from tests.tui.support import NARROW, WIDE, press, sees, shown, text, told, until, words
+from tests.tui.support import NARROW, WIDE, judged, press, sees, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.data import DataScreen
 from tui.screens.train import TrainScreen
@@ -93,7 +93,7 @@ async def test_a_folder_brings_its_splits_and_goes_to_the_form(own_place: Path) 
         await until(pilot, lambda: "5 records checked" in words(pilot))
         await press(pilot, "t")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-        await until(pilot, lambda: "20 examples to learn from, 5 to validate" in words(pilot))
+        await judged(pilot, "20 examples to learn from, 5 to validate")
 
 
 async def test_what_is_no_data_is_said(own_place: Path) -> None:

@@ -9,7 +9,20 @@ import pytest
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs.launching import free_folder
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, run, sees, shown, text, until, words
+from tests.tui.support import (
+    FAKE_WORKER,
+    NARROW,
+    WIDE,
+    judged,
+    press,
+    run,
+    shown,
+    text,
+    told,
+    until,
+    verdict,
+    words,
+)
 from tui.app import ShadowApp
 from tui.screens.chat import ChatScreen
 from tui.screens.dialogs import Choice
@@ -17,6 +30,7 @@ from tui.screens.run import RunScreen
 from tui.screens.train import TrainScreen
 from tui.views import form
 from tui.views.extent import extent
+from tui.widgets.option_row import OptionRow
 
 
 def test_every_option_has_a_field() -> None:
@@ -48,9 +62,9 @@ def test_values_go_into_the_form_and_come_back() -> None:
 
 def test_the_length_of_a_run_in_words() -> None:
     config = TrainConfig(data="d", batch_size=10)
-    assert "300 steps of 10 are 3.0 epochs" in extent(config, (1000, 100))
-    assert "900 examples to learn from, 100 to validate" in extent(config, (1000, 0))
-    assert "4 steps" in extent(dataclasses.replace(config, epochs=2.0), (20, 5))
+    assert "300 steps of 10 are 3.0 epochs" in extent(config, (1000, 100)).length
+    assert extent(config, (1000, 0)).examples == "900 examples to learn from, 100 to validate"
+    assert "4 steps" in extent(dataclasses.replace(config, epochs=2.0), (20, 5)).length
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -61,7 +75,7 @@ async def test_from_nothing_to_a_tuned_chat_in_three_keys(
     async with shown(app, size) as pilot:
         await until(pilot, lambda: "a first run, all filled in" in words(pilot))
         await press(pilot, "g")
-        await until(pilot, lambda: "3,000 examples to learn from" in words(pilot))
+        await judged(pilot, "3,000 examples to learn from")
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         await until(pilot, lambda: "✔ done" in words(pilot))
@@ -74,14 +88,14 @@ async def test_the_form_complains_and_goes_to_the_field() -> None:
     app = ShadowApp()
     async with shown(app) as pilot:
         await press(pilot, "4")
-        await until(pilot, lambda: "--data: choose a file" in words(pilot))
+        await judged(pilot, "--data: choose a file")
         await press(pilot, "ctrl+r")
         focused = app.screen.focused
         assert focused is not None
         assert focused.parent is not None
         assert focused.parent.id == "row-data"
         await press(pilot, *"x.jsonl", "tab", "tab", "tab", *"0")
-        await until(pilot, lambda: "! --iters: must be at least 1" in words(pilot))
+        await judged(pilot, "! --iters: must be at least 1")
         assert "--iters: optimizer steps" in words(pilot)  # the help of the focused field
 
 
@@ -109,7 +123,7 @@ def test_a_folder_with_a_run_is_not_written_over(own_place: Path) -> None:
         app.remember(form={"data": "x.jsonl"})
         async with shown(app) as pilot:
             await press(pilot, "4")
-            await until(pilot, lambda: "holds a run already" in words(pilot))
+            await judged(pilot, "holds a run already")
 
     run(test())
     assert free_folder() == "adapters-2"
@@ -122,10 +136,10 @@ async def test_the_memory_verdict_follows_the_form(tmp_path: Path) -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": str(data)})
-        await until(pilot, lambda: "✔ Fits: 8 GB of 8 GB." in words(pilot))
+        await judged(pilot, "✔ Memory Fits: 8 GB of 8 GB.")
         await app.train_with({"model": "sprout", "data": str(data), "batch_size": 16})
-        said = "✘ Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
-        await until(pilot, lambda: said in words(pilot))
+        said = "✘ Memory Does not fit: 16 GB of 8 GB. Try --batch-size 8 (8.0 GB)."
+        await judged(pilot, said, "Asks before it starts.")
 
 
 def _data(folder: Path, *lines: str) -> str:
@@ -139,8 +153,8 @@ async def test_what_does_not_fit_is_asked_about_and_enter_does_not_start_it(
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place), "batch_size": 16})
-        await until(pilot, lambda: "Does not fit" in words(pilot))
-        assert "Ready" not in words(pilot)
+        await judged(pilot, "Does not fit")
+        assert "Ready" not in verdict(pilot)
         await press(pilot, "enter")  # at once: the start waits for the advice
         await until(pilot, lambda: isinstance(app.screen, Choice))
         await until(pilot, lambda: "Try --batch-size 8 (8.0 GB)." in words(pilot))
@@ -164,7 +178,7 @@ async def test_a_start_against_advice_is_the_persons_choice(
         await until(pilot, lambda: "✔ done" in words(pilot))
         await press(pilot, "4")  # another run has a folder of its own, and what is left is said
         await until(pilot, lambda: "adapters-2" in words(pilot))
-        await until(pilot, lambda: "Does not fit" in words(pilot))
+        await judged(pilot, "Does not fit")
 
 
 @pytest.mark.parametrize(
@@ -176,8 +190,8 @@ async def test_data_that_are_not_there_are_refused_by_the_form(data: str) -> Non
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": data})
-        await until(pilot, lambda: "! --data" in words(pilot) or "! data" in words(pilot))
-        assert "Ready" not in words(pilot)
+        await judged(pilot, "! --data")
+        assert "Ready" not in verdict(pilot)
         await press(pilot, "ctrl+r")
         await pilot.pause()
         assert isinstance(app.screen, TrainScreen)
@@ -190,12 +204,13 @@ async def test_data_that_training_will_refuse_are_never_called_ready(own_place: 
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, *broken)})
-        await until(pilot, lambda: "! Data: chats.jsonl:2: found broken JSON" in words(pilot))
-        await sees(pilot, "(2 more; page 3 shows them)")
-        assert "Ready" not in words(pilot)
+        await judged(
+            pilot, "! Data chats.jsonl:2: found broken JSON", "(2 more; page 3 shows them)"
+        )
+        assert "Ready" not in verdict(pilot)
         _data(own_place)  # mended outside, and looked at again
         await press(pilot, "f2", "4")
-        await until(pilot, lambda: "Ready. 1 example " in words(pilot))
+        await judged(pilot, "✔ Data 1 example ", "Ready.")
 
 
 async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> None:
@@ -206,8 +221,7 @@ async def test_columns_named_by_hand_are_known_to_the_form(own_place: Path) -> N
     app = ShadowApp()
     async with shown(app, WIDE) as pilot:
         await app.train_with({"model": "sprout", "data": _data(own_place, line), **named})
-        await until(pilot, lambda: "Ready. 1 example " in words(pilot))
-        await sees(pilot, "✔ Fits")
+        await judged(pilot, "✔ Data 1 example ", "Ready.", "✔ Memory Fits")
 
 
 async def test_what_stood_in_the_form_comes_back() -> None:
@@ -238,9 +252,46 @@ def test_local_paths_mean_the_same_in_every_folder(
     async def look() -> None:
         async with shown(ShadowApp(FAKE_WORKER), (300, 50)) as pilot:
             await press(pilot, "4")
-            await until(pilot, lambda: "Ready. 1 example " in words(pilot))
-            assert str(own_place)[:40] in words(pilot)
+            await judged(pilot, "✔ Data 1 example ", "Ready.")
+            row = pilot.app.screen.query_one("#row-data", OptionRow)
+            assert row.value.startswith(str(own_place))
 
     run(fill())
     monkeypatch.chdir(elsewhere)
     run(look())
+
+
+async def test_presets_go_round_keep_what_is_set_and_are_undone() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, NARROW) as pilot:
+        await app.train_with({"model": "sprout", "batch_size": 3})
+        await until(pilot, lambda: "● normal" in words(pilot))
+        await press(pilot, "ctrl+t")
+        await until(pilot, lambda: "● thorough: epochs 6, patience 5" in words(pilot))
+        row = app.screen.query_one("#row-epochs", OptionRow)
+        assert row.value == "6"
+        assert app.screen.query_one("#row-batch_size", OptionRow).value == "3"
+        await press(pilot, "ctrl+z")
+        await until(pilot, lambda: "● normal" in words(pilot))
+        assert row.value == ""
+        row.value = "4"
+        await until(pilot, lambda: "● your own" in text(pilot) or "● normal" not in text(pilot))
+        await press(pilot, "ctrl+t")
+        await until(pilot, lambda: "epochs stays (you set it to 4)" in told(pilot))
+        assert row.value == "4"
+
+
+async def test_where_no_run_tells_the_time_a_step_is_tried(own_place: Path) -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await app.train_with(
+            {"model": "sprout", "data": _data(own_place), "iters": 200, "val_batches": 0}
+        )
+        await judged(pilot, "✔ Time About 10 s, from a step that was tried here. 200 steps")
+
+
+async def test_with_the_real_child_a_step_is_tried(own_place: Path) -> None:
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await app.train_with({"model": "sprout", "data": _data(own_place), "iters": 20})
+        await judged(pilot, "from a step that was tried here. 20 steps")

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from shadow_mlx.runs.launching import Launched
+from shadow_mlx.runs.trash import Trash
 from shadow_mlx.terminal import visible
 from tui import system
 from tui.child import Children
@@ -46,6 +47,7 @@ class Ui(Protocol):
         server_changed: Published when there is something new of it.
         launched: The runs that were started here, by folder.
         run_shown: The run that is open.
+        trash: The runs that were discarded, and may be brought back.
         unsaved: What would be lost by leaving, by page.
     """
 
@@ -55,6 +57,7 @@ class Ui(Protocol):
     server_changed: Signal[ServerView]
     launched: dict[Path, Launched]
     run_shown: Path | None
+    trash: Trash
     unsaved: dict[str, str]
 
     @property

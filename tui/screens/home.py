@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
+from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
@@ -19,93 +20,115 @@ from shadow_mlx import words
 from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.runs.launching import free_folder
-from shadow_mlx.runs.listing import SPARK, RunSummary, ago, find_runs, last_change, summarise
-from shadow_mlx.runs.live import is_live
-from shadow_mlx.runs.record import EventReader
+from shadow_mlx.runs.listing import RunSummary
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
-from tui.screens.base import Page
-from tui.views.words import SIGNS, short, sparkline
+from tui.screens.managing import ManagingPage
+from tui.screens.run_finder import Found, RunFinder
+from tui.views import run_list
+from tui.widgets.divider import Divider
+from tui.widgets.field import Field
 from tui.widgets.tables import chosen, fill
+from tui.widgets.welcome import Welcome
 
 REFRESH_SECONDS = 2.0
 MODELS_AFTER_SECONDS = 0.5
 """The models are looked up a moment after the first picture, in a child."""
 
-COLUMNS = ("State", "Run", "Steps", "Best loss", "Losses", "Model", "Changed")
-
 MODELS_SHOWN = 3
 
-NEWCOMER = """\
-Make a small language model yours: show it examples, and it answers like them.
-
-  g   a first run, all filled in: sprout, the model that comes along, learns
-      to turn what people ask of a robot into commands.
-      Then Enter starts it, and c talks with what came of it.
-
-  3   your own data (JSON Lines of chats)      4   the training form
-  2   the models of this machine               F1  help, here and everywhere"""
-RETURNING = "Enter opens a run · g a first run with sprout · 4 train · 5 chat · F1 help"
+HINT = "Enter opens one · / filters · s sorts · g a first run · F1 help"
 
 
-class Welcome(Static, can_focus=True):
-    """What to do; it has the keys while there is no run."""
-
-
-class HomePage(Page):
+class HomePage(ManagingPage):
     """Recent runs, and what to do next."""
 
     NAME = "home"
     HELP = """\
 # Home
 
-Every run in this folder and below it, whoever started it, newest first.
+Every run in this folder and below it, whoever started it, the newest first. Beside the list, where
+there is room for it, stands more about the run under the cursor. The best loss of those that are
+shown is bold.
 
-`Enter` opens one, `c` chats with it, `v` compares, `e` exports its model as a folder of its own,
-`g` prepares a first run on the bundled model and data. Digits (or `F2` to `F8`) change the page,
-`Ctrl+P` finds every action by name; *Change keys* there gives them other keys.
+- `Enter` opens a run · `c` chats with it · `v` compares · `e` exports its model
+- `/` filters by what you type: names, folders, models, states, notes; `Escape` shows all again
+- `s` sorts by the next column, which has an arrow then
+- `n` names a run · `w` writes a note on it · `m` marks it with a star; `shadow-mlx runs` shows them
+- `x` discards a run, after a question · `u` brings back what you discarded, until you leave
+- `g` prepares a first run on the bundled model and data
+
+Digits (or `F2` to `F8`) change the page, `Ctrl+P` finds every action by name; *Change keys* there
+gives them other keys.
 """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"home--good", "home--bad"}
     DEFAULT_CSS = """
-    HomePage #welcome { height: auto; padding: 1 2; }
-    HomePage DataTable { height: 1fr; }
-    HomePage #models { height: auto; max-height: 2; padding: 0 2; color: $text-muted; }
+    HomePage #hint { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+    HomePage #hint { text-overflow: ellipsis; display: none; }
+    HomePage #filter { height: 1; margin: 0 1; display: none; }
+    HomePage #panes { height: 1fr; }
+    HomePage DataTable { width: 1fr; height: 1fr; scrollbar-size: 1 1; }
+    HomePage #detail { height: 100%; width: 44%; display: none; }
+    HomePage Divider { display: none; }
+    HomePage.-wide.-listed #detail { display: block; }
+    HomePage.-wide.-listed Divider { display: block; }
+    HomePage.-listed #hint { display: block; }
+    HomePage #panes { display: none; }
+    HomePage.-listed #panes { display: block; layout: horizontal; }
+    HomePage.-listed Welcome { display: none; }
+    HomePage.-narrow #ways { layout: vertical; }
+    HomePage.-narrow #ways Card { width: 100%; }
+    HomePage.-wide #card-what { padding: 1 2; }
+    HomePage.-wide #ways Card { padding: 1 2; height: 9; }
+    HomePage #models { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
+    HomePage .home--good { color: $text-success; }
+    HomePage .home--bad { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("g", "guided", "First run", id="home-guided"),
         Binding("c", "chat", "Chat", id="home-chat"),
         Binding("v", "compare", "Compare", id="home-compare"),
         Binding("e", "export", "Export", id="home-export"),
+        Binding("slash", "filter", "Filter", key_display="/", id="home-filter"),
+        Binding("s", "sort", "Sort", id="home-sort"),
+        Binding("g", "guided", "First run", id="home-guided"),
     ]
 
     class Listed(Message):
         """The runs were looked up."""
 
-        def __init__(self, runs: list[RunSummary]) -> None:
+        def __init__(self, found: Found) -> None:
             super().__init__()
-            self.runs = runs
+            self.found = found
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: list[RunSummary] = []
+        self._found = Found((), 0)
         self._models_known = False
-        self._seen: dict[Path, tuple[tuple[float, bool], RunSummary]] = {}
-        self._readers: dict[Path, EventReader] = {}  # of runs that grow
+        self._finder = RunFinder()
+        self._wake = asyncio.Event()  # the runs are to be looked up now
+        self._order = run_list.ORDERS[0]
+        self._drawn: object = None
 
     def body(self) -> ComposeResult:
         """What to do, and the runs."""
-        yield Welcome(NEWCOMER, id="welcome", markup=False)
-        yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
+        yield Welcome(id="welcome")
+        yield Static(HINT, id="hint", markup=False)
+        yield Field(placeholder="name, folder, model, state or note", compact=True, id="filter")
+        with Horizontal(id="panes"):
+            yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
+            yield Divider("home")
+            yield Vertical(id="detail")
         yield Static(id="models", markup=False)
 
     def on_mount(self) -> None:
         """Look up the runs, now and then again."""
-        self.query_one(DataTable).display = False
         self._look()
         self.set_timer(MODELS_AFTER_SECONDS, self._list_models)
 
     def on_screen_resume(self) -> None:
-        """Another page may have fetched a model."""
+        """Another page may have fetched a model, or trained one."""
+        self._wake.set()
         if self._models_known:
             self._list_models()
 
@@ -121,59 +144,65 @@ Every run in this folder and below it, whoever started it, newest first.
     @work(exclusive=True, group="runs")
     async def _look(self) -> None:
         while True:
-            if self.is_active or not self._runs:
-                self.post_message(self.Listed(await asyncio.to_thread(self._find)))
-            await asyncio.sleep(REFRESH_SECONDS)
+            if self.is_active or not self._found.runs:
+                self._wake.clear()
+                known = self.ui.state.runs
+                self.post_message(self.Listed(await asyncio.to_thread(self._finder.find, known)))
+            try:
+                await asyncio.wait_for(self._wake.wait(), REFRESH_SECONDS)
+            except TimeoutError:
+                continue
 
-    def _find(self) -> list[RunSummary]:
-        """In a thread: read again only what changed."""
-        runs = []
-        for folder in find_runs(self.ui.state.runs, Path.cwd())[:50]:
-            key = (last_change(folder), live := is_live(folder))
-            if folder not in self._seen or self._seen[folder][0] != key:
-                reader = self._readers.pop(folder, None) or EventReader(folder)
-                self._seen[folder] = (key, summarise(folder, reader))
-                if live:
-                    self._readers[folder] = reader
-            runs.append(self._seen[folder][1])
-        return runs
+    def look_again(self) -> None:
+        """A run was changed here: show it at once."""
+        self._wake.set()
 
     def on_home_page_listed(self, message: Listed) -> None:
-        """Fill the table, keeping the place of the cursor."""
-        table = self.query_one(DataTable)
-        table.display = bool(message.runs)
-        welcome = self.query_one("#welcome", Static)
-        welcome.update(RETURNING if message.runs else NEWCOMER)
-        if message.runs == self._runs and table.row_count:
-            return
-        first = not self._runs
-        self._runs = message.runs
-        shown = len(COLUMNS) if self.size.width >= 100 else 5
-        cells = [self._cells(run)[:shown] for run in message.runs]
-        fill(table, COLUMNS[:shown], cells, [str(run.folder) for run in message.runs])
-        if first and message.runs:
-            table.focus()
+        """Show what was found."""
+        first = not self._found.runs
+        self._found = message.found
+        self._show()
+        if first and message.found.runs and self.focused in (None, self.query_one("#welcome")):
+            self.set_focus(self._usable("#runs"))
+
+    @property
+    def _filter(self) -> Field:
+        return self.query_one("#filter", Field)
+
+    def _show(self) -> None:
+        """Fill the table where it changed, the cursor on the run that it was on."""
+        found, wanted = self._found, self._filter.value.strip()
+        self.set_class(bool(found.runs), "-listed")
+        shown = run_list.ordered(run_list.matching(found.runs, wanted), self._order)
+        said = run_list.headline(len(shown), len(found.runs), found.there, self._order, wanted)
+        self.query_one("#hint", Static).update(visible(f"{said} · {HINT}"))
+        good, bad = (self._sign_style(name) for name in ("good", "bad"))
+        table = run_list.table(
+            shown, self._order, width=self._room, now=time.time(), good=good, bad=bad
+        )
+        keys = [str(run.folder) for run in shown]
+        if self._drawn != (drawn := (table.said, keys, good, bad)):
+            self._drawn = drawn
+            fill(self.query_one(DataTable), table.titles, table.rows, keys)
+        self.detail_of(self.chosen)
         self.refresh_bindings()
 
-    def _cells(self, run: RunSummary) -> list[Text]:
-        steps = f"{run.step:,}/{run.total_steps:,}" if run.total_steps else "–"
-        best = short(run.best_loss) if run.best_loss is not None else "–"
-        cells = [
-            f"{SIGNS[run.status]} {run.status}",
-            _name(run.folder),
-            steps,
-            best,
-            sparkline(run.losses, SPARK),
-            run.backbone,
-            ago(time.time() - run.changed),
-        ]
-        return [Text(visible(cell)) for cell in cells]
+    def _sign_style(self, name: str) -> Style:
+        return Style(color=self.get_component_styles(f"home--{name}").color.rich_color)
+
+    @property
+    def _room(self) -> int:
+        """Cells that the list has."""
+        return self.size.width if not self.has_detail else self.size.width * 56 // 100
+
+    @property
+    def has_detail(self) -> bool:
+        """Whether there is room for more about a run beside the list."""
+        return self.has_class("-wide")
 
     def on_resize(self) -> None:
         """Columns fit the width."""
-        self._runs, runs = [], self._runs
-        if runs:
-            self.post_message(self.Listed(runs))
+        self.call_after_refresh(self._show)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
@@ -182,36 +211,69 @@ Every run in this folder and below it, whoever started it, newest first.
 
     def resting(self) -> str:
         """The runs, as soon as there are some."""
-        return "#runs" if self._runs else "#welcome"
+        return "#runs" if self._found.runs else "#welcome"
 
-    def _chosen(self) -> RunSummary | None:
+    @property
+    def chosen(self) -> RunSummary | None:
+        """The run under the cursor."""
         key = chosen(self.query_one(DataTable))
-        return next((run for run in self._runs if str(run.folder) == key), None)
+        return next((run for run in self._found.runs if str(run.folder) == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Chat, compare and export need a run with an adapter."""
+        """Chat, compare and export need a run with an adapter; most others need a run."""
+        one = self.chosen if self.is_mounted else None
         if action in ("chat", "compare", "export"):
-            one = self._chosen()
             return one is not None and one.has_adapter
-        return True
+        if action in ("filter", "sort"):
+            typing = self.is_mounted and self._filter.has_focus
+            return bool(self._found.runs) and not typing
+        return super().check_action(action, parameters)
 
     def on_data_table_row_highlighted(self) -> None:
-        """What can be done depends on the run under the cursor."""
+        """What can be done, and what stands beside, depends on the run under the cursor."""
+        self.detail_of(self.chosen)
         self.refresh_bindings()
+
+    def action_filter(self) -> None:
+        """Type what the runs are to be filtered by."""
+        self._filter.display = True
+        self._filter.focus()
+
+    def on_input_changed(self) -> None:
+        """Filter as it is typed."""
+        self._show()
+
+    def on_input_submitted(self) -> None:
+        """To the runs that are left."""
+        if not self._filter.value.strip():
+            self._filter.display = False
+        self.set_focus(self._usable("#runs"))
+
+    def action_leave_field(self) -> None:
+        """No filter any more, and back to the runs."""
+        self._filter.value = ""
+        self._filter.display = False
+        super().action_leave_field()
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        at = run_list.ORDERS.index(self._order) + 1
+        self._order = run_list.ORDERS[at % len(run_list.ORDERS)]
+        self._show()
 
     async def action_chat(self) -> None:
         """Chat with the run under the cursor."""
-        if one := self._chosen():
+        if one := self.chosen:
             await self.ui.chat_with(one.folder)
 
     async def action_compare(self) -> None:
         """Compare the run under the cursor with the untuned model."""
-        if one := self._chosen():
+        if one := self.chosen:
             await self.ui.compare_with(one.folder)
 
     async def action_export(self) -> None:
         """Go on to the export of the run under the cursor."""
-        if one := self._chosen():
+        if one := self.chosen:
             await self.ui.deliver(one.folder)
 
     async def action_guided(self) -> None:
@@ -231,14 +293,6 @@ def models_line(models: Sequence[m.ModelView]) -> str:
     shown = [f"{model.name} ({words.size(model.size_bytes)})" for model in usable[:MODELS_SHOWN]]
     more = f" and {len(usable) - MODELS_SHOWN} more" if len(usable) > MODELS_SHOWN else ""
     return f"Models here: {', '.join(shown) or 'none'}{more} · 2 shows and fetches models"
-
-
-def _name(folder: Path) -> str:
-    """The folder as short as it is unambiguous here."""
-    try:
-        return str(folder.relative_to(Path.cwd()))
-    except ValueError:
-        return f"{folder.parent.name}/{folder.name}"
 
 
 PAGE = HomePage

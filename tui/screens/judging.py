@@ -19,15 +19,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on memory in a line, what speaks against starting, and whether that is all."""
+    """What is known of memory and data.
+
+    Attributes:
+        memory: The verdict on memory, its sign first; empty while there is none.
+        fits: Whether nothing about the memory speaks against starting.
+        data: What is wrong with the data, a line each.
+        finished: Whether no more will be said.
+    """
 
     memory: str = ""
-    trouble: tuple[str, ...] = ()
+    fits: bool = True
+    data: tuple[str, ...] = ()
     finished: bool = False
 
-    def lines(self) -> list[str]:
-        """What a person should read, the memory first."""
-        return [line for line in (self.memory, *self.trouble) if line]
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What speaks against starting, a line each."""
+        memory = () if self.fits else (self.memory,)
+        return (*memory, *(f"! Data: {problem}" for problem in self.data))
 
 
 async def judge(child: Child, config: TrainConfig) -> AsyncIterator[Judgement]:
@@ -36,16 +46,25 @@ async def judge(child: Child, config: TrainConfig) -> AsyncIterator[Judgement]:
     try:
         async for reply in child.ask(m.Estimate(child.number(), config.to_mapping())):
             if isinstance(reply, m.Estimated):
-                said = memory.verdict(reply)
-                found = Judgement("", (said,)) if reply.fit == "too large" else Judgement(said)
+                found = Judgement(memory.verdict(reply), reply.fit != "too large")
                 yield found
     except ChildError as error:
-        failed, found = True, Judgement("", (f"! Memory: {_first_line(error)}",))
+        failed, found = True, Judgement(f"! {_first_line(error)}", fits=False)
     # Where answers are to be written, lines lack them; the run checks all else before it writes.
     problems = await data_problems(child, config) if config.answers == "given" else []
-    if problems:  # an estimate that failed did so for the same reason
-        found = replace(found, trouble=(*(() if failed else found.trouble), *problems))
+    found = replace(found, data=tuple(problems))
+    if problems and failed:  # an estimate that failed did so for the same reason
+        found = replace(found, memory="", fits=True)
     yield replace(found, finished=True)
+
+
+async def tried(child: Child, config: TrainConfig) -> float:
+    """Seconds of one batch of the run, measured in the child; 0 where that cannot be told."""
+    try:
+        reply = await child.result(m.TryStep(child.number(), config.to_mapping()), m.StepTried)
+    except ChildError:
+        return 0.0
+    return reply.batch_seconds
 
 
 async def data_problems(child: Child, config: TrainConfig) -> list[str]:
@@ -60,7 +79,7 @@ async def data_problems(child: Child, config: TrainConfig) -> list[str]:
         except ChildError as error:
             problem = _first_line(error)
         if problem:
-            found.append(f"! Data: {problem}")
+            found.append(problem)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from shadow_mlx.config import TrainConfig
@@ -21,9 +21,10 @@ from shadow_mlx.runs.launching import check_target, free_folder
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.screens.verdict import Verdict
-from tui.views import form
+from tui.views import form, presets
 from tui.views.command import command_line
 from tui.widgets.option_form import OptionForm
+from tui.widgets.preset_row import PresetRow
 
 JUDGED_SECONDS = 20.0
 """How long a start waits for the judgement."""
@@ -40,26 +41,38 @@ class TrainScreen(Page):
     HELP = """\
 # Training
 
-Every option of `shadow-mlx train`. An empty field takes the default that stands in it; the line
-below explains the option that has the focus, and a `!` says what is wrong with a value.
+Every option of `shadow-mlx train`. An empty field takes the default that stands in it. Beside the
+fields, or below them, stand what the option is that has the focus, what is wrong with it, and what
+the run would mean: its time (where no earlier run tells it, a step is tried), its memory, its data.
 
 - `Enter` or `Ctrl+R` starts the run · `Ctrl+A` shows every option, or only the simple ones
 - *objective* `pretrain` teaches a shadow to write by itself, before any task: what only tasks have
   is left out then, and *shadow* and *teacher* say where it starts and who it learns from
+- `Ctrl+T` goes through the presets *quick*, *normal* and *thorough*, which say what they change;
+  what you set yourself stays
 - `Ctrl+Y` copies the same run as a command
 - `Ctrl+D` goes back to the defaults, `Ctrl+Z` to what stood here before the form was filled
 - `Tab` moves on, `Escape` leaves the field
 """
     DEFAULT_CSS = """
-    TrainScreen #form { height: 1fr; }
+    TrainScreen #panes { height: 1fr; }
+    TrainScreen #form { width: 1fr; height: 1fr; }
+    TrainScreen #side { height: auto; }
     TrainScreen #help { height: 3; padding: 0 1; background: $panel; }
-    TrainScreen #verdict { height: auto; max-height: 6; padding: 0 1; }
+    TrainScreen #verdict { max-height: 7; }
     TrainScreen #start-row { height: auto; padding: 0 1; }
     TrainScreen #start { min-width: 20; height: 1; border: none; }
+    TrainScreen #ready { width: 1fr; padding: 0 2; color: $text-muted; }
+    TrainScreen.-narrow #panes { layout: vertical; }
+    TrainScreen.-wide #form { width: 5fr; max-width: 100; }
+    TrainScreen.-wide #side { width: 3fr; max-width: 70; height: 100%; margin-left: 1; }
+    TrainScreen.-wide #help { height: auto; min-height: 7; margin-bottom: 1; padding: 1 2; }
+    TrainScreen.-wide #verdict { max-height: 60%; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", id="train-start"),
         Binding("ctrl+a", "everything", "All options", id="train-everything", priority=True),
+        Binding("ctrl+t", "preset", "Preset", id="train-preset", priority=True),
         Binding("ctrl+d", "defaults", "Defaults", id="train-defaults", priority=True),
         Binding("ctrl+z", "undo", "Undo", show=False, id="train-undo", priority=True),
         Binding("ctrl+y", "copy", "Command", id="train-copy", priority=True),
@@ -77,15 +90,23 @@ below explains the option that has the focus, and a `!` says what is wrong with 
     def body(self) -> ComposeResult:
         """The fields, what they mean, and the button."""
         kept = {name: str(text) for name, text in self.ui.state.form.items()}
-        yield OptionForm(TrainConfig, _here(kept), id="form")
-        yield Static(id="help", markup=False)
-        yield Verdict(self.ui.processes, id="verdict")
-        with Horizontal(id="start-row"):
-            yield Button("Start training", id="start", variant="primary")
+        yield PresetRow(TrainConfig, id="presets")
+        with Horizontal(id="panes"):
+            yield OptionForm(TrainConfig, _here(kept), id="form")
+            with Vertical(id="side"):
+                yield Static(id="help", markup=False)
+                yield Verdict(self.ui.processes, id="verdict")
+                with Horizontal(id="start-row"):
+                    yield Button("Start training", id="start", variant="primary")
+                    yield Static(id="ready", markup=False)
 
     def on_mount(self) -> None:
         """Check what the form begins with, and explain the focused field."""
         self.watch(self, "focused", self._explain)
+
+    def on_screen_suspend(self) -> None:
+        """Nothing is tried while other pages are looked at."""
+        self._verdict.rest()
 
     def on_screen_resume(self) -> None:
         """Folders and files may have come and gone; a run that was started here has its own."""
@@ -129,6 +150,8 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             self._config = None
         self._form.complain(problems)
         self._problems = problems
+        self.query_one(PresetRow).show(texts)
+        self._explain()
         if self._config is not None:
             self._verdict.consider(self._config, self.ui.state.runs)
         else:  # those whose fields are not shown come first
@@ -146,6 +169,10 @@ below explains the option that has the focus, and a `!` says what is wrong with 
             "data": refusal_of(config.data or "") or "",
         }
         return {name: text for name, text in found.items() if text}
+
+    def on_verdict_said(self, message: Verdict.Said) -> None:
+        """Whether anything speaks against the start, beside its button."""
+        self.query_one("#ready", Static).update(message.state)
 
     def _explain(self) -> None:
         text = "Enter starts the run · Tab goes to the fields · Ctrl+A shows every option"
@@ -166,6 +193,28 @@ below explains the option that has the focus, and a `!` says what is wrong with 
         """What stood in the fields before they were filled anew."""
         if self._former:
             await self.fill(self._former)
+
+    async def action_preset(self) -> None:
+        """The next preset."""
+        self._take_preset(self.query_one(PresetRow).following)
+
+    def on_preset_row_chosen(self, message: PresetRow.Chosen) -> None:
+        """The one that was asked for."""
+        self._take_preset(message.name)
+
+    def _take_preset(self, name: str) -> None:
+        """Fill in what a preset sets, and say what it leaves."""
+        texts = self._form.texts
+        found = presets.applied(TrainConfig, name, texts)
+        if found.texts != texts:
+            self._former = texts
+            self._form.put(found.texts)
+            self._check()
+        said = f"{name}: {presets.meaning(TrainConfig, name)}"
+        stays = "; ".join(
+            f"{key.replace('_', ' ')} stays ({why})" for key, why in found.kept.items()
+        )
+        self.ui.tell(f"{said}. {stays or 'ctrl+z brings back what stood here'}.")
 
     def action_copy(self) -> None:
         """The run as a command line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from shadow_mlx.config.option import Options, flag_name, option_info
@@ -21,10 +21,11 @@ def command_line(command: str, options: Options) -> str:
     return shlex.join(["shadow-mlx", command, *flags(options)])
 
 
-def flags(options: Options) -> list[str]:
-    """The flags that make a command line for each option that is not the default."""
+def flags(options: Options, leaving: Collection[str] = ()) -> list[str]:
+    """A flag for each option that is not the default, without some that are not wanted."""
     fields = {one.name: one for one in dataclasses.fields(options)}
-    return [word for name, value in chosen(options).items() for word in _flag(fields[name], value)]
+    given = chosen(options, leaving)
+    return [word for name, value in given.items() for word in _flag(fields[name], value)]
 
 
 def _flag(declared: dataclasses.Field[Any], value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import shlex
 import typing
 from collections.abc import Collection, Mapping, Sequence
@@ -27,21 +28,30 @@ from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_in
 from shadow_mlx.config.values import choices_of, describe_type, element_of, plain_type
 from shadow_mlx.errors import ConfigError
 
-SIMPLE: dict[type[Options], tuple[str, ...]] = {
-    TrainConfig: (
-        "model", "data", "adapter_path", "objective", "shadow", "teacher", "answers", "iters",
-        "epochs", "batch_size", "learning_rate", "max_seq_length",
-    ),
-    ChatConfig: ("system_prompt", "max_tokens", "temp", "thinking"),
-    CompareConfig: ("data", "adapter_path", "rival", "modes", "limit", "max_tokens"),
-    ExportConfig: ("adapter_path", "output", "to", "q_bits", "vocabulary"),
-    ImportConfig: ("source", "adapter_path", "model"),
-    PushConfig: ("folder", "repo", "private", "message"),
-    ServeConfig: (
-        "adapter_path", "host", "port", "api_key_file", "concurrency", "longest_answer",
-    ),
+SIMPLE_FRAMES: dict[type[Options], dict[str, tuple[str, ...]]] = {
+    TrainConfig: {
+        "model and data": ("model", "data", "adapter_path"),
+        "learning": (
+            "objective", "shadow", "teacher", "answers", "iters", "epochs", "batch_size",
+            "learning_rate", "max_seq_length",
+        ),
+    },
+    ChatConfig: {"": ("system_prompt", "max_tokens", "temp", "thinking")},
+    CompareConfig: {"": ("data", "adapter_path", "rival", "modes", "limit", "max_tokens")},
+    ExportConfig: {"": ("adapter_path", "output", "to", "q_bits", "vocabulary")},
+    ImportConfig: {"": ("source", "adapter_path", "model")},
+    PushConfig: {"": ("folder", "repo", "private", "message")},
+    ServeConfig: {
+        "": ("adapter_path", "host", "port", "api_key_file", "concurrency", "longest_answer")
+    },
 }  # fmt: skip
-"""What stands first, and is all that a newcomer sees of a run."""
+"""What stands first, and is all that a newcomer sees of a run, by the titles of its frames."""
+
+SIMPLE = {
+    group: tuple(name for names in frames.values() for name in names)
+    for group, frames in SIMPLE_FRAMES.items()
+}
+"""The same without the titles."""
 
 SIMPLE_BESIDE: dict[type[Options], dict[str, tuple[str, str]]] = {
     TrainConfig: dict.fromkeys(("shadow", "teacher", "answers"), ("objective", "pretrain")),
@@ -63,7 +73,8 @@ SomeOptions = TypeVar("SomeOptions", bound=Options)
 class FormField:
     """One option as a form shows it. ``default`` is text; ``choices`` is empty for free text.
 
-    Of an option that takes ``several`` values, the text is as on the command line: with spaces
+    ``unset`` says what an empty field means: the default, or in words what takes its place.
+        Of an option that takes ``several`` values, the text is as on the command line: with spaces
     between them, and quotes around what has a space in it.
     """
 
@@ -74,6 +85,7 @@ class FormField:
     group: str
     unit: str
     default: str
+    unset: str
     choices: tuple[str, ...]
     kind: str
     optional: bool
@@ -124,6 +136,7 @@ def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool, needed: bool
         group=info.group,
         unit=info.unit or (info.metavar or "").replace("|", " or "),
         default=to_text(one.default),
+        unset="needed" if needed else to_text(one.default) or _in_words(info.help),
         choices=() if several else choices,
         kind=describe_type(hint) + (", or several with spaces between" if several else ""),
         optional=one.default is None,
@@ -132,6 +145,12 @@ def _field(one: dataclasses.Field[Any], hint: Any, *, simple: bool, needed: bool
         several=several,
         needed=needed,
     )
+
+
+def _in_words(help_text: str) -> str:
+    """What an option's help says of its default; ``none`` where leaving it out means nothing."""
+    said = re.search(r"\(default: (.*?)\)(?: |$|;)", help_text)
+    return said[1] if said else "none"
 
 
 def to_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How long a run will take, told from an earlier one on the same backbone.
+"""How long a run will take, told from an earlier one on the same backbone, or from a step of it.
 
 A guess in the right order of size: other data have other lengths, other options another speed.
 """
@@ -42,6 +42,25 @@ class Pace:
         """How long a run takes that reads so many bytes of data so many times."""
         tokens = epochs * data_bytes * self.tokens_per_byte
         return tokens / self.tokens_per_second + checks * self.check_seconds
+
+
+FORWARD = 1 / 3
+"""Of the time of a training batch that one of a validation takes: it has no backward pass."""
+
+
+@dataclass(frozen=True)
+class StepPace:
+    """What a measured step tells.
+
+    Attributes:
+        batch_seconds: Of a batch of the usual size, and its share of the update.
+    """
+
+    batch_seconds: float
+
+    def seconds(self, batches: int, scored: int) -> float:
+        """How long so many batches take, and as many as are only scored."""
+        return self.batch_seconds * (batches + FORWARD * scored)
 
 
 def pace_of(model: str, known: Iterable[str], below: Path) -> Pace | None:

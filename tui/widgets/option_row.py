@@ -13,6 +13,16 @@ from tui.views.form import FormField
 from tui.widgets.field import Field
 
 
+def place_of(widget: Widget) -> tuple[int, int]:
+    """Where a widget stands among its siblings, by which Tab goes from one to the next.
+
+    Textual goes by the place on the screen, which what was just made does not have yet: the first
+    Tab after a form was opened could land in the middle of it.
+    """
+    assert widget.parent is not None
+    return widget.parent.children.index(widget), 0
+
+
 class OptionRow(Horizontal):
     """A field for one option. Empty text means the default, which stands there as a shadow.
 
@@ -54,12 +64,11 @@ class OptionRow(Horizontal):
                 compact=True,
             )
         else:
-            placeholder = field.default or ("needed" if field.needed else "default")
             self._control = Field(
                 value,
                 path=field.path,
                 several=field.several,
-                placeholder=placeholder,
+                placeholder=field.unset,
                 compact=True,
             )
         self._control.HELP = self._help()  # type: ignore[misc]  # of this control alone
@@ -72,13 +81,7 @@ class OptionRow(Horizontal):
 
     @property
     def _focus_sort_key(self) -> tuple[int, int]:
-        """Tab goes from row to row as they stand in the form.
-
-        Textual goes by the place on the screen, which a row that was just made does not have yet:
-        the first Tab after a form was opened could land in the middle of it.
-        """
-        assert self.parent is not None
-        return self.parent.children.index(self), 0
+        return place_of(self)
 
     def _help(self) -> str:
         field = self.field
@@ -103,6 +106,11 @@ class OptionRow(Horizontal):
         else:
             assert isinstance(control, Field)
             control.value = text
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it; empty for nothing."""
+        return self._problem
 
     def complain(self, problem: str) -> None:
         """Show what is wrong, or with ``""`` the unit again."""

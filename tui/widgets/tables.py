@@ -11,7 +11,7 @@ from textual.widgets import DataTable
 
 def fill(
     table: DataTable[Any],
-    columns: Sequence[str],
+    columns: Sequence[str | Text],
     rows: Iterable[Sequence[str | Text]],
     keys: Sequence[str] = (),
 ) -> None:
@@ -23,15 +23,18 @@ def fill(
     here = chosen(table)
     at = table.cursor_row
     table.clear(columns=True)
-    table.add_columns(*map(Text, columns))
+    table.add_columns(*map(_text, columns))
     for i, row in enumerate(rows):
-        cells = (Text(cell) if isinstance(cell, str) else cell for cell in row)
-        table.add_row(*cells, key=keys[i] if keys else None)
+        table.add_row(*map(_text, row), key=keys[i] if keys else None)
     if keys:
         table.move_cursor(row=keys.index(here) if here in keys else at)
     # Textual measures new cells when the table is idle, and paints them anew only where that
     # changed the size of the whole: a paint in between would stay, its columns too narrow.
     table.call_after_refresh(table.refresh, layout=True)
+
+
+def _text(cell: str | Text) -> Text:
+    return Text(cell) if isinstance(cell, str) else cell
 
 
 def chosen(table: DataTable[Any]) -> str | None:

@@ -15,7 +15,17 @@ from shadow_mlx.runs.events import Event, RunEnded, Saved
 from shadow_mlx.runs.live import process_of
 from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
-from tests.tui.support import FAKE_WORKER, WIDE, press, shown, text, until, words, write_adapter
+from tests.tui.support import (
+    FAKE_WORKER,
+    WIDE,
+    judged,
+    press,
+    shown,
+    text,
+    until,
+    words,
+    write_adapter,
+)
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
 from tui.screens.train import TrainScreen
@@ -126,7 +136,7 @@ async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
         await until(pilot, lambda: "D Distil e Export" in text(pilot).splitlines()[-1])
         await press(pilot, "D")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-        await until(pilot, lambda: "Ready. 18 examples to learn from" in words(pilot))
+        await judged(pilot, "18 examples to learn from", "Ready.")
         await press(pilot, "ctrl+y")
         said = (
             "shadow-mlx train --shadow mine --model sprout --prompt-feature q --answers missing "
@@ -172,7 +182,7 @@ async def test_answers_that_are_written_first_are_told_of_stopped_and_gone_on_wi
         await press(pilot, "D")
         for done in (0, 64):
             await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-            await until(pilot, lambda: "Ready." in words(pilot))
+            await judged(pilot, "Ready.")
             await press(pilot, "ctrl+r")
             await until(pilot, lambda: isinstance(app.screen, RunScreen))
             said = f"writing answers: {done} of 300"

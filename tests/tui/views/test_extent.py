@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -13,6 +14,7 @@ from shadow_mlx.data.dataset import EncodedDataset, Example
 from shadow_mlx.data.reading.splits import split_indices
 from shadow_mlx.training.length import run_length
 from tui.views.extent import extent
+from tui.views.pace import StepPace
 from tui.views.words import counted
 
 LENGTHS = [{}, {"iters": 7}, {"epochs": 0.3}, {"epochs": 2.5}]
@@ -34,7 +36,18 @@ def test_the_form_tells_the_steps_that_training_makes(length: dict[str, float]) 
         plan = BatchPlan(EncodedDataset((i, example) for i in range(len(train))), batch)
         steps = run_length(config, plan.batches_per_epoch).steps
         said = extent(config, (records, 0))
-        assert f"{counted(len(train), 'example')} to learn from, {len(valid):,} to vali" in said
+        examples = f"{counted(len(train), 'example')} to learn from, {len(valid):,} to validate"
+        assert said.examples == examples
         verb = "is" if steps == 1 else "are"
-        assert f": {counted(steps, 'step')} of {batch * accumulation} {verb}" in said
-        assert ("no validation" in said) == (not len(valid))
+        assert said.length.startswith(f"{counted(steps, 'step')} of {batch * accumulation} {verb}")
+        assert ("no validation" in said.length) == (not len(valid))
+        assert said.time == ""
+
+
+def test_a_step_that_was_tried_tells_the_time() -> None:
+    config = TrainConfig(batch_size=8, iters=300, steps_per_eval=100, val_batches=6)
+    pace = StepPace(0.5)  # a batch of a validation has no backward pass
+    said = extent(config, (1000, 100), pace).time
+    assert said == "About 2 min 34 s, from a step that was tried here."  # 150 + 4 × 6 / 3 × 0.5
+    more = dataclasses.replace(config, grad_accumulation_steps=2, val_batches=0)
+    assert extent(more, (1000, 100), pace).time.startswith("About 5 min 00 s")

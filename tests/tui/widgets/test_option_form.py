@@ -17,6 +17,7 @@ from shadow_mlx.config import (
 from shadow_mlx.config.option import Options, option_info
 from tests.tui.support import FAKE_WORKER, WIDE, completes, press, shown, text, until, words
 from tui.app import ShadowApp
+from tui.views import form
 from tui.widgets.field import Field
 from tui.widgets.option_form import OptionForm
 from tui.widgets.option_row import OptionRow
@@ -93,6 +94,29 @@ async def test_tab_follows_the_rows_before_they_have_a_place() -> None:
         fields.add_class("-everything")
         await fields.make_all()  # and nothing is laid out yet
         rows = [one.parent for one in app.screen.focus_chain if isinstance(one.parent, OptionRow)]
-        places = [fields.children.index(row) for row in rows]
+        places = [list(fields.query(OptionRow)).index(row) for row in rows]
         assert len(places) > 20
         assert places == sorted(places)
+
+
+def test_an_empty_field_says_what_it_means() -> None:
+    """Not that there is a default, but which: options without one say so in their help, or none."""
+    meant = {field.name: field.unset for field in form.fields(TrainConfig)}
+    assert meant["iters"] == "3 epochs, at least 300"
+    assert meant["rank"] == "32"
+    assert meant["data"] == "needed"
+    assert meant["freeze"] == "none"
+    assert meant["shadow_budget"].startswith("from the backbone; 0: no budget")
+    for group in FORMS:
+        assert not {"default", ""} & {one.unset for one in form.fields(group)}
+
+
+async def test_what_is_wrong_is_told_whole_with_the_help() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    app.remember(form={"data": "x.jsonl", "epochs": "many"})
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "4")
+        app.screen.query_one("#row-epochs Input").focus()
+        said = lambda: str(app.screen.query_one("#help").render())  # noqa: E731 - of this screen
+        await until(pilot, lambda: said().startswith("! --epochs: expected"))
+        assert "--epochs: passes over the data" in said()
