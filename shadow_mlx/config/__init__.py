@@ -23,6 +23,8 @@ from shadow_mlx.config.model import (
     EncodingConfig,
     Mode,
     ModelConfig,
+    Parallel,
+    ParallelConfig,
 )
 from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
 from shadow_mlx.config.serving import API_KEY_VARIABLE, ServeConfig
@@ -54,6 +56,8 @@ __all__ = [
     "ModelConfig",
     "ObjectiveName",
     "OptimizerName",
+    "Parallel",
+    "ParallelConfig",
     "PushConfig",
     "SamplingConfig",
     "ScheduleName",

@@ -9,6 +9,7 @@ from shadow_mlx.config.data import DataConfig
 from shadow_mlx.config.option import Options, option
 
 Mode = Literal["attached", "detached", "base"]
+Parallel = Literal["data", "tensor"]
 
 MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 BUNDLED_MODEL = "sprout"
@@ -29,6 +30,18 @@ class BackboneConfig(Options):
     )
     trust_remote_code: bool = option(
         False, group="model", help="allow a model's own Python code to run (a risk: read it first)"
+    )
+
+
+@dataclass(frozen=True)
+class ParallelConfig(Options):
+    """What several processes split that ``mlx.launch`` starts together."""
+
+    parallel: Parallel = option(
+        "data",
+        group="model",
+        help="what processes split that mlx.launch starts together: data, the rows of each batch "
+        "in training; tensor, the backbone, a part of each matrix on each machine",
     )
 
 

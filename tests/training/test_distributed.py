@@ -26,7 +26,7 @@ def free_ports(count: int) -> list[int]:
 
 IMPATIENT = """
 import sys
-from shadow_mlx.training import peers
+from shadow_mlx.parallel import peers
 from shadow_mlx.cli.main import main
 peers.PATIENCE, peers._SLOWER = 0.3, 1.0
 sys.exit(main())

@@ -1,0 +1,163 @@
+"""A backbone split over several processes by mlx-lm's own ``shard``: a part of each matrix on each.
+
+The split is tensor parallelism: each process has some of the heads and some of the MLP's neurons
+(of every expert), and sums over the processes make hidden states whole again behind them.
+Embeddings, norms and, in most families, the head are whole on each.
+
+D hidden size
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx_lm.models
+from mlx.nn.layers.distributed import sum_gradients
+from mlx_lm.utils import get_total_parameters
+
+from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.wrapping import unwrapped
+from shadow_mlx.errors import ModelError
+
+LATENT = "kv_a_proj_with_mqa"
+"""Makes the keys and values that all heads share, in multi-head latent attention."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Stands for a group of processes that are not there, where only shapes are wanted."""
+
+    count: int
+
+    def size(self) -> int:
+        """How many there are."""
+        return self.count
+
+    def rank(self) -> int:
+        """The first one."""
+        return 0
+
+
+def split(backbone: nn.Module, group: Any, name: str) -> int:
+    """Keep this process's part of a backbone whose weights are still on disk.
+
+    A block's weights are read, cut and let go one after the other, so that none but the largest
+    tensor is ever whole in memory.
+
+    Args:
+        backbone: The model, split in place; it may carry a shadow already.
+        group: The processes; or :class:`Machines`, where nothing is to be read.
+        name: What to call the model in errors.
+
+    Returns:
+        How many of its parameters are not here.
+
+    Raises:
+        ModelError: mlx-lm cannot split this family, or not over so many.
+    """
+    check(backbone, group.size(), name)
+    decoder, whole = find_decoder(backbone), get_total_parameters(backbone)
+    with _bare(decoder):
+        try:
+            backbone.shard(group)
+        except (ValueError, AssertionError) as error:
+            raise ModelError(
+                f"{name}: cannot be split over {group.size()} machines: {error}"
+            ) from error
+        for block in decoder.blocks:
+            _make_gradients_whole(block, group)
+    backbone.freeze()  # mlx-lm's split layers are new ones
+    if not isinstance(group, Machines):
+        for block in decoder.blocks:
+            mx.eval(block.parameters())
+        mx.eval(backbone.parameters())
+    return int(whole - get_total_parameters(backbone))
+
+
+def check(backbone: nn.Module, machines: int, name: str) -> None:
+    """Say now what a split over so many machines would fail at, or do wrongly.
+
+    Raises:
+        ModelError: mlx-lm cannot split this family, or its heads do not go evenly.
+    """
+    decoder = find_decoder(backbone)
+    if not hasattr(backbone, "shard"):
+        raise ModelError(
+            f"{name}: mlx-lm {mlx_lm.__version__} cannot split {decoder.name} over machines; it "
+            f"can split {', '.join(families())}. Leave --parallel tensor out, or take a model of "
+            "one of these families"
+        )
+    for setting, what in (
+        ("num_attention_heads", "attention heads"),
+        ("num_key_value_heads", "heads of keys and values"),
+    ):
+        heads = decoder.arguments.get(setting)
+        if isinstance(heads, int) and heads % machines:
+            fitting = [str(n) for n in range(2, heads + 1) if heads % n == 0]
+            raise ModelError(
+                f"{name}: its {heads} {what} cannot be dealt out evenly to {machines} machines; "
+                + (f"take {', '.join(fitting)} of them" if fitting else "it has to stay on one")
+            )
+
+
+def families() -> list[str]:
+    """The modules of mlx-lm whose models can be split."""
+    found = []
+    for module in pkgutil.iter_modules(mlx_lm.models.__path__):
+        try:
+            loaded = importlib.import_module(f"mlx_lm.models.{module.name}")
+        except ImportError:  # some need packages of their own
+            continue
+        if hasattr(getattr(loaded, "Model", None), "shard"):
+            found.append(module.name)
+    return found
+
+
+@contextmanager
+def _bare(decoder: Decoder) -> Iterator[None]:
+    """The blocks without their shadows, as mlx-lm knows them."""
+    blocks = decoder.blocks
+    decoder.replace_blocks([unwrapped(block) for block in blocks])
+    try:
+        yield
+    finally:
+        decoder.replace_blocks(blocks)
+
+
+def _make_gradients_whole(block: nn.Module, group: Any) -> None:
+    """Sum the gradients of latent keys and values, which mlx-lm leaves to each process's heads."""
+    for _, module in block.named_modules():
+        if LATENT in module:
+            # where heads have a matrix of their own, it sums what comes through it already
+            summed = int(module.kv_lora_rank) if "kv_b_proj" in module else 0
+            module[LATENT] = _Shared(module[LATENT], group, summed)
+
+
+class _Shared(nn.Module):
+    """A layer that all processes compute alike, whose results each uses for its own heads alone.
+
+    Args:
+        layer: ``[…, D]`` to ``[…, latent]``.
+        group: The processes.
+        summed: So many entries at the beginning have whole gradients already.
+    """
+
+    def __init__(self, layer: nn.Module, group: Any, summed: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self._group = group
+        self._summed = summed
+
+    def __call__(self, x: mx.array) -> mx.array:
+        """The layer's results."""
+        y = self.layer(x)
+        whole, partial = mx.split(y, [self._summed], axis=-1)
+        partial = sum_gradients(self._group)(partial)
+        return mx.concatenate([whole, partial], axis=-1) if self._summed else partial
