@@ -19,15 +19,12 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import mlx_lm.models
-from mlx.nn.layers.distributed import sum_gradients
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.whole_gradients import make_whole
 from shadow_mlx.backbones.wrapping import unwrapped
 from shadow_mlx.errors import ModelError
-
-LATENT = "kv_a_proj_with_mqa"
-"""Makes the keys and values that all heads share, in multi-head latent attention."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def split(backbone: nn.Module, group: Any, name: str) -> int:
                 f"{name}: cannot be split over {group.size()} machines: {error}"
             ) from error
         for block in decoder.blocks:
-            _make_gradients_whole(block, group)
+            make_whole(block, group)
     backbone.freeze()  # mlx-lm's split layers are new ones
     if not isinstance(group, Machines):
         for block in decoder.blocks:
@@ -129,35 +126,3 @@ def _bare(decoder: Decoder) -> Iterator[None]:
         yield
     finally:
         decoder.replace_blocks(blocks)
-
-
-def _make_gradients_whole(block: nn.Module, group: Any) -> None:
-    """Sum the gradients of latent keys and values, which mlx-lm leaves to each process's heads."""
-    for _, module in block.named_modules():
-        if LATENT in module:
-            # where heads have a matrix of their own, it sums what comes through it already
-            summed = int(module.kv_lora_rank) if "kv_b_proj" in module else 0
-            module[LATENT] = _Shared(module[LATENT], group, summed)
-
-
-class _Shared(nn.Module):
-    """A layer that all processes compute alike, whose results each uses for its own heads alone.
-
-    Args:
-        layer: ``[…, D]`` to ``[…, latent]``.
-        group: The processes.
-        summed: So many entries at the beginning have whole gradients already.
-    """
-
-    def __init__(self, layer: nn.Module, group: Any, summed: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self._group = group
-        self._summed = summed
-
-    def __call__(self, x: mx.array) -> mx.array:
-        """The layer's results."""
-        y = self.layer(x)
-        whole, partial = mx.split(y, [self._summed], axis=-1)
-        partial = sum_gradients(self._group)(partial)
-        return mx.concatenate([whole, partial], axis=-1) if self._summed else partial

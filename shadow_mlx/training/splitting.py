@@ -16,6 +16,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from shadow_mlx.backbones.decoder import Decoder
+from shadow_mlx.backbones.whole_gradients import NOT_WHOLE
 from shadow_mlx.backbones.wrapping import entering, wrap_blocks
 from shadow_mlx.errors import UnsupportedArchitectureError
 from shadow_mlx.parallel.team import Team
@@ -64,17 +65,22 @@ def input_gradient(decoder: Decoder) -> mx.array:
 
 
 def check_gradients(decoder: Decoder, team: Team) -> None:
-    """Refuse a split backbone whose gradients differ from process to process.
+    """Refuse a split backbone whose gradients are known to be wrong, or differ between processes.
 
     Raises:
-        UnsupportedArchitectureError: They do.
+        UnsupportedArchitectureError: With the reason.
     """
+    if decoder.name in NOT_WHOLE:
+        raise _refusal(decoder, NOT_WHOLE[decoder.name])
     own = input_gradient(decoder)
     first = team.same(own)
     apart: Any = (mx.abs(own - first).max() / mx.abs(first).max()).item()
     if team.agreed(not apart <= TOLERANCE):
-        raise UnsupportedArchitectureError(
-            f"{decoder.name}: the gradients of its parts do not add up to a whole, since mlx-lm "
-            "splits it for generation alone: with --parallel tensor it answers, and cannot be "
-            "trained on"
-        )
+        raise _refusal(decoder, "the gradients of its parts do not add up to a whole")
+
+
+def _refusal(decoder: Decoder, why: str) -> UnsupportedArchitectureError:
+    return UnsupportedArchitectureError(
+        f"{decoder.name}: {why}, since mlx-lm splits it for answering alone: with --parallel "
+        "tensor it can be asked, and cannot be trained on"
+    )
