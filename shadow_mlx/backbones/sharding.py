@@ -13,7 +13,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -22,24 +21,10 @@ import mlx_lm.models
 from mlx_lm.utils import get_total_parameters
 
 from shadow_mlx.backbones.decoder import Decoder, find_decoder
+from shadow_mlx.backbones.pretending import Machines
 from shadow_mlx.backbones.whole_gradients import make_whole
 from shadow_mlx.backbones.wrapping import unwrapped
 from shadow_mlx.errors import ModelError
-
-
-@dataclass(frozen=True)
-class Machines:
-    """Stands for a group of processes that are not there, where only shapes are wanted."""
-
-    count: int
-
-    def size(self) -> int:
-        """How many there are."""
-        return self.count
-
-    def rank(self) -> int:
-        """The first one."""
-        return 0
 
 
 def split(backbone: nn.Module, group: Any, name: str) -> int:
