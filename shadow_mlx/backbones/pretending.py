@@ -47,7 +47,8 @@ def pretended(machines: Machines) -> Iterator[None]:
         "all_gather": gathered,
     }
     true = {name: getattr(mx.distributed, name) for name in pretending}
-    using = [one for one in sys.modules.values() if vars(one).get(SUM) is sum_gradients]
+    summing = sum_gradients  # this module's own name for it is among them
+    using = [one for one in sys.modules.values() if vars(one).get(SUM) is summing]
     try:
         for module in using:
             setattr(module, SUM, lambda group: lambda x: x)  # a recording takes no custom gradient
@@ -58,4 +59,4 @@ def pretended(machines: Machines) -> Iterator[None]:
         for name, function in true.items():
             setattr(mx.distributed, name, function)
         for module in using:
-            setattr(module, SUM, sum_gradients)
+            setattr(module, SUM, summing)

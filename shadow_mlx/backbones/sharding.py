@@ -9,10 +9,9 @@ D hidden size
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -91,15 +90,9 @@ def check(backbone: nn.Module, machines: int, name: str) -> None:
 
 def families() -> list[str]:
     """The modules of mlx-lm whose models can be split."""
-    found = []
-    for module in pkgutil.iter_modules(mlx_lm.models.__path__):
-        try:
-            loaded = importlib.import_module(f"mlx_lm.models.{module.name}")
-        except ImportError:  # some need packages of their own
-            continue
-        if hasattr(getattr(loaded, "Model", None), "shard"):
-            found.append(module.name)
-    return found
+    sources = [file for path in mlx_lm.models.__path__ for file in Path(path).glob("*.py")]
+    # read and not imported: some need packages of their own, and end the program without them
+    return sorted(file.stem for file in sources if "    def shard(" in file.read_text("utf-8"))
 
 
 @contextmanager

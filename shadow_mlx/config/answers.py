@@ -63,7 +63,7 @@ class AnswerConfig(SamplingConfig, TemplateConfig):
 
 
 @dataclass(frozen=True)
-class ChatConfig(AnswerConfig, ModelConfig, ParallelConfig):
+class ChatConfig(ParallelConfig, AnswerConfig, ModelConfig):
     """One conversation with a model."""
 
     system_prompt: str | None = option(None, group="prompt", metavar="TEXT", help="system message")
@@ -93,7 +93,7 @@ class GenerateConfig(ChatConfig):
 
 
 @dataclass(frozen=True)
-class CompareConfig(EncodingConfig, ParallelConfig):
+class CompareConfig(ParallelConfig, EncodingConfig):
     """Base, attached and detached of some adapters, and their rivals, on one test file."""
 
     data: str | None = option(

@@ -20,7 +20,7 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
-class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig, ParallelConfig):
+class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     objective: ObjectiveName = option(

@@ -130,6 +130,11 @@ def find_teacher(
     if name == BASE:
         return Found(name, (own,), lambda: base_teacher(backbone))
     if folder is not None and is_mlx_lm_adapter(folder):
+        if config.parallel == "tensor":
+            raise ConfigError(
+                f"--teacher {name}: an adapter of mlx-lm cannot stand on a split backbone; leave "
+                "it or --parallel tensor out"
+            )
         adapter = read_mlx_lm_adapter(folder)
         return found(lambda: (put_on(adapter, _beside(backbone)), tokenizer), folder, own)
     if folder is None or not (folder / CONFIG_FILE).is_file():

@@ -7,6 +7,7 @@ by the first one, as JSON.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from typing import Any
@@ -19,7 +20,7 @@ from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.parallel.team import Team
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.splitting import check_gradients
-from tests.architectures.families import FAMILIES, FULL, LATENT, ROUTED, Family, _wrapped
+from tests.architectures.families import FAMILIES, FULL, LATENT, ROUTED, Family, _family, _wrapped
 from tests.architectures.matrix import attach_tiny, build, perturb, tokens
 
 LENGTH = 12
@@ -34,10 +35,16 @@ BESIDE = (
 )  # fmt: skip
 """Families that can be split and are not in the matrix."""
 
+FOUR_BIT = dataclasses.replace(
+    _family("llama", "Llama, quantized", hidden_size=64, head_dim=16, intermediate_size=64),
+    name="llama, 4 bits",
+)
+
 
 def split_families() -> list[Family]:
     """The families of the matrix that mlx-lm can split."""
-    return [family for family in (*FAMILIES, *BESIDE) if hasattr(build(family.config), "shard")]
+    every = (*FAMILIES, *BESIDE, FOUR_BIT)
+    return [family for family in every if hasattr(build(family.config), "shard")]
 
 
 def measured(model: AttachedModel) -> dict[str, mx.array]:
@@ -55,7 +62,10 @@ def measured(model: AttachedModel) -> dict[str, mx.array]:
 
 def errors(family: Family, team: Team) -> dict[str, Any]:
     """How far logits and gradients of this process's part are from those of the whole."""
-    model = attach_tiny(family, build(family.config))
+    backbone = build(family.config)
+    if family is FOUR_BIT:
+        nn.quantize(backbone, group_size=32, bits=4)
+    model = attach_tiny(family, backbone)
     model.eval()
     perturb(model.shadow, seed=2, scale=0.2)
     before = measured(model)
