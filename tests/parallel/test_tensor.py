@@ -92,6 +92,19 @@ def test_training_and_its_adapter_are_those_of_one_process(tmp_path, tiny_backbo
         assert records[0][name] == records[1][name], name
 
 
+def test_a_shadow_learns_from_a_split_teacher_as_from_a_whole_one(tmp_path, tiny_backbone, chats):
+    """The backbone teaches; some of the steps train on what the shadow writes."""
+    alone, parts = tmp_path / "alone", tmp_path / "parts"
+    more: dict[str, object] = {"iters": 4, "val_batches": 0, "on_policy": 0.5}
+    more |= {"on_policy_temperature": 0, "grad_accumulation_steps": 2, "distill_weight": 1}
+    flags = ["--teacher", "base", "--grad-checkpoint"]
+    assert main([*training(tiny_backbone, chats, alone, **more), *flags]) == 0
+    run(tmp_path, [*training(tiny_backbone, chats, parts, **more), *flags, *TENSOR])
+    for one, other in zip(events_of(alone, Trained), events_of(parts, Trained), strict=True):
+        assert one.trained_tokens == other.trained_tokens
+        assert one.losses == pytest.approx(other.losses, rel=1e-3, nan_ok=True)
+
+
 def test_who_is_left_says_so_and_has_saved(tmp_path, tiny_backbone, chats):
     adapter = tmp_path / "run"
     endless = training(tiny_backbone, chats, adapter, iters=5000, val_batches=0, samples=0)
