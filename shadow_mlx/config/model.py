@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shadow_mlx.config.data import DataConfig
 from shadow_mlx.config.option import Options, option
@@ -43,6 +44,12 @@ class ParallelConfig(Options):
         help="what processes split that mlx.launch starts together: data, the rows of each batch "
         "in training; tensor, the backbone, a part of each matrix on each machine",
     )
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """A form starts no other processes, so that there is nothing to choose."""
+        found = super().idle(values)
+        return found if values.get("parallel") == "tensor" else found | {"parallel"}
 
 
 @dataclass(frozen=True)
