@@ -96,6 +96,15 @@ _TIMEOUTS = tuple(
 _COMPILER = "Could not load C++ shared library"
 
 
+# How the ways between processes begin to say that one of them is not there any more.
+_BACKENDS = ("[ring]", "[mpi]", "[jaccl]", "[nccl]")
+
+
+def tells_of_lost_peer(error: BaseException) -> bool:
+    """Whether MLX says that another process went away."""
+    return isinstance(error, RuntimeError) and str(error).startswith(_BACKENDS)
+
+
 def tells_of_watchdog(said: str) -> bool:
     """Whether what MLX said, in an error or on its way out, names the GPU's watchdog."""
     return any(name in said for name in _TIMEOUTS)
@@ -120,6 +129,8 @@ def surroundings_failure(error: BaseException) -> SurroundingsError | None:
             "the GPU's watchdog ended a step that kept the GPU from the display for too long. Turn "
             "the display off meanwhile, or make the step shorter: fewer or shorter texts at once"
         )
+    if tells_of_lost_peer(error):
+        return PeersLostError(f"another process of this run went away ({error})")
     if is_compiler_failure(error):
         return SurroundingsError(
             "MLX could not compile a part of the model: its compiler was broken off, or there is "

@@ -14,6 +14,7 @@ import mlx_lm.utils
 
 from shadow_mlx.backbones.folder import TOKENIZER_FILES, check_tensors
 from shadow_mlx.backbones.positions import PositionLimit, position_limit
+from shadow_mlx.backbones.sharding import split
 from shadow_mlx.backbones.tokenizer import read_tokenizer
 from shadow_mlx.backbones.trial import answers
 from shadow_mlx.checkpoints.draft_tokens import read_draft_tokens
@@ -39,6 +40,7 @@ def load(
     mode: Mode = "attached",
     *,
     trust_remote_code: bool = False,
+    group: mx.distributed.Group | None = None,
 ) -> tuple[nn.Module, Any]:
     """A model that is ready to generate, and its tokenizer, as :func:`mlx_lm.load` gives them.
 
@@ -48,6 +50,8 @@ def load(
         mode: ``"attached"`` (backbone and shadow), ``"detached"`` (the shadow alone, with the
             backbone's embeddings and head) or ``"base"`` (the backbone as it came).
         trust_remote_code: Whether the model's own Python code may run.
+        group: Processes over which the backbone is split, by mlx-lm's own ``shard``; the shadow is
+            whole on each. All of them must ask the same of the model then.
 
     Raises:
         InputError: The mode needs an adapter and there is none.
@@ -55,7 +59,7 @@ def load(
         CheckpointError: The adapter cannot be used, or belongs to another backbone.
         HubError: The hub cannot be reached.
     """
-    found, folder = _load(model, adapter_path, mode, trust_remote_code, for_training=False)
+    found, folder = _load(model, adapter_path, mode, trust_remote_code, False, group)
     return found, load_tokenizer(folder, trust_remote_code=trust_remote_code)
 
 
@@ -164,6 +168,7 @@ def _load(
     mode: Mode,
     trust_remote_code: bool,
     for_training: bool,
+    group: mx.distributed.Group | None = None,
 ) -> tuple[nn.Module, Path]:
     """The model, its weights in memory, and the folder of its backbone."""
     if mode not in ("attached", "detached", "base"):
@@ -176,6 +181,8 @@ def _load(
         adapter_path = None
     name = backbone_name(name, adapter_path, trust_remote_code=trust_remote_code)
     backbone, config, folder = load_backbone(name, lazy=True, trust_remote_code=trust_remote_code)
+    if group is not None and mode != "detached":
+        split(backbone, group, str(name))
     if mode == "base":
         return as_base(backbone, name), folder
     assert adapter_path is not None

@@ -46,7 +46,7 @@ SLOW = (
     "data/chat/test_families.py", "data/chat/test_sandbox.py", "data/reading/test_mutated_lines.py",
     "backbones/test_mutated_models.py", "hub", "memory", "models",
     "test_docs.py", "test_packaging.py", "test_kernels.py",
-    "training/test_distributed.py", "training/test_kills.py", "training/test_resuming.py",
+    "parallel", "training/test_distributed.py", "training/test_kills.py", "training/test_resuming.py",
     "tui/screens", "tui/test_app.py", "tui/test_compare.py", "tui/test_data.py",
     "tui/test_models.py", "tui/test_navigation.py", "tui/test_real_child.py", "tui/test_run.py",
     "tui/test_snapshots.py", "tui/test_terminal.py", "tui/test_train.py",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shadow_mlx.data.chat.chat_format import ChatFormat
     from shadow_mlx.generation.decode import Answer
     from shadow_mlx.generation.drafted import Drafted
+    from shadow_mlx.parallel.team import Team
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,16 @@ class Loaded:
     adapter: str | None
 
 
-def load_model(config: ModelConfig, *, switchable: bool = False) -> Loaded:
+def load_model(
+    config: ModelConfig, *, switchable: bool = False, team: Team | None = None
+) -> Loaded:
     """Load what the options name; says on stderr when the backbone was chosen by default.
 
     Args:
         config: Backbone, adapter, and which of them answers.
         switchable: With ``--base``, load the adapter too where there is one, so that the mode can
             change later.
+        team: The processes of this command, which may split the backbone.
 
     Raises:
         InputError: There is no adapter, and the mode needs one.
@@ -66,6 +70,7 @@ def load_model(config: ModelConfig, *, switchable: bool = False) -> Loaded:
         config.adapter_path if attach or choice.adapter else None,
         "attached" if mode == "base" and attach else mode,
         trust_remote_code=config.trust_remote_code,
+        group=team.group if team is not None and team.splits else None,
     )
     return Loaded(model, tokenizer, mode, choice.name, config.adapter_path if attach else None)
 

@@ -16,7 +16,7 @@ from shadow_mlx.cli.chosen_model import cost, describe, stats
 from shadow_mlx.cli.signals import cut_by_ctrl_c
 from shadow_mlx.cli.typed import lines
 from shadow_mlx.config import Mode
-from shadow_mlx.errors import InputError, ShadowMLXError, surroundings_failure
+from shadow_mlx.errors import InputError, PeersLostError, ShadowMLXError, surroundings_failure
 from shadow_mlx.generation.answers import Part
 from shadow_mlx.generation.decode import Answer
 from shadow_mlx.generation.engine import OnPiece
@@ -87,6 +87,8 @@ class TerminalChat:
             try:
                 if text:
                     self._take(text)
+            except PeersLostError:
+                raise
             except ShadowMLXError as error:  # a mistake in one line does not end the conversation
                 _note(str(error))
             except (MemoryError, RuntimeError) as error:

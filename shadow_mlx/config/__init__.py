@@ -30,6 +30,8 @@ from shadow_mlx.config.model import (
     EncodingConfig,
     Mode,
     ModelConfig,
+    Parallel,
+    ParallelConfig,
 )
 from shadow_mlx.config.publishing import ExportConfig, ExportFormat, ImportConfig, PushConfig
 from shadow_mlx.config.serving import API_KEY_VARIABLE, ServeConfig
@@ -63,6 +65,8 @@ __all__ = [
     "ModelConfig",
     "ObjectiveName",
     "OptimizerName",
+    "Parallel",
+    "ParallelConfig",
     "PushConfig",
     "SampleConfig",
     "SamplingConfig",

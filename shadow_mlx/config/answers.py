@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shadow_mlx.config.data import TemplateConfig
-from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig
+from shadow_mlx.config.model import MODES, EncodingConfig, Mode, ModelConfig, ParallelConfig
 from shadow_mlx.config.option import Options, option
 
 MetricName = Literal["auto", "exact", "json", "label", "number", "regex", "contains"]
@@ -67,7 +67,7 @@ class AnswerConfig(SamplingConfig, TemplateConfig):
 
 
 @dataclass(frozen=True)
-class ChatConfig(AnswerConfig, ModelConfig):
+class ChatConfig(ParallelConfig, AnswerConfig, ModelConfig):
     """One conversation with a model."""
 
     system_prompt: str | None = option(None, group="prompt", metavar="TEXT", help="system message")
@@ -97,7 +97,7 @@ class GenerateConfig(ChatConfig):
 
 
 @dataclass(frozen=True)
-class CompareConfig(EncodingConfig):
+class CompareConfig(ParallelConfig, EncodingConfig):
     """Base, attached and detached of some adapters, and their rivals, on one test file."""
 
     data: str | None = option(

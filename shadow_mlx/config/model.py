@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shadow_mlx.config.data import DataConfig
 from shadow_mlx.config.option import Options, option
 
 Mode = Literal["attached", "detached", "base"]
+Parallel = Literal["data", "tensor"]
 
 MODES: tuple[Mode, ...] = ("attached", "detached", "base")
 BUNDLED_MODEL = "sprout"
@@ -30,6 +32,24 @@ class BackboneConfig(Options):
     trust_remote_code: bool = option(
         False, group="model", help="allow a model's own Python code to run (a risk: read it first)"
     )
+
+
+@dataclass(frozen=True)
+class ParallelConfig(Options):
+    """What several processes split that ``mlx.launch`` starts together."""
+
+    parallel: Parallel = option(
+        "data",
+        group="model",
+        help="what processes split that mlx.launch starts together: data, the rows of each batch "
+        "in training; tensor, the backbone, a part of each matrix on each machine",
+    )
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """A form starts no other processes, so that there is nothing to choose."""
+        found = super().idle(values)
+        return found if values.get("parallel") == "tensor" else found | {"parallel"}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from shadow_mlx.config.model import EncodingConfig
+from shadow_mlx.config.model import EncodingConfig, ParallelConfig
 from shadow_mlx.config.option import option
 from shadow_mlx.config.shadow import ShadowConfig
 from shadow_mlx.config.values import LARGEST_COUNT, shown
@@ -20,7 +20,7 @@ ScheduleName = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
-class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
+class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
     """One fine-tuning run. Its flat mapping is ``run/config.yaml``."""
 
     objective: ObjectiveName = option(
@@ -284,6 +284,11 @@ class TrainConfig(WritingConfig, EncodingConfig, ShadowConfig):
             problems.append("--iters and --epochs: give one of them, not both")
         if self.patience and self.val_batches == 0:
             problems.append("--patience needs validation; --val-batches is 0")
+        if self.auto and self.parallel == "tensor":
+            problems.append(
+                "--auto reckons with one machine: leave it out with --parallel tensor; "
+                "shadow-mlx estimate --machines N says what each of several needs"
+            )
         return problems + self._learning_checks()
 
     @property

@@ -38,6 +38,12 @@ class Measured:
     speed: Speed
     seconds: float
 
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Measured:
+        """What ``dataclasses.asdict`` made of one, as JSON hands it on."""
+        speed = build(Speed, values["speed"])
+        return cls(float(values["loss"]), speed, float(values["seconds"]))
+
 
 @dataclass
 class Past:
@@ -56,6 +62,18 @@ class Past:
     measured: Measured | None = None
     answers: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Past:
+        """What ``dataclasses.asdict`` made of one, as JSON hands it on."""
+        measured = values["measured"]
+        return cls(
+            int(values["number"]),
+            str(values["files"]),
+            None if measured is None else Measured.from_mapping(measured),
+            {int(line): str(answer) for line, answer in values["answers"].items()},
+            float(values["seconds"]),
+        )
 
 
 class AnswerLog:
@@ -191,9 +209,7 @@ class AnswerLog:
             return
         past = by_number[number]
         if "measured" in values:
-            found = values["measured"]
-            speed = build(Speed, found["speed"])
-            past.measured = Measured(float(found["loss"]), speed, float(found["seconds"]))
+            past.measured = Measured.from_mapping(values["measured"])
         else:
             past.answers[int(values["line"])] = str(values["answer"])
             past.seconds = float(values["seconds"])

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlx_lm.generate import BatchGenerator
+from mlx_lm.sample_utils import greedy_sampler
 
 from shadow_mlx.config import SamplingConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.evaluation.questions import Question
-from shadow_mlx.generation.decode import Answer, decode
+from shadow_mlx.generation.decode import Answer, decode, shared
 from shadow_mlx.kernels import broken_off
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.reach import positions_of
 
@@ -31,6 +33,7 @@ def answer_all(
     cut: bool = True,
     on_answer: OnAnswer = lambda place, answer: None,
     stop: StopToken | None = None,
+    team: Team | None = None,
 ) -> list[str | None]:
     """The model's greedy answers, in the order of the questions.
 
@@ -45,6 +48,7 @@ def answer_all(
         cut: Whether an answer counts that did not end by itself; else there is None for it.
         on_answer: Told of each answer as it comes.
         stop: Looked at between tokens.
+        team: The processes that the model is split over: all of them answer the same.
     """
     limit = positions_of(model)
     longest = [
@@ -56,6 +60,7 @@ def answer_all(
         max_tokens=max_tokens,
         stop_tokens=[[token] for token in tokenizer.eos_token_ids],
         completion_batch_size=batch_size,
+        sampler=shared(greedy_sampler, team or alone()),
     )
     try:
         numbers = generator.insert([list(question.prompt) for question in questions], longest)
@@ -107,6 +112,7 @@ def measure_speed(
     max_tokens: int,
     trials: int = 5,
     stop: StopToken | None = None,
+    team: Team | None = None,
 ) -> Speed:
     """Ask the first few questions one at a time, after one that warms up.
 
@@ -115,7 +121,7 @@ def measure_speed(
     """
 
     def ask(question: Question) -> Answer:
-        answer = decode(model, tokenizer, question.prompt, sampling, stop=stop)
+        answer = decode(model, tokenizer, question.prompt, sampling, stop=stop, team=team)
         if answer.finish_reason == "interrupted":
             raise Interrupted("stopped while the speed was measured")
         return answer

@@ -30,7 +30,7 @@ from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.records import JsonLines, Part, Records
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.errors import InputError, Interrupted
-from shadow_mlx.evaluation.answer_log import AnswerLog, Measured
+from shadow_mlx.evaluation.answer_log import AnswerLog, Measured, Past
 from shadow_mlx.evaluation.answering import OnAnswer, answer_all, measure_speed
 from shadow_mlx.evaluation.choice import Choice, labels_of
 from shadow_mlx.evaluation.contenders import Contender, contenders
@@ -44,14 +44,16 @@ from shadow_mlx.evaluation.stage import Loaded, Stage
 from shadow_mlx.files.stamp import files_stamp
 from shadow_mlx.generation.asking import Asker
 from shadow_mlx.generation.decode import weight_bytes
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.runs.events import StopToken
+from shadow_mlx.shadow.detached import DetachedModel
 
 OnStep = Callable[[str, int, int], None]
 """Called with what is measured now, how much of it is done, and how much there is."""
 
 FREE = frozenset(
     {"data", "adapter_path", "model", "trust_remote_code", "modes", "rival", "metric", "pattern",
-     "batch_size"}
+     "batch_size", "parallel"}
 )  # fmt: skip
 """Options that change neither the questions nor an answer to them: a stopped comparison may go on
 with others of these."""
@@ -64,6 +66,7 @@ def measure(
     *,
     answers: str | Path | None = None,
     resume: bool = False,
+    team: Team | None = None,
 ) -> Comparison:
     """Measure every mode of every adapter, and every rival, on one test file.
 
@@ -78,6 +81,8 @@ def measure(
         stop: Looked at between tokens and batches.
         answers: Where answers are kept as they come, if they are.
         resume: Go on with the answers that are kept there.
+        team: The processes over which backbones are split: all of them measure, and the first one
+            keeps answers.
 
     Raises:
         InputError: A file, an adapter, a rival or the kept answers cannot be used.
@@ -92,9 +97,11 @@ def measure(
     records = _chosen(file, options.limit, options.seed)
     labels, said = labels_of(file, options)
     asked = _asked_of_all(options, labels)
-    log = AnswerLog(None if answers is None else Path(answers), asked, resume)
+    team = team or alone()
+    kept = answers if team.first else None
+    log = AnswerLog(None if kept is None else Path(kept), asked, resume and team.first)
     whole = answers_in(file) if len(records) < len(file) else []
-    test = _Test(options, records, whole, labels, said, on_step, stop or StopToken(), log)
+    test = _Test(options, records, whole, labels, said, on_step, team.stop(stop), log, team)
     measured: list[Outcome] = []
     try:
         for one in _measure_all(test, taking_part):
@@ -130,6 +137,7 @@ class _Test:
     on_step: OnStep
     stop: StopToken
     log: AnswerLog
+    team: Team
 
     def look_at_stop(self) -> None:
         """Raise :class:`Interrupted` when asked to stop."""
@@ -167,7 +175,7 @@ class _Asked:
 
 
 def _measure_all(test: _Test, taking_part: Sequence[Contender]) -> Iterator[Outcome]:
-    stage = Stage(trust_remote_code=test.options.trust_remote_code)
+    stage = Stage(trust_remote_code=test.options.trust_remote_code, team=test.team)
     shared = itertools.groupby(taking_part, lambda one: (one.adapter, one.model, one.rival))
     groups = [list(group) for _, group in shared]
     for group in groups[1:]:  # the first one tells of itself at once
@@ -217,6 +225,9 @@ def _measure_one(test: _Test, loaded: Loaded, asked: _Asked, contender: Contende
     model, questions, log = loaded.models[contender.mode], asked.questions, test.log
     files = files_stamp(loaded.model, contender.folder)
     past = log.past(contender, loaded.model, f"{files} {json.dumps(asked.template.to_mapping())}")
+    if test.team.splits:  # all of them go on from where the first one is
+        found = test.team.told(dataclasses.asdict(past))
+        past = past if test.team.first else Past.from_mapping(found)
     measured = past.measured or _costs(test, model, loaded.tokenizer, asked, contender.name)
     if past.measured is None:
         log.measured(past, measured)
@@ -264,6 +275,7 @@ def _answer(
         batch_size=size,
         on_answer=keep,
         stop=test.stop,
+        team=test.team,
     )
 
 
@@ -275,7 +287,9 @@ def _costs(test: _Test, model: Any, tokenizer: Any, asked: _Asked, name: str) ->
     most = test.options.max_tokens
     if asked.choice is not None:
         most = min(most, asked.choice.longest)
-    speed = measure_speed(model, tokenizer, asked.questions, max_tokens=most, stop=test.stop)
+    speed = measure_speed(
+        model, tokenizer, asked.questions, max_tokens=most, stop=test.stop, team=test.team
+    )
     return Measured(loss, speed, time.monotonic() - start)
 
 
@@ -284,7 +298,9 @@ def _size(model: Any, loaded: Loaded) -> Size:
     if shadow is not None:
         trained = sum(array.size for _, array in tree_flatten(shadow.trainable_parameters()))
     # mlx-lm counts what its own adapters stand on, and not them
-    return Size(weight_bytes(model), get_total_parameters(model) + loaded.added, trained)
+    elsewhere = 0 if isinstance(model, DetachedModel) else loaded.elsewhere
+    parameters = get_total_parameters(model) + loaded.added + elsewhere
+    return Size(weight_bytes(model), parameters, trained)
 
 
 def _judged(test: _Test, questions: Sequence[Question]) -> Metric:

@@ -16,12 +16,15 @@ import mlx.core as mx
 from shadow_mlx import loading
 from shadow_mlx.backbones.folder import check_tensors
 from shadow_mlx.backbones.positions import PositionLimit
+from shadow_mlx.backbones.sharding import split
 from shadow_mlx.backbones.twin import twin
 from shadow_mlx.checkpoints.mlx_lm_adapter import count_parameters, put_on
 from shadow_mlx.config.paths import local
+from shadow_mlx.errors import InputError
 from shadow_mlx.evaluation.contenders import Contender, Kind
 from shadow_mlx.generation.engine import modes_of
 from shadow_mlx.hub.resolving import resolve_model
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.shadow.reach import positions_of
 
 
@@ -35,6 +38,7 @@ class Loaded:
         model: The folder of the backbone, or of the whole model.
         trained: Parameters that a rival's training has changed.
         added: Those of them that the backbone does not have.
+        elsewhere: Parameters of the backbone that other processes have.
         notes: What a person should know.
     """
 
@@ -43,6 +47,7 @@ class Loaded:
     model: str
     trained: int = 0
     added: int = 0
+    elsewhere: int = 0
     notes: list[str] = field(default_factory=list)
 
     def limit(self, mode: Kind) -> PositionLimit | None:
@@ -56,6 +61,7 @@ class _Backbone:
     config: dict[str, Any]
     tokenizer: Any
     folder: Path
+    elsewhere: int
 
 
 class Stage:
@@ -63,9 +69,11 @@ class Stage:
 
     Args:
         trust_remote_code: Whether a model's own Python code may run.
+        team: The processes over which backbones are split, if they are.
     """
 
-    def __init__(self, *, trust_remote_code: bool = False) -> None:
+    def __init__(self, *, trust_remote_code: bool = False, team: Team | None = None) -> None:
+        self._team = team or alone()
         self._trust = trust_remote_code
         self._held: _Backbone | None = None
 
@@ -95,12 +103,17 @@ class Stage:
         held = self._backbone(name, flag)
         base = twin(held.model)
         adapter = one.rival.adapter if one.rival else None
+        if adapter is not None and self._team.splits:
+            raise InputError(
+                f"--rival {adapter.folder}: an adapter of mlx-lm cannot stand on a split backbone; "
+                "leave it or --parallel tensor out"
+            )
         if adapter is not None:
             models: dict[Kind, Any] = {adapter.kind: put_on(adapter, base)}
             trained = count_parameters(adapter)
             notes = _other_model(one.name, adapter.model, held.folder)
             added = 0 if adapter.kind == "full" else trained
-            return Loaded(models, held.tokenizer, str(held.folder), trained, added, notes)
+            return Loaded(models, held.tokenizer, str(held.folder), trained, added, notes=notes)
         if one.rival is not None:
             models = {"model": loading.as_base(base, name)}
         elif one.adapter is not None:
@@ -108,7 +121,13 @@ class Stage:
             models = {**dict[Kind, Any](modes_of(attached).items()), "base": held.model}
         else:
             models = {"base": loading.as_base(base, name)}
-        return Loaded(models, held.tokenizer, str(held.folder))
+        return Loaded(
+            models,
+            held.tokenizer,
+            str(held.folder),
+            elsewhere=held.elsewhere,
+            notes=_of_the_first(self._team),
+        )
 
     def _backbone_of(self, one: Contender) -> tuple[str, str]:
         """The name of a contender's backbone, and the flag that names it."""
@@ -127,8 +146,16 @@ class Stage:
             name, lazy=True, trust_remote_code=self._trust
         )
         tokenizer = loading.load_tokenizer(folder, trust_remote_code=self._trust)
-        self._held = _Backbone(model, config, tokenizer, folder)
+        team = self._team
+        elsewhere = split(model, team.group, name) if team.splits else 0
+        self._held = _Backbone(model, config, tokenizer, folder, elsewhere)
         return self._held
+
+
+def _of_the_first(team: Team) -> list[str]:
+    if not team.splits:
+        return []
+    return [f"the backbone is split over {team.size} machines; memory is that of the first one"]
 
 
 def _other_model(name: str, recorded: str | None, folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from jaxtyping import Float, Integer
 from mlx.utils import tree_flatten
 from mlx_lm.generate import GenerationResponse, stream_generate
 from mlx_lm.models.cache import make_prompt_cache
-from mlx_lm.sample_utils import make_logits_processors, make_sampler
+from mlx_lm.sample_utils import greedy_sampler, make_logits_processors, make_sampler
 
 from shadow_mlx.backbones.positions import PositionLimit
 from shadow_mlx.config import SamplingConfig
@@ -26,6 +26,7 @@ from shadow_mlx.generation.drafted import Drafted
 from shadow_mlx.generation.drafted_stream import drafted_stream
 from shadow_mlx.generation.speculation import Habits, Speculation
 from shadow_mlx.kernels import broken_off
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -100,6 +101,7 @@ def decode(
     constraint: Processor | None = None,
     before: Sequence[int] = (),
     habits: Habits | None = None,
+    team: Team | None = None,
 ) -> Answer:
     """Generate an answer to ``prompt``; asked to stop, it ends early and keeps what there is.
 
@@ -117,11 +119,13 @@ def decode(
         before: The prompt tokens that ``cache`` holds, where they are known: drafts are looked up
             there, too.
         habits: What earlier drafts of this model have taught.
+        team: The processes that the model is split over: all of them decode the same.
 
     Raises:
         InputError: The model has fewer positions than the prompt has tokens.
     """
-    stop = stop or StopToken()
+    team = team or alone()
+    stop = team.stop(stop)
     limit = positions_of(model)
     max_tokens = _room(limit, cached_tokens + len(prompt), sampling.max_tokens)
     cache = cache if cache is not None else new_cache(model, sampling.max_kv_size)
@@ -133,7 +137,7 @@ def decode(
     prompt_tps = generation_tps = first_token_seconds = 0.0
     reason: FinishReason = "interrupted"
     began = time.monotonic()
-    sampler = _sampler(sampling, tokenizer)
+    sampler = shared(_sampler(sampling, tokenizer), team)
     processors = make_logits_processors(repetition_penalty=sampling.repetition_penalty)
     if constraint is not None:
         processors.append(constraint)
@@ -148,6 +152,7 @@ def decode(
             greedy=sampling.temp == 0,
             habits=habits,
             before=before,
+            team=team,
         )
         stream = partial(drafted_stream, speculation)
     responses = _until_stopped(stop, stream, tokenizer, list(prompt), max_tokens=max_tokens)
@@ -216,6 +221,7 @@ def answer_greedily(
     prompt: Sequence[int],
     max_tokens: int,
     abandoned: Callable[[], bool] = lambda: False,
+    team: Team | None = None,
 ) -> str | None:
     """The greedy answer's text, with ``…`` at its end where ``max_tokens`` cut it off.
 
@@ -228,6 +234,7 @@ def answer_greedily(
         prompt: Token ids, at least one.
         max_tokens: Longest answer.
         abandoned: Asked after each token whether to give up (``None`` is returned then).
+        team: The processes that the model is split over.
 
     Raises:
         InputError: The model has fewer positions than the prompt has tokens.
@@ -235,7 +242,12 @@ def answer_greedily(
     max_tokens = _room(positions_of(model), len(prompt), max_tokens)
     text = ""
     for response in stream_generate(
-        model, tokenizer, list(prompt), max_tokens=max_tokens, prompt_cache=new_cache(model)
+        model,
+        tokenizer,
+        list(prompt),
+        max_tokens=max_tokens,
+        prompt_cache=new_cache(model),
+        sampler=shared(greedy_sampler, team or alone()),
     ):
         if abandoned():
             return None
@@ -243,6 +255,11 @@ def answer_greedily(
         if response.finish_reason == "length":
             text += "…"
     return text
+
+
+def shared(sampler: Sampler, team: Team) -> Sampler:
+    """The sampler; of a split model, the first process's choice for all of them."""
+    return (lambda logprobs: team.same(sampler(logprobs))) if team.splits else sampler
 
 
 def new_cache(model: Any, max_kv_size: int | None = None) -> list[Any]:

@@ -8,6 +8,8 @@ from typing import Literal
 Source = Literal["shadow", "lookup"]
 """Where drafts come from: the shadow, or what followed the last words before."""
 
+SOURCES: tuple[Source | None, ...] = (None, "shadow", "lookup")
+
 MOST = 8
 """Tokens drafted at most before a pass of the backbone."""
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from shadow_mlx.config import MODES, Mode, SamplingConfig, TemplateConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
-from shadow_mlx.errors import InputError
+from shadow_mlx.data.chat.reasoning import Opening
+from shadow_mlx.errors import InputError, PeersLostError
 from shadow_mlx.generation.answers import AnswerReader, Part
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.generation.decode import Answer, OnText, decode, weight_bytes
@@ -20,6 +22,7 @@ from shadow_mlx.generation.grammar import Constraint, Grammars
 from shadow_mlx.generation.prompts import chat_prompt, plain_prompt
 from shadow_mlx.generation.reuse import ReusableCache
 from shadow_mlx.generation.speculation import Habits
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.detached import DetachedModel
@@ -43,17 +46,20 @@ class Engine:
     Args:
         model: As :func:`shadow_mlx.loading.load` gives it.
         form: The tokenizer with its chat template, as in the adapter's training.
+        team: The processes that the backbone is split over, if it is. The first one is asked; the
+            others :meth:`follow` it.
 
     Attributes:
         habits: What drafts have taught so far; ``None`` without a shadow that could draft.
     """
 
-    def __init__(self, model: Any, form: ChatFormat) -> None:
+    def __init__(self, model: Any, form: ChatFormat, team: Team | None = None) -> None:
         self._models = modes_of(model)
         self._caches: dict[tuple[Mode, int | None], ReusableCache] = {}
         self._template = form.template.config
         self._grammars: Grammars | None = None
         self.habits = Habits(DraftHead(model)) if isinstance(model, AttachedModel) else None
+        self._team = team or alone()
         self._use(form)
 
     @property
@@ -122,16 +128,20 @@ class Engine:
         )
         opening = self._reader.opening(prompt)
         stream = self._reader.stream(opening)
+        self._team.told(
+            {
+                "prompt": list(prompt),
+                "mode": mode,
+                "sampling": sampling.part(SamplingConfig).to_mapping(),
+                "schema": schema,
+            }
+        )
 
         def tell(pieces: Iterable[tuple[Part, str]]) -> None:
             for part, piece in pieces:
                 on_piece(part, piece)
 
-        constraint = None
-        if schema is not None:
-            if self._grammars is None:
-                self._grammars = Grammars(self._form.tokenizer)
-            constraint = self._grammars.constraint(schema, len(prompt), opening)
+        constraint = self._constraint(schema, prompt, opening)
         answer = self._decode(
             prompt, mode, sampling, lambda text: tell(stream.feed(text)), stop, constraint
         )
@@ -140,6 +150,36 @@ class Engine:
         tell(stream.finish())
         read = self._reader.read(answer.text, opening)
         return dataclasses.replace(answer, text=read.words, reasoning=read.reasoning)
+
+    def follow(self, stop: Callable[[], StopToken] = StopToken) -> None:
+        """Take part in every answer of the first process, until it has no more to ask.
+
+        Args:
+            stop: Gives what can cut the next answer from here.
+
+        Raises:
+            PeersLostError: The first process is gone without a word.
+        """
+        while (asked := self._team.told(None)) is not None:
+            sampling = SamplingConfig.from_mapping(asked["sampling"])
+            prompt = asked["prompt"]
+            with suppress(InputError):  # which the first process tells
+                opening = self._reader.opening(prompt)
+                constraint = self._constraint(asked["schema"], prompt, opening)
+                self._decode(prompt, asked["mode"], sampling, lambda _: None, stop(), constraint)
+
+    def dismiss(self) -> None:
+        """Let the processes go that follow."""
+        self._team.told(None)
+
+    def _constraint(
+        self, schema: Mapping[str, Any] | None, prompt: Sequence[int], opening: Opening | None
+    ) -> Constraint | None:
+        if schema is None:
+            return None
+        if self._grammars is None:
+            self._grammars = Grammars(self._form.tokenizer)
+        return self._grammars.constraint(schema, len(prompt), opening)
 
     def _decode(
         self,
@@ -156,19 +196,27 @@ class Engine:
         caches, held = kept.take(prompt)
         if constraint is not None:
             constraint.skip(held)
-        answer = decode(
-            model,
-            self._form.tokenizer,
-            prompt[held:],
-            sampling,
-            cache=caches,
-            cached_tokens=held,
-            on_text=on_text,
-            stop=stop,
-            constraint=constraint,
-            before=prompt[:held],
-            habits=self.habits,
-        )
+        try:
+            answer = decode(
+                model,
+                self._form.tokenizer,
+                prompt[held:],
+                sampling,
+                cache=caches,
+                cached_tokens=held,
+                on_text=on_text,
+                stop=stop,
+                constraint=constraint,
+                before=prompt[:held],
+                habits=self.habits,
+                team=self._team,
+            )
+        except (MemoryError, RuntimeError) as error:
+            if not self._team.splits:
+                raise
+            raise PeersLostError(
+                f"an answer broke off on one of the processes, and they end together ({error})"
+            ) from error
         if answer.in_cache:
             kept.keep(caches, [*prompt, *answer.tokens])
         return answer

@@ -39,8 +39,9 @@ from mlx_lm.models.cache import (
 
 from shadow_mlx.generation.draft_head import DraftHead
 from shadow_mlx.generation.drafted import Drafted, Token
-from shadow_mlx.generation.drafting import MOST, Pace, Plan
+from shadow_mlx.generation.drafting import MOST, SOURCES, Pace, Plan
 from shadow_mlx.generation.lookup import Lookup
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.shadow.attached import AttachedModel
 
 Sampler = Callable[[mx.array], mx.array]
@@ -83,6 +84,8 @@ class Speculation:
         greedy: Whether the sampler takes the likeliest token: near ties are then computed again.
         habits: What earlier answers of the model have taught; it learns more.
         before: Tokens that the caches hold already: drafts are looked up there, too.
+        team: The processes that the backbone is split over. What depends on clocks and on rounding
+            is the first one's to say, so that all of them go the same way.
 
     Attributes:
         told: Counts.
@@ -98,6 +101,7 @@ class Speculation:
         greedy: bool = False,
         habits: Habits | None = None,
         before: Sequence[int] = (),
+        team: Team | None = None,
     ) -> None:
         self.model = model
         self.caches = caches
@@ -106,6 +110,7 @@ class Speculation:
         self._processors = list(processors)
         self._near = NEAR[model.shadow.backbone.state_dtype] if greedy else 0.0
         self._habits = habits or Habits(DraftHead(model))
+        self._team = team or alone()
         self._lookup = Lookup(before)
         self._shadow_caches = caches[model.backbone_caches :]
         self._history: list[int] = []
@@ -164,12 +169,17 @@ class Speculation:
         if not room:
             return self._plainly(last, most)
         offered = self._lookup.offer(MOST)
-        plan = self._habits.pace.next(len(offered))
+        plan = self._planned(len(offered))
         if plan.source is None:
             return self._plainly(last, min(plan.count, most))
         drafts = min(plan.count, room)
         plan = Plan(plan.source, drafts)
         return self._round(last, plan, offered[:drafts] if plan.source == "lookup" else None)
+
+    def _planned(self, offered: int) -> Plan:
+        plan = self._habits.pace.next(offered)
+        source, count = self._team.numbers([SOURCES.index(plan.source), plan.count])
+        return Plan(SOURCES[source], count)
 
     def _plainly(self, last: int, count: int) -> Generator[Token, None, None]:
         """``count`` tokens one at a time, each computed while the one before it is looked at.
@@ -197,7 +207,10 @@ class Speculation:
 
     def _looking_pays(self) -> bool:
         offered = len(self._lookup.offer(MOST))
-        return self._habits.pace.looking_pays(offered) and self._room() > 0
+        if not offered or not self._room():
+            return False
+        (pays,) = self._team.numbers([self._habits.pace.looking_pays(offered)])
+        return bool(pays)
 
     def _next(self, token: mx.array, last: mx.array | int) -> tuple[mx.array, mx.array]:
         """The token ``[1]`` behind ``token`` ``[1, 1]``, on its way, and its log-probabilities."""
@@ -254,7 +267,7 @@ class Speculation:
         shadow, token = self.model.shadow.backbone, mx.array([[last]])
         tokens, states = [token], [shadow(token, self._shadow_caches)]
         for _ in range(count):
-            token = self._habits.head.likeliest(states[-1]).astype(token.dtype)
+            token = self._team.same(self._habits.head.likeliest(states[-1])).astype(token.dtype)
             tokens.append(token)
             states.append(shadow(token, self._shadow_caches))
         return mx.concatenate(tokens, axis=1), mx.concatenate(states, axis=1)
@@ -298,7 +311,8 @@ class Speculation:
         best = mx.topk(mx.stack(list(logprobs)).astype(mx.float32), 2, axis=-1)
         apart = mx.abs(best[:, 1] - best[:, 0])
         near: Any = (apart < self._near * mx.abs(logits).max()).tolist()
-        return near.index(True) if True in near else None
+        (place,) = self._team.numbers([near.index(True) if True in near else -1])
+        return place if place >= 0 else None
 
     def _again(self, inputs: list[int], states: mx.array, place: int) -> tuple[int, mx.array]:
         """The choice behind ``inputs[place]``, computed of that token alone as without drafts."""

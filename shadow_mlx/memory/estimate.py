@@ -12,6 +12,7 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten
 from mlx_lm.utils import get_total_parameters
 
+from shadow_mlx.backbones.pretending import Machines, pretended
 from shadow_mlx.backbones.skeleton import build_backbone, read_config
 from shadow_mlx.checkpoints.mlx_lm_adapter import WEIGHTS
 from shadow_mlx.checkpoints.peft import differences_from, shaped_like, with_network_of
@@ -56,6 +57,7 @@ class MemoryEstimate:
         assumed: Whether the batch is the largest that the options allow, for want of data.
         trained: Numbers that are trained.
         share: The same, as a share of the backbone's.
+        machines: How many the backbone is split over; all else is of each of them.
     """
 
     weights: int
@@ -72,6 +74,7 @@ class MemoryEstimate:
     assumed: bool
     trained: int
     share: float
+    machines: int = 1
 
 
 def largest_batch(config: TrainConfig) -> BatchShape:
@@ -86,6 +89,7 @@ def estimate(
     *,
     quantization: Mapping[str, Any] | None = None,
     memory: int | None = None,
+    machines: int = 1,
 ) -> MemoryEstimate:
     """The memory of the run that ``config`` describes.
 
@@ -95,6 +99,7 @@ def estimate(
         quantization: ``{"group_size": …, "bits": …}`` to estimate as if the backbone were
             quantized so.
         memory: Bytes of the device's memory, if it is not this machine's.
+        machines: How many the backbone is split over; the estimate is of each.
 
     Raises:
         ConfigError: The options do not fit the backbone.
@@ -106,6 +111,23 @@ def estimate(
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = attached_like(config, backbone_config)
+    parameters = get_total_parameters(model.backbone)
+    if machines == 1:
+        return _estimated(config, model, batch, memory, parameters)
+    model.split(Machines(machines), config.model)
+    with pretended(Machines(machines)):
+        found = _estimated(config, model, batch, memory, parameters)
+    return dataclasses.replace(found, machines=machines)
+
+
+def _estimated(
+    config: TrainConfig,
+    model: AttachedModel,
+    batch: BatchShape | None,
+    memory: int | None,
+    parameters: int,
+) -> MemoryEstimate:
+    """The estimate of a model that is there in shape; ``parameters`` are its whole backbone's."""
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
     objective = objective_of(
@@ -131,7 +153,7 @@ def estimate(
         batch=shape,
         assumed=batch is None,
         trained=trained,
-        share=trained / get_total_parameters(model.backbone),
+        share=trained / parameters,
     )
 
 

@@ -34,7 +34,8 @@ class MemoryReport:
         """Settings that would make the run fit, if it does not; takes several estimates' time."""
         if self.verdict.fit == "fits":
             return []
-        return suggestions(self.config, None if self.estimate.assumed else self.estimate.batch)
+        batch = None if self.estimate.assumed else self.estimate.batch
+        return suggestions(self.config, batch, machines=self.estimate.machines)
 
 
 def report(
@@ -42,6 +43,7 @@ def report(
     largest: Callable[[TrainConfig], DataBatch] = batch_of_data,
     *,
     memory: int | None = None,
+    machines: int = 1,
 ) -> MemoryReport:
     """Estimate a run's memory.
 
@@ -49,6 +51,7 @@ def report(
         config: The run's options; without a model, the default one is taken.
         largest: Finds the largest batch of the data, once the model is known.
         memory: Bytes of the machine; found out if it is not named.
+        machines: How many like it the backbone is split over.
 
     Raises:
         InputError: Model, data and options do not fit together.
@@ -62,5 +65,5 @@ def report(
         config = dataclasses.replace(config, model=choice.name)
     batch = largest(config)
     notes += [batch.note] if batch.note else []
-    found = estimate(config, batch.shape, memory=memory)
+    found = estimate(config, batch.shape, memory=memory, machines=machines)
     return MemoryReport(config, found, judge(found), notes)

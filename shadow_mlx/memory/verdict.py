@@ -56,11 +56,15 @@ def judge(found: MemoryEstimate) -> Verdict:
     """The verdict on an estimate, for the machine that it names."""
     fit = fit_of(found)
     needs, given = words.size(found.peak, 1), words.size(found.usable, 1)
+    which = "this machine"
+    if found.machines > 1:
+        needs = f"{needs} on each of {found.machines} machines"
+        which = "one like this"
     shadow = f"It trains {words.number(found.trained)} parameters ({found.share:.2%})."
     if fit == "too large":
-        problem = f"Does not fit: needs about {needs}; this machine can give {given}."
+        problem = f"Does not fit: needs about {needs}; {which} can give {given}."
         return Verdict(fit, f"{problem} {shadow}")
-    what = f"about {needs} of the {given} that this machine can give. {shadow}"
+    what = f"about {needs} of the {given} that {which} can give. {shadow}"
     if fit == "fits":
         return Verdict(fit, f"Fits: {what}")
     return Verdict(fit, f"Tight: {what} Close other programs first.")
@@ -74,7 +78,11 @@ def fit_of(found: MemoryEstimate) -> Fit:
 
 
 def suggestions(
-    config: TrainConfig, batch: BatchShape | None = None, *, memory: int | None = None
+    config: TrainConfig,
+    batch: BatchShape | None = None,
+    *,
+    memory: int | None = None,
+    machines: int = 1,
 ) -> list[Suggestion]:
     """Settings with which a run that does not fit would, each with its own estimated peak.
 
@@ -85,16 +93,17 @@ def suggestions(
         config: The run's options.
         batch: Its largest batch, as for :func:`~shadow_mlx.memory.estimate.estimate`.
         memory: See there.
+        machines: See there.
     """
     found = []
     kinds = (_recompute, _shallower_shadow, _fewer_rows, _four_bits, _narrower_shadow, _shorter)
     for kind in kinds:
-        if (suggestion := _least(config, list(kind(config, batch)), memory)) is not None:
+        if (suggestion := _least(config, list(kind(config, batch)), memory, machines)) is not None:
             found.append(suggestion)
     if found:
         return found
     for quantized in (False, True):
-        last = least_of_all(config, batch, quantized=quantized, memory=memory)
+        last = least_of_all(config, batch, quantized=quantized, memory=memory, machines=machines)
         if last is not None and last.fit == "fits":
             break
     return [last] if last is not None else []
@@ -106,6 +115,7 @@ def least_of_all(
     *,
     quantized: bool = False,
     memory: int | None = None,
+    machines: int = 1,
 ) -> Suggestion | None:
     """The first rung of a ladder with which a run fits.
 
@@ -116,11 +126,12 @@ def least_of_all(
         batch: As for :func:`suggestions`.
         quantized: Whether the backbone is taken to have 4 bits.
         memory: As for :func:`suggestions`.
+        machines: As for :func:`suggestions`.
     """
     tight = last = None
     for change in _rungs(config, batch):
         change = dataclasses.replace(change, quantized=quantized)
-        if (tried := _tried(config, change, memory)) is None:
+        if (tried := _tried(config, change, memory, machines)) is None:
             continue
         if tried.fit == "fits":
             return tried
@@ -130,18 +141,23 @@ def least_of_all(
     return tight or last
 
 
-def _least(config: TrainConfig, changes: list[_Change], memory: int | None) -> Suggestion | None:
+def _least(
+    config: TrainConfig, changes: list[_Change], memory: int | None, machines: int
+) -> Suggestion | None:
     """The first change that is enough; the last one, which changes most, tells whether any is."""
-    if not changes or (most := _tried(config, changes[-1], memory)) is None or most.fit != "fits":
+    most = _tried(config, changes[-1], memory, machines) if changes else None
+    if most is None or most.fit != "fits":
         return None
     for change in changes[:-1]:
-        suggestion = _tried(config, change, memory)
+        suggestion = _tried(config, change, memory, machines)
         if suggestion is not None and suggestion.fit == "fits":
             return suggestion
     return most
 
 
-def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggestion | None:
+def _tried(
+    config: TrainConfig, change: _Change, memory: int | None, machines: int
+) -> Suggestion | None:
     """What a change gives; ``None`` if this backbone does not take it."""
     try:
         found = estimate(
@@ -149,6 +165,7 @@ def _tried(config: TrainConfig, change: _Change, memory: int | None) -> Suggesti
             change.batch,
             quantization=FOUR_BIT if change.quantized else None,
             memory=memory,
+            machines=machines,
         )
     except (ConfigError, ModelError):
         return None

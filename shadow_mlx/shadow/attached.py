@@ -20,6 +20,7 @@ from shadow_mlx.backbones.decoder import Decoder, find_decoder
 from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.backbones.settling import settle
+from shadow_mlx.backbones.sharding import split
 from shadow_mlx.backbones.wrapping import check_loop, entering, wrap_blocks
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
@@ -173,6 +174,16 @@ class AttachedModel(nn.Module):
     def detached(self) -> DetachedModel:
         """The shadow alone, sharing this model's modules."""
         return DetachedModel(self.shadow.backbone, self.decoder)
+
+    def split(self, group: Any, name: str) -> int:
+        """Keep this process's part of the backbone, and the whole shadow.
+
+        The arguments, the result and the errors are those of
+        :func:`shadow_mlx.backbones.sharding.split`.
+        """
+        elsewhere = split(self.backbone, group, name)
+        self.head_view = Reference(HeadView(self.decoder))  # of which a part may be elsewhere, too
+        return elsewhere
 
     def pack(self) -> None:
         """Lay copies of the injections' and updates' weights out for decoding (:mod:`.packed`).

@@ -22,6 +22,7 @@ from shadow_mlx.data.reach import length_notes
 from shadow_mlx.data.reading.splits import Splits
 from shadow_mlx.data.tokens import Encoder, encode_all
 from shadow_mlx.generation.asking import Asker
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.reach import positions_of
 from shadow_mlx.training import scales
@@ -33,6 +34,7 @@ from shadow_mlx.training.on_policy import Author
 from shadow_mlx.training.optimizers import build_optimizer, peak_rate
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
+from shadow_mlx.training.splitting import check_gradients
 from shadow_mlx.training.step import TrainingStep
 from shadow_mlx.training.teacher_records import Recording
 from shadow_mlx.training.teachers import distillation_of, find_teacher, recording_of
@@ -57,6 +59,8 @@ class Assembly:
         step: The compiled step; it owns model, optimizer and objective.
         validator: ``None`` without validation.
         sampler: Answers examples after each validation; ``None`` where nobody is to see them.
+        backbone_parameters: Numbers of the backbone, wherever they are; of a quantized one, those
+            that it stands for.
         recording: The teacher whose answers are to be kept on disk before the first step.
         author: Writes what some of the steps train on; ``None`` where all of it is the data's.
     """
@@ -69,6 +73,7 @@ class Assembly:
     step: TrainingStep
     validator: Validator | None
     sampler: Sampler | None
+    backbone_parameters: int
     recording: Recording | None
     author: Author | None
 
@@ -77,11 +82,6 @@ class Assembly:
         """Numbers that are trained."""
         weights = tree_flatten(self.model.trainable_parameters())
         return sum(array.size for _, array in weights)
-
-    @property
-    def backbone_parameters(self) -> int:
-        """Numbers of the backbone; of a quantized one, those that it stands for."""
-        return int(get_total_parameters(self.model.backbone))
 
     @property
     def train(self) -> EncodedDataset:
@@ -97,7 +97,7 @@ class Assembly:
 def assemble(
     config: TrainConfig,
     splits: Splits,
-    group: mx.distributed.Group,
+    team: Team,
     recorder: Recorder,
     start_from: Path | None,
     units: scales.Units | None = None,
@@ -107,7 +107,7 @@ def assemble(
     Args:
         config: The settled options.
         splits: The checked data.
-        group: Processes that share each batch.
+        team: Processes that train together.
         recorder: Told of the phases and of what a person should know.
         start_from: An adapter folder whose weights, and shape, the shadow starts with.
         units: What a resumed run measures its weights in; a run that begins finds out by itself.
@@ -118,33 +118,38 @@ def assemble(
     assert config.model is not None
     recorder.phase("loading", config.model)
     backbone, backbone_config, folder = loading.load_backbone(
-        config.model, trust_remote_code=config.trust_remote_code
+        config.model, lazy=team.splits, trust_remote_code=config.trust_remote_code
     )
     tokenizer = loading.load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
     teacher = find_teacher(config, backbone, backbone_config, tokenizer)
-    distillation = distillation_of(config, backbone, teacher)
     resumed = units is not None
+    distillation = None if team.splits else distillation_of(config, backbone, teacher)
     model = prepare_model(backbone, backbone_config, config, start_from, resumed=resumed)
+    parameters = int(get_total_parameters(backbone))
+    if team.splits:  # not before the shadow was sized by the whole backbone, and copied from it
+        model.split(team.group, config.model)
+        distillation = distillation_of(config, backbone, teacher)
+        check_gradients(model.decoder, team)
     limit = positions_of(model)
     encoder = Encoder(tokenizer, config.encoding, limit)
     train, valid = _encode(config, splits, encoder, recorder)
     for note in length_notes(train, config.max_seq_length, limit):
         recorder.note("warning", note)
-    plan = _plan(config, train, group, shuffle=config.shuffle)
+    plan = _plan(config, train, team, shuffle=config.shuffle)
     length = run_length(config, plan.batches_per_epoch)
     # From here on it is a number: a run that is made longer goes on with the same one.
     config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
-    recording = recording_of(config, teacher, group)
+    recording = recording_of(config, teacher, team)
     objective = objective_of(config, distillation, model)
     if units is None:
-        units = _measured_units(model, plan, group, fresh=start_from is None)
+        units = _measured_units(model, plan, team, fresh=start_from is None)
     step = TrainingStep(
         model,
         build_optimizer(config, length.steps),
         objective,
         clip=config.clip,
         seed=config.seed,
-        group=group,
+        team=team,
         units=units,
     )
     if not step.is_compiled:
@@ -153,19 +158,27 @@ def assemble(
     validator = sampler = None
     if valid is not None:
         # Shuffled by the seed, so that a few batches are a fair sample of the file.
-        sample = _plan(config, valid, group, shuffle=True)
-        validator = Validator(model, objective, sample, config.val_batches, group)
-        if config.samples and group.rank() == 0:  # one process speaks
-            sampler = _sampler(config, splits, model, encoder, recorder)
-    author = _author(config, model, encoder, group) if config.on_policy else None
+        sample = _plan(config, valid, team, shuffle=True)
+        validator = Validator(model, objective, sample, config.val_batches, team)
+        if config.samples and (team.first or team.splits):  # one speaks; all answer, if need be
+            sampler = _sampler(config, splits, model, encoder, recorder, team)
+    author = _author(config, model, encoder, team) if config.on_policy else None
     return Assembly(
-        config, model, backbone_config, plan, length, step, validator, sampler, recording, author
+        config,
+        model,
+        backbone_config,
+        plan,
+        length,
+        step,
+        validator,
+        sampler,
+        parameters,
+        recording,
+        author,
     )
 
 
-def _author(
-    config: TrainConfig, model: AttachedModel, encoder: Encoder, group: mx.distributed.Group
-) -> Author:
+def _author(config: TrainConfig, model: AttachedModel, encoder: Encoder, team: Team) -> Author:
     return Author(
         model,
         share=config.on_policy,
@@ -173,12 +186,12 @@ def _author(
         vocabulary=max(encoder.tokenizer.get_vocab().values()) + 1,
         stop=encoder.format.stop,
         seed=config.seed,
-        group=group,
+        team=team,
     )
 
 
 def _measured_units(
-    model: AttachedModel, plan: BatchPlan, group: mx.distributed.Group, *, fresh: bool
+    model: AttachedModel, plan: BatchPlan, team: Team, *, fresh: bool
 ) -> scales.Units:
     """Units from the first batches; a fresh shadow's random weights are taken in them."""
     trained = dict(tree_flatten(model.trainable_parameters()))
@@ -190,7 +203,7 @@ def _measured_units(
         lengths[: len(batch.examples)] = plan.dataset.lengths[batch.examples] - 1
         mask = np.arange(batch.inputs.shape[1]) < lengths[:, None]
         batches.append((mx.array(batch.inputs), mx.array(mask, mx.float32)))
-    units = scales.measured_units(model, batches, group)
+    units = scales.measured_units(model, batches, team)
     if fresh:
         scales.start_in_units(model, units)
         mx.eval(model.trainable_parameters())
@@ -198,7 +211,12 @@ def _measured_units(
 
 
 def _sampler(
-    config: TrainConfig, splits: Splits, model: AttachedModel, encoder: Encoder, recorder: Recorder
+    config: TrainConfig,
+    splits: Splits,
+    model: AttachedModel,
+    encoder: Encoder,
+    recorder: Recorder,
+    team: Team,
 ) -> Sampler | None:
     assert splits.valid is not None
     asker = Asker(encoder.format)
@@ -206,7 +224,7 @@ def _sampler(
     if not questions:
         recorder.note("info", "no validation example asks for an answer: no samples are shown")
         return None
-    return Sampler(model, encoder.tokenizer, asker, questions)
+    return Sampler(model, encoder.tokenizer, asker, questions, team)
 
 
 def _encode(
@@ -230,14 +248,13 @@ def _encode(
     return train, valid
 
 
-def _plan(
-    config: TrainConfig, dataset: EncodedDataset, group: mx.distributed.Group, *, shuffle: bool
-) -> BatchPlan:
+def _plan(config: TrainConfig, dataset: EncodedDataset, team: Team, *, shuffle: bool) -> BatchPlan:
+    rank, world = team.rows
     return BatchPlan(
         dataset,
         config.batch_size,
         seed=config.seed,
         shuffle=shuffle,
-        rank=group.rank(),
-        world=group.size(),
+        rank=rank,
+        world=world,
     )

@@ -15,6 +15,7 @@ import mlx.nn as nn
 
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.kernels import uninterrupted
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.compiling import can_be_compiled
 from shadow_mlx.training.losses import supervised
@@ -54,7 +55,7 @@ class Validator:
         objective: Gives the losses.
         plan: The validation batches.
         batches: How many of them; -1 for all.
-        group: Processes that share the batches.
+        team: Processes that train together.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class Validator:
         objective: Objective,
         plan: BatchPlan,
         batches: int,
-        group: mx.distributed.Group | None = None,
+        team: Team | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
         self.plan = plan
         self.batches = plan.batches_per_epoch if batches < 0 else batches
-        self.group = group or mx.distributed.init()
+        self.team = team or alone()
         self._losses: Callable[[tuple[mx.array, ...]], mx.array] = (
             mx.compile(self._score, inputs=[model.state, objective.weights])
             if can_be_compiled(model)
@@ -88,17 +89,14 @@ class Validator:
             return self._run(abandoned)
 
     def _run(self, abandoned: Callable[[], bool]) -> Scores | None:
-        alone = self.group.size() == 1
         sums, tokens = mx.zeros(1 + len(self.objective.names)), 0
         for batch in islice(self.plan.iterate(epochs=1), self.batches):
-            if alone and abandoned():
+            if self.team.size == 1 and abandoned():
                 return None
             sums = sums + self._losses(supervised(batch).arrays())
             tokens += batch.global_tokens
             uninterrupted(partial(mx.eval, sums))
-        if not alone:
-            sums = mx.distributed.all_sum(sums, group=self.group)
-        numbers: Any = sums.tolist()
+        numbers: Any = self.team.total(sums).tolist()
         value, *losses = (number / tokens for number in numbers)
         return Scores(value, named(self.objective, losses), tokens)
 

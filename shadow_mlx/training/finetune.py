@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlx.core as mx
-
 from shadow_mlx.checkpoints.training import SavedState, load_state, restore
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.data.reading.splits import Splits, resolve
@@ -25,6 +23,8 @@ from shadow_mlx.errors import (
 )
 from shadow_mlx.files.card_seal import may_write_card
 from shadow_mlx.hub import resolving
+from shadow_mlx.parallel.peers import Peers
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.runs.belongings import remove_run
 from shadow_mlx.runs.crash_log import crash_noted
 from shadow_mlx.runs.deaths import death_of, less_memory
@@ -38,7 +38,6 @@ from shadow_mlx.training.device import prepare_device
 from shadow_mlx.training.keeper import FINGERPRINT, Keeper
 from shadow_mlx.training.loop import Loop, Outcome
 from shadow_mlx.training.model import pretrained_shadow
-from shadow_mlx.training.peers import Peers, meet
 from shadow_mlx.training.progress import Progress
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.reporting import RunSummary, ended, started, summarise
@@ -56,7 +55,8 @@ def finetune(
 ) -> RunSummary:
     """Train a shadow, for what ``config.objective`` says.
 
-    Started by ``mlx.launch`` on several processes, they share each batch; the first one writes.
+    Started by ``mlx.launch`` on several processes, they share each batch, or have the backbone
+    split between them (``config.parallel``); the first one writes.
 
     Args:
         config: Every option of the run.
@@ -72,11 +72,11 @@ def finetune(
     """
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: give one of them, not both")
-    group, stop = meet(), stop or StopToken()
-    first = group.rank() == 0
+    team, stop = Team.gathered(config.parallel), stop or StopToken()
+    first = team.first
     recorder = Recorder(listener if first else None, stop)
     alarm = recorder if first else Recorder(listener)  # who is left alone says so
-    peers = Peers(group.size(), lambda words: alarm.note("warning", words))
+    peers = Peers(team.size, lambda words: alarm.note("warning", words))
     folder = RunFolder(Path(config.adapter_path).absolute())
     with _writing(folder, first, resume=resume, overwrite=overwrite), closing(recorder):
         if first and resume:
@@ -89,7 +89,7 @@ def finetune(
             for service in service_listeners(config, folder.path):
                 recorder.add(service)
         run = _Run(config, folder, recorder, first, peers)
-        return run.execute(splits, group, stop, resume=resume, overwrite=overwrite)
+        return run.execute(splits, team, stop, resume=resume, overwrite=overwrite)
 
 
 def _tell_of_death(folder: RunFolder, recorder: Recorder) -> None:
@@ -178,21 +178,22 @@ class _Run:
     def execute(
         self,
         splits: Splits,
-        group: mx.distributed.Group,
+        team: Team,
         stop: StopToken,
         *,
         resume: bool,
         overwrite: bool,
     ) -> RunSummary:
         config = self.config
-        if group.size() > 1:
-            self.recorder.note("info", f"{group.size()} processes share each batch")
+        if team.size > 1:
+            how = "have a part of the backbone each" if team.splits else "share each batch"
+            self.recorder.note("info", f"{team.size} processes {how}")
         prepare_device()
         checkpoint = self._last_checkpoint() if resume else None
         start_from = checkpoint or (Path(config.init_adapter) if config.init_adapter else None)
         saved = load_state(checkpoint) if checkpoint else None
         units = saved.units if saved else None
-        parts = assemble(config, splits, group, self.recorder, start_from, units)
+        parts = assemble(config, splits, team, self.recorder, start_from, units)
         progress = self._restored(saved, parts) if saved else Progress()
         keeper = Keeper(self.folder, parts, self.recorder)
         _attend(stop)

@@ -18,13 +18,13 @@ import mlx.core as mx
 
 from shadow_mlx.data.batches import Batch
 from shadow_mlx.errors import NonFiniteError, PeersLostError
+from shadow_mlx.parallel.peers import Peers
 from shadow_mlx.runs.events import Event, PhaseChanged, PhaseName, StopToken, Trained, Validated
 from shadow_mlx.runs.losses import in_words
 from shadow_mlx.training.assembly import Assembly
 from shadow_mlx.training.device import bound_cache
 from shadow_mlx.training.evaluate import Validator
 from shadow_mlx.training.losses import Supervised, supervised
-from shadow_mlx.training.peers import Peers
 from shadow_mlx.training.progress import Clock, Progress, Tally, validations_left
 from shadow_mlx.training.step import StepResult
 
@@ -131,7 +131,7 @@ class Loop:
                     progress.step + 1,
                     window.batches,
                     window.tokens,
-                    [float(self.stop.stopping), window.input_tokens],
+                    [float(self.stop.stopping), window.input_tokens * self.step.team.share],
                 )
                 # while the device computes
                 following = self._next_window(batches, progress.step + 1)
@@ -149,7 +149,7 @@ class Loop:
         return "stopped" if self.stopping else "patience"
 
     def _ended(self) -> bool:
-        alone = self.step.group.size() == 1
+        alone = self.step.team.size == 1
         self.stopping = self.stopping or (alone and self.stop.stopping)
         patience = self.config.patience
         return self.stopping or bool(patience and self.progress.stale_validations >= patience)
@@ -277,7 +277,8 @@ class Loop:
     def _sample(self) -> None:
         """Not part of the training time; what an interruption leaves out is not made up for."""
         if self.sampler is not None:
-            for event in self.sampler(self.progress.step, lambda: self.stop.stopping):
+            stop = self.step.team.stop(self.stop)
+            for event in self.sampler(self.progress.step, lambda: stop.stopping):
                 self.emit(event)
 
     def _save_if_due(self) -> None:

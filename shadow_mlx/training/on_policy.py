@@ -26,6 +26,7 @@ import numpy as np
 from shadow_mlx.data.batches import Batch
 from shadow_mlx.generation.sampled import sampled_continuations
 from shadow_mlx.kernels import uninterrupted
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import evaluating
 from shadow_mlx.training.losses import Supervised, supervised
@@ -61,7 +62,7 @@ class Author:
         vocabulary: Tokens that it may write.
         stop: Tokens that end an answer.
         seed: Of the choice of steps and of the draws.
-        group: Processes that share the batches; each writes its own rows.
+        team: Processes that train together; each writes its own rows.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Author:
         vocabulary: int,
         stop: frozenset[int],
         seed: int,
-        group: mx.distributed.Group,
+        team: Team,
     ) -> None:
         self.model = model
         self.share = share
@@ -81,7 +82,7 @@ class Author:
         self.vocabulary = vocabulary
         self.stop = stop
         self.seed = seed
-        self.group = group
+        self.team = team
         self._writer = model.detached()
 
     def writes(self, step: int) -> bool:
@@ -105,9 +106,7 @@ class Author:
         """
         with evaluating(self.model):
             anew = [self._rewritten(step, number, batch) for number, batch in enumerate(drawn)]
-        tokens = mx.array(sum(batch.tokens for batch, _ in anew))
-        if self.group.size() > 1:
-            tokens = mx.distributed.all_sum(tokens, group=self.group)
+        tokens = self.team.total(mx.array(sum(batch.tokens for batch, _ in anew)))
         count: Any = uninterrupted(tokens.item)
         batches = [
             supervised(batch, labelled=False, room=before.tokens)
@@ -143,8 +142,8 @@ class Author:
     ) -> list[tuple[int, ...]]:
         if not prompts:  # a process may have none of a short batch's rows
             return []
-        word = seed_of(self.seed, step, self.group.rank(), number, _WRITING_STREAM)
-        return sampled_continuations(
+        word = seed_of(self.seed, step, self.team.rows[0], number, _WRITING_STREAM)
+        written = sampled_continuations(
             self._writer,
             prompts,
             longest,
@@ -153,6 +152,7 @@ class Author:
             stop=self.stop,
             key=mx.random.key(word),
         )
+        return [tuple(ids) for ids in self.team.told(written)]
 
 
 def _last_answer(weights: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Answers to a few validation examples while a run trains, so that a person sees it learn.
 
 Nothing that the training depends on is touched: decoding is greedy, so no random number is drawn,
-and no process waits for another inside.
+and no process waits for another inside, but where they have a split backbone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.generation.asking import Asker, Question
 from shadow_mlx.generation.decode import answer_greedily
 from shadow_mlx.kernels import uninterrupted
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.runs.events import Sampled
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.evaluate import evaluating
@@ -39,15 +40,22 @@ class Sampler:
         tokenizer: As mlx-lm loads it.
         asker: Reads the answers.
         questions: What is asked.
+        team: Processes that train together; where the backbone is split, all of them answer.
     """
 
     def __init__(
-        self, model: AttachedModel, tokenizer: Any, asker: Asker, questions: Sequence[Question]
+        self,
+        model: AttachedModel,
+        tokenizer: Any,
+        asker: Asker,
+        questions: Sequence[Question],
+        team: Team | None = None,
     ) -> None:
         self._model = model
         self._detached = model.detached()
         self._tokenizer = tokenizer
         self._asker = asker
+        self._team = team
         self._asked = [
             (question, _cut(question.shown, LONGEST_PROMPT), self._beginning(question))
             for question in questions
@@ -86,7 +94,9 @@ class Sampler:
         return events
 
     def _answer(self, model: Any, question: Question, abandoned: Callable[[], bool]) -> str | None:
-        return answer_greedily(model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned)
+        return answer_greedily(
+            model, self._tokenizer, question.prompt, MAX_TOKENS, abandoned, self._team
+        )
 
     def _said(self, answer: str, question: Question) -> str:
         """What is said, or as much of the reasoning as there is before anything is."""

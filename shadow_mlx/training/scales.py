@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -26,6 +25,7 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_map_with_path, tree_unflatten
 
 from shadow_mlx.backbones.reference import Reference
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.modules import ShadowLayer
 
@@ -67,14 +67,14 @@ class _Watched:
 
 
 def measured_units(
-    model: AttachedModel, batches: Sequence[tuple[mx.array, mx.array]], group: mx.distributed.Group
+    model: AttachedModel, batches: Sequence[tuple[mx.array, mx.array]], team: Team
 ) -> Units:
     """The units of a fresh or loaded shadow of PEFT's variant, from a few training batches.
 
     Args:
         model: The model; its weights are left alone.
         batches: Token ids int32[B, T], and float32[B, T], 1 where there is a token.
-        group: Processes that train together, each with its own rows of the batches.
+        team: Processes that train together, each with its own rows of the batches.
     """
     blocks = model.layers
     reads, gives = [mx.array(0.0)] * len(blocks), [mx.array(0.0)] * (len(blocks) - 1)
@@ -85,9 +85,8 @@ def measured_units(
         gives = [total + one.given[0] for total, one in zip(gives, watched[:-1], strict=True)]
         mx.eval(reads, gives)
     tokens = sum((mask.sum() for _, mask in batches), mx.array(0.0))
-    if group.size() > 1:
-        add = partial(mx.distributed.all_sum, group=group)
-        reads, gives, tokens = list(map(add, reads)), list(map(add, gives)), add(tokens)
+    add = team.total
+    reads, gives, tokens = list(map(add, reads)), list(map(add, gives)), add(tokens)
     rms = [mx.sqrt(total / tokens) for total in reads]
     outputs = [mx.sqrt(total / tokens) for total in gives]
     names = {id(layer): f"shadow.layers.{i}" for i, layer in enumerate(model.shadow.layers)}

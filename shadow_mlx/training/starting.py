@@ -31,6 +31,7 @@ MAY_CHANGE = frozenset(
         "adapter_path",
         "init_adapter",
         "trust_remote_code",
+        "parallel",
     }
 )
 """Options that a resumed run may be given anew: none of them changes what a step computes."""

@@ -21,6 +21,7 @@ from mlx.utils import tree_map
 
 from shadow_mlx.backbones import recurrences
 from shadow_mlx.kernels import uninterrupted
+from shadow_mlx.parallel.team import Team, alone
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training import scales
 from shadow_mlx.training.compiling import can_be_compiled
@@ -56,7 +57,7 @@ class TrainingStep:
         objective: What to minimise.
         clip: Largest global gradient norm; 0 for none.
         seed: With the number of the step and of the process, it seeds dropout.
-        group: Processes that share the batch.
+        team: Processes that train together.
         units: What the weights are measured in while they train (:mod:`.scales`).
 
     Attributes:
@@ -75,7 +76,7 @@ class TrainingStep:
         *,
         clip: float = 0.0,
         seed: int = 0,
-        group: mx.distributed.Group | None = None,
+        team: Team | None = None,
         units: scales.Units | None = None,
     ) -> None:
         optimizer.init(model.trainable_parameters())
@@ -85,7 +86,7 @@ class TrainingStep:
         self.objective = objective
         self.clip = clip or math.inf
         self.seed = seed
-        self.group = group or mx.distributed.init()
+        self.team = team or alone()
         self.traces = 0
         self._before: tuple[Any, Any] | None = None
         self._gradients = nn.value_and_grad(model, self._loss)
@@ -115,11 +116,12 @@ class TrainingStep:
             step: From 1; dropout depends on it and on nothing before it.
             batches: The window to accumulate over.
             tokens: Supervised tokens of the window, over all processes.
-            said: This process's stop request (0 or 1) and number of input tokens.
+            said: This process's stop request (0 or 1), and its number of input tokens as they
+                count.
         """
-        if self.group.size() > 1:
+        if self.team.size > 1:
             self._before = _held(self.model.trainable_parameters()), _held(self.optimizer.state)
-        mx.random.seed(seed_of(self.seed, step, self.group.rank()))
+        mx.random.seed(seed_of(self.seed, step, self.team.rows[0]))
         divisor, told = mx.array(float(tokens)), mx.array(list(said), mx.float32)
         if len(batches) == 1:
             result = self._one_batch(batches[0].arrays(), divisor, told)
@@ -172,10 +174,11 @@ class TrainingStep:
 
     def _update(self, sums: Sums, divisor: mx.array, told: mx.array) -> mx.array:
         gradients, losses = sums
-        if (world := self.group.size()) > 1:
-            losses = mx.distributed.all_sum(losses, group=self.group)
-            told = mx.distributed.all_sum(told, group=self.group)
-            gradients = nn.average_gradients(gradients, self.group)
+        if (world := self.team.size) > 1:
+            group = self.team.group
+            losses = self.team.total(losses)
+            told = mx.distributed.all_sum(told, group=group)
+            gradients = nn.average_gradients(self.team.counting(gradients), group)
             divisor = divisor / world
         gradients = tree_map(lambda g: g / divisor, scales.out_of(self.units, gradients))
         gradients, norm = optim.clip_grad_norm(gradients, self.clip)

@@ -25,6 +25,7 @@ from shadow_mlx.config.paths import local
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.files.stamp import files_stamp
 from shadow_mlx.hub import resolving
+from shadow_mlx.parallel.team import Team
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.shadow.network import embedding_width
 from shadow_mlx.training.distillation import Distillation, Divergence, HeadTeacher
@@ -81,9 +82,7 @@ def distillation_of(
     return Distillation(teacher, divergence)
 
 
-def recording_of(
-    config: TrainConfig, found: Found | None, group: mx.distributed.Group
-) -> Recording | None:
+def recording_of(config: TrainConfig, found: Found | None, team: Team) -> Recording | None:
     """How the teacher is to be recorded before the first step, if the options say so.
 
     Raises:
@@ -91,7 +90,7 @@ def recording_of(
     """
     if not config.teacher_top or found is None:
         return None
-    if group.size() > 1:
+    if team.size > 1:
         raise ConfigError(
             "--teacher-top: several processes cannot share the records; leave it out, so that the "
             "teacher answers while they train"
@@ -131,6 +130,11 @@ def find_teacher(
     if name == BASE:
         return Found(name, (own,), lambda: base_teacher(backbone))
     if folder is not None and is_mlx_lm_adapter(folder):
+        if config.parallel == "tensor":
+            raise ConfigError(
+                f"--teacher {name}: an adapter of mlx-lm cannot stand on a split backbone; leave "
+                "it or --parallel tensor out"
+            )
         adapter = read_mlx_lm_adapter(folder)
         return found(lambda: (put_on(adapter, _beside(backbone)), tokenizer), folder, own)
     if folder is None or not (folder / CONFIG_FILE).is_file():

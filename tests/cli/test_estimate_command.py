@@ -43,7 +43,7 @@ def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of three megabytes, for which there is one piece of advice."""
     monkeypatch.setattr("shadow_mlx.memory.estimate.working_memory", lambda: 3_000_000)
     advice = [Suggestion("--flag 3", {}, 10**9, "fits")]
-    monkeypatch.setattr(reporting, "suggestions", lambda *_: advice)
+    monkeypatch.setattr(reporting, "suggestions", lambda *_, **__: advice)
 
 
 @pytest.mark.usefixtures("small_machine")
@@ -102,3 +102,13 @@ def test_the_worker_makes_batches_once_for_other_settings(
     for rank in (4, 8):
         list(estimating.serve(m.Estimate(1, {**config, "rank": rank}), print, StopToken()))
     assert len(made) == 1
+
+
+def test_machines_are_counted(tiny_backbone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", *flags(tiny_backbone), "--machines", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("2 × 64 tokens a batch, 126 of them trained; on each of 2 machines:")
+    assert main(["estimate", *flags(tiny_backbone), "--parallel", "tensor"]) == 2
+    assert "say how many machines there are, as --machines 2" in capsys.readouterr().err
+    assert main(["estimate", *flags(tiny_backbone), "--machines", "0"]) == 2
+    assert "expected a whole number from 1, found '0'" in capsys.readouterr().err

@@ -153,13 +153,19 @@ def test_an_option_means_the_same_whichever_way_it_comes(
         assert form.chosen(wanted) == given
 
 
+UNSHOWN = {"parallel"}
+"""What a form has no field for, but where it was chosen elsewhere."""
+
 BELOW = [
     (c, f.name)
     for c in sorted(FORMS)
     for f in dataclasses.fields(COMMANDS[c])
-    if option_info(f).minimum is not None
-    or option_info(f).kind == "path"
-    or choices_of(hints_of(COMMANDS[c])[f.name])
+    if f.name not in UNSHOWN
+    and (
+        option_info(f).minimum is not None
+        or option_info(f).kind == "path"
+        or choices_of(hints_of(COMMANDS[c])[f.name])
+    )
 ]
 
 
@@ -232,3 +238,11 @@ def test_an_option_of_one_name_is_one_option() -> None:
             found = (group.__name__, option_info(declared))
             earlier = known.setdefault(declared.name, found)
             assert declared.name in BY_COMMAND or found[1] == earlier[1], declared.name
+
+
+@pytest.mark.parametrize("command", ["train", "chat", "compare"])
+def test_a_form_has_no_field_for_other_processes(command: str) -> None:
+    group = COMMANDS[command]
+    assert form.idle_now(group, {}) >= UNSHOWN
+    assert form.idle_now(group, {"parallel": "data"}) >= UNSHOWN
+    assert not UNSHOWN & form.idle_now(group, {"parallel": "tensor"})

@@ -8,12 +8,17 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
+from mlx.utils import tree_flatten
+from mlx_lm.utils import load_model
 
 from benchmarks.memory import Case, estimated, measured, oracle
+from shadow_mlx.backbones.pretending import Machines
+from shadow_mlx.backbones.sharding import split
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.errors import ModelError
 from shadow_mlx.memory import tracing
 from shadow_mlx.memory.estimate import PARTS, estimate, largest_batch
-from shadow_mlx.memory.verdict import fit_of
+from shadow_mlx.memory.verdict import fit_of, judge
 from shadow_mlx.training.device import cache_limit
 
 SMALL = {
@@ -140,3 +145,24 @@ def test_a_teachers_own_weights_are_counted(tiny_backbone: Path) -> None:
     assert other.peak - base.peak == base.weights
     assert kept.weights == base.weights
     assert kept.peak < base.peak
+
+
+def test_each_of_two_machines_has_its_part_of_the_backbone_and_the_whole_shadow(
+    tiny_backbone: Path,
+) -> None:
+    config = TrainConfig(model=str(tiny_backbone), max_seq_length=64, batch_size=2)
+    whole, part = estimate(config), estimate(config, machines=2)
+    backbone, _ = load_model(tiny_backbone)
+    split(backbone, Machines(2), "x")
+    assert part.weights == sum(one.nbytes for _, one in tree_flatten(backbone.parameters()))
+    assert part.weights < whole.weights
+    assert part.activations < whole.activations
+    for name in ("adapter", "gradients", "optimizer", "trained", "share", "batch"):
+        assert getattr(part, name) == getattr(whole, name), name
+    assert (part.machines, whole.machines) == (2, 1)
+    assert "on each of 2 machines" in judge(part).sentence
+
+
+def test_machines_that_a_backbone_cannot_be_dealt_out_to(tiny_backbone: Path) -> None:
+    with pytest.raises(ModelError, match="its 4 attention heads cannot be dealt out evenly to 3"):
+        estimate(TrainConfig(model=str(tiny_backbone)), machines=3)

@@ -30,8 +30,8 @@ def test_advice_is_for_the_same_batch(
     tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch, shape: BatchShape | None
 ) -> None:
     monkeypatch.setattr("shadow_mlx.memory.estimate.working_memory", lambda: 1)
-    monkeypatch.setattr(reporting, "suggestions", lambda *given: list(given))
+    monkeypatch.setattr(reporting, "suggestions", lambda *given, **more: [*given, more])
     config = TrainConfig(model=str(tiny_backbone), max_seq_length=64)
-    found = report(config, lambda _: DataBatch(shape))
+    found = report(config, lambda _: DataBatch(shape), machines=2)
     assert found.verdict.fit == "too large"
-    assert found.advice() == [config, shape]
+    assert found.advice() == [config, shape, {"machines": 2}]

@@ -16,6 +16,7 @@ from mlx_lm.utils import load_model
 from shadow_mlx.config import ShadowConfig, TrainConfig
 from shadow_mlx.data.reading.splits import resolve
 from shadow_mlx.jobs import train
+from shadow_mlx.parallel.team import alone
 from shadow_mlx.runs.events import Event, StopToken, Trained, Validated
 from shadow_mlx.shadow.attached import AttachedModel, attach
 from shadow_mlx.training.assembly import Assembly, assemble
@@ -72,7 +73,7 @@ def make_parts(make_config: Callable[..., TrainConfig]) -> Callable[..., Assembl
     def make(**changes: Any) -> Assembly:
         config = make_config(**changes)
         splits = resolve(str(config.data), config.valid_fraction, config.seed, config.columns)
-        return assemble(config, splits, mx.distributed.init(), Recorder(None), None)
+        return assemble(config, splits, alone(), Recorder(None), None)
 
     return make
 

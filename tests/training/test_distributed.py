@@ -4,7 +4,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,19 +13,11 @@ import pytest
 from shadow_mlx.cli.main import main
 from shadow_mlx.runs.events import Event, Noted, RunEnded, Sampled, Trained, Validated, from_json
 from shadow_mlx.runs.folder import RunFolder
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
+from tests.parallel import launching
 
 IMPATIENT = """
 import sys
-from shadow_mlx.training import peers
+from shadow_mlx.parallel import peers
 from shadow_mlx.cli.main import main
 peers.PATIENCE, peers._SLOWER = 0.3, 1.0
 sys.exit(main())
@@ -34,28 +25,13 @@ sys.exit(main())
 
 
 def start(
-    folder: Path, flags: list[str], world: int, program: tuple[str, ...] = ("-m", "shadow_mlx")
+    folder: Path, flags: list[str], world: int, program: tuple[str, ...] = launching.PROGRAM
 ) -> list[subprocess.Popen[str]]:
-    hosts = folder / "hosts.json"
-    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(world)]))
-    return [
-        subprocess.Popen(
-            [sys.executable, *program, "train", *flags],
-            env=os.environ
-            | ({"MLX_RANK": str(rank), "MLX_HOSTFILE": str(hosts)} if world > 1 else {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(world)
-    ]
+    return launching.start(folder, ["train", *flags], world, program)
 
 
 def run(folder: Path, flags: list[str], world: int) -> list[str]:
-    processes = start(folder, flags, world)
-    outputs = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * world, outputs
-    return outputs
+    return [said for _, said in launching.run(folder, ["train", *flags], world)]
 
 
 def events_of(adapter: Path, kind: type[Event]) -> list:
@@ -200,7 +176,7 @@ def test_who_waits_for_a_stopped_process_says_so(tmp_path, tiny_backbone, chats)
 def test_who_waits_for_a_process_that_never_starts_says_so(tmp_path, tiny_backbone, chats):
     flags = endless(tiny_backbone, chats, tmp_path / "run")
     hosts = tmp_path / "hosts.json"
-    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(2)]))
+    hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in launching.free_ports(2)]))
     with subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, "train", *flags],
         env=os.environ | {"MLX_RANK": "0", "MLX_HOSTFILE": str(hosts)},

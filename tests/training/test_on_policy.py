@@ -15,6 +15,7 @@ from mlx.utils import tree_flatten
 from shadow_mlx.data.batches import Batch
 from shadow_mlx.errors import ConfigError
 from shadow_mlx.jobs import train
+from shadow_mlx.parallel.team import alone
 from shadow_mlx.runs.events import Trained, Validated
 from shadow_mlx.training.distillation import Distillation, Divergence
 from shadow_mlx.training.losses import supervised
@@ -29,7 +30,7 @@ STOP = 2
 
 def author_of(model, **options) -> Author:
     given = {"share": 0.5, "temperature": 1.0, "vocabulary": 200, "stop": frozenset({STOP})}
-    return Author(model, **(given | {"seed": 0, "group": mx.distributed.init()} | options))
+    return Author(model, **(given | {"seed": 0, "team": alone()} | options))
 
 
 def chats_batch() -> Batch:

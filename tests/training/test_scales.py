@@ -9,6 +9,7 @@ import pytest
 from mlx.utils import tree_flatten
 
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.parallel.team import alone
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training import scales
 from shadow_mlx.training.losses import supervised
@@ -32,7 +33,7 @@ def loud_backbone() -> nn.Module:
 
 def units_of(model: AttachedModel) -> scales.Units:
     batch = tokens(12), mx.ones((1, 12))
-    return scales.measured_units(model, [batch, batch], mx.distributed.init())
+    return scales.measured_units(model, [batch, batch], alone())
 
 
 @pytest.mark.parametrize("sharing", ["update", "depth", "layer"])
@@ -71,9 +72,9 @@ def test_padding_is_not_measured() -> None:
     ids = tokens(12)
     padded = mx.concatenate([ids, mx.zeros((1, 4), mx.int32)], axis=1)
     mask = mx.concatenate([mx.ones((1, 12)), mx.zeros((1, 4))], axis=1)
-    group = mx.distributed.init()
-    found = scales.measured_units(model, [(padded, mask)], group)
-    expected = scales.measured_units(model, [(ids, mx.ones((1, 12)))], group)
+    team = alone()
+    found = scales.measured_units(model, [(padded, mask)], team)
+    expected = scales.measured_units(model, [(ids, mx.ones((1, 12)))], team)
     assert all(mx.array_equal(found[name], unit) for name, unit in expected.items())
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options, path_text
+from shadow_mlx.cli.together import working_together
 from shadow_mlx.config import CompareConfig
 from shadow_mlx.errors import Interrupted
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
     from shadow_mlx.evaluation.results import Comparison
+    from shadow_mlx.parallel.team import Team
 
 
 OPTIONS = CompareConfig
@@ -44,13 +46,27 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         Interrupted: After Ctrl-C, when what was measured by then is printed.
     """
-    from shadow_mlx.evaluation.report import write_report
     from shadow_mlx.files.writing import check_writable
 
     options = build_options(OPTIONS, args)
     if args.report is not None:
         check_writable(args.report)  # before a long measurement, not after it
-    comparison = _measure(options, args.report, args.resume)
+    with working_together(options.parallel) as team:
+        comparison = _measure(options, args.report, args.resume, team)
+        if team.first:
+            _show(args, comparison)
+    if comparison.stopped:
+        how = "the same command with --resume goes on"
+        if args.report is None:
+            how = "with --report, the answers are kept, and --resume goes on"
+        raise Interrupted(f"stopped; what was measured by then stands above; {how}")
+    return 0
+
+
+def _show(args: argparse.Namespace, comparison: Comparison) -> None:
+    """Print the comparison, and write its report."""
+    from shadow_mlx.evaluation.report import write_report
+
     figures = comparison.to_mapping()
     try:  # neither a full disk nor a reader that left takes what the other would have got
         if args.report is not None:
@@ -62,15 +78,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(visible(_table(figures)))
         sys.stdout.flush()
-    if comparison.stopped:
-        how = "the same command with --resume goes on"
-        if args.report is None:
-            how = "with --report, the answers are kept, and --resume goes on"
-        raise Interrupted(f"stopped; what was measured by then stands above; {how}")
-    return 0
 
 
-def _measure(options: CompareConfig, report: str | None, resume: bool) -> Comparison:
+def _measure(options: CompareConfig, report: str | None, resume: bool, team: Team) -> Comparison:
     """Compare, with a progress bar on stderr and Ctrl-C as a request to stop.
 
     Raises:
@@ -93,7 +103,7 @@ def _measure(options: CompareConfig, report: str | None, resume: bool) -> Compar
 
     with bar, stopping_on_signals(stop, "what is measured so far is shown", saving=False):
         answers = None if report is None else log_path(report)
-        return measure(options, on_step, stop, answers=answers, resume=resume)
+        return measure(options, on_step, stop, answers=answers, resume=resume, team=team)
 
 
 def _table(figures: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from shadow_mlx.cli.commands.train import run_options
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options
 from shadow_mlx.config import TrainConfig
+from shadow_mlx.errors import ConfigError
 
 if TYPE_CHECKING:
     from shadow_mlx.memory.estimate import MemoryEstimate
@@ -35,14 +36,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags: those of a run."""
     add_config_file(parser)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, in bytes")
+    parser.add_argument(
+        "--machines",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how many the backbone is split over, with --parallel tensor; the figures are of each",
+    )
     add_options(parser, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate, then print the parts, the verdict and, where it helps, other settings."""
+    """Estimate, then print the parts, the verdict and, where it helps, other settings.
+
+    Raises:
+        ConfigError: The backbone is to be split, over nobody knows how many.
+    """
     from shadow_mlx.jobs import estimate
 
-    report = estimate(run_options(args))
+    config = run_options(args)
+    if config.parallel == "tensor" and args.machines == 1:
+        raise ConfigError("--parallel tensor: say how many machines there are, as --machines 2")
+    report = estimate(config, machines=args.machines)
     for note in report.notes:
         print(note, file=sys.stderr)
     if args.json:
@@ -53,6 +68,14 @@ def run(args: argparse.Namespace) -> int:
     if advice := report.advice():
         print(_advice(advice))
     return 0
+
+
+def _count(text: str) -> int:
+    """A number of machines."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return number
 
 
 def _figures(report: MemoryReport) -> dict[str, Any]:
@@ -73,6 +96,8 @@ def _table(found: MemoryEstimate) -> str:
     )
     batch = found.batch
     head = f"{batch.rows} × {batch.width:,} tokens a batch, {batch.trained:,} of them trained"
+    if found.machines > 1:
+        head += f"; on each of {found.machines} machines:"
     lines = [f"  {name:<11}  {size:>9}  {what}" for name, size, what in rows]
     return "\n".join([head, *lines, ""])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shadow_mlx.cli.chosen_model import chat_format, cost, describe, load_model
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, build_options
+from shadow_mlx.cli.together import follow, leading, working_together
 from shadow_mlx.cli.typed import utf8, whole_text
 from shadow_mlx.config import GenerateConfig, SamplingConfig
 from shadow_mlx.errors import InputError
@@ -17,7 +18,9 @@ from shadow_mlx.files.json_files import JsonFileError, read_object
 from shadow_mlx.terminal import visible
 
 if TYPE_CHECKING:
+    from shadow_mlx.cli.chosen_model import Loaded
     from shadow_mlx.generation.answers import Part
+    from shadow_mlx.parallel.team import Team
 
 
 OPTIONS = GenerateConfig
@@ -36,20 +39,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate; the text goes to stdout, everything else to stderr."""
     config = build_options(OPTIONS, args)
-    sampling = config.part(SamplingConfig)
-    text = whole_text("--prompt -: stdin") if args.prompt == "-" else utf8(args.prompt, "--prompt")
-    if args.prompt == "-" and not text:
+    if args.prompt == "-" and config.parallel == "tensor":
+        raise InputError(
+            "--prompt -: mlx.launch never says that its input has ended; give --prompt TEXT"
+        )
+    text = _prompt(args.prompt)
+    schema = None if config.json_schema is None else _schema(Path(config.json_schema))
+    with working_together(config.parallel) as team:
+        loaded = load_model(config, team=team)
+        return _answer(args, config, text, schema, loaded, team)
+
+
+def _prompt(given: str) -> str:
+    """The prompt that somebody gives or pipes in."""
+    text = whole_text("--prompt -: stdin") if given == "-" else utf8(given, "--prompt")
+    if given == "-" and not text:
         raise InputError(
             "--prompt -: stdin is closed or empty; pipe the prompt in, or give --prompt TEXT"
         )
-    schema = None if config.json_schema is None else _schema(Path(config.json_schema))
-    loaded = load_model(config)
+    return text
 
+
+def _answer(
+    args: argparse.Namespace,
+    config: GenerateConfig,
+    text: str,
+    schema: dict[str, Any] | None,
+    loaded: Loaded,
+    team: Team,
+) -> int:
+    """Ask, print the answer, and return the exit code."""
     from shadow_mlx.cli.signals import cut_by_ctrl_c
     from shadow_mlx.generation.conversation import Conversation, Turn
     from shadow_mlx.generation.decode import seed_sampling
     from shadow_mlx.generation.engine import Engine
 
+    sampling = config.part(SamplingConfig)
     seed_sampling(sampling)
     form = chat_format(loaded, config.template)
     if config.ignore_chat_template or not loaded.tokenizer.has_chat_template:
@@ -62,8 +87,10 @@ def run(args: argparse.Namespace) -> int:
             asked = asked.said(Turn("system", utf8(config.system_prompt, "--system-prompt")))
         asked = asked.asked(text)
     show = _say_nothing if args.json else _show
-    with cut_by_ctrl_c() as stop:
-        engine = Engine(loaded.model, form)
+    engine = Engine(loaded.model, form, team)
+    if not team.first:
+        return follow(engine)
+    with cut_by_ctrl_c() as stop, leading(engine):
         answer = engine.answer(
             asked, loaded.mode, sampling, on_piece=show, stop=stop, schema=schema
         )

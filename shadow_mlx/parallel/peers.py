@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import mlx.core as mx
 
-from shadow_mlx.errors import PeersLostError
+from shadow_mlx.errors import PeersLostError, surroundings_failure
 
 PATIENCE = 20.0
 """Seconds of a wait before it is told; then again after twice as long, and so on."""
@@ -28,8 +28,6 @@ _SLOWER = 5.0
 
 _RANK = "MLX_RANK"
 """Set by ``mlx.launch`` in every process that it starts."""
-
-_BACKENDS = ("[ring]", "[mpi]", "[jaccl]", "[nccl]")
 
 
 class Peers:
@@ -64,9 +62,10 @@ class Peers:
             yield
             self._last.append(time.monotonic() - began)
         except RuntimeError as error:
-            if not str(error).startswith(_BACKENDS):
+            lost = surroundings_failure(error)
+            if not isinstance(lost, PeersLostError):
                 raise
-            raise PeersLostError(f"another process of this run went away ({error})") from error
+            raise lost from error
         finally:
             ended.set()
             watch.join()

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from shadow_mlx.errors import PeersLostError
-from shadow_mlx.training import peers
-from shadow_mlx.training.peers import Peers
+from shadow_mlx.parallel import peers
+from shadow_mlx.parallel.peers import Peers
 
 
 @pytest.fixture(autouse=True)
