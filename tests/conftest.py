@@ -21,6 +21,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist uses the cores already
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
@@ -37,6 +38,10 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 SLOW = (
     "architectures", "benchmarks",

@@ -65,7 +65,7 @@ def built_or_refused(make: Callable[[], Options]) -> tuple[Options | None, str]:
 
 
 @each_option
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(value=ANYTHING)
 def test_a_value_of_another_type_is_refused_and_the_flag_named(
     group: type[Options], one: dataclasses.Field[Any], value: object
@@ -81,7 +81,7 @@ def test_a_value_of_another_type_is_refused_and_the_flag_named(
 
 
 @each_option
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(value=ANYTHING)
 def test_a_file_gets_a_value_of_the_type_or_a_short_refusal(
     group: type[Options], one: dataclasses.Field[Any], value: object

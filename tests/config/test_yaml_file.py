@@ -148,7 +148,7 @@ def test_numbers_of_thousands_of_digits_are_refused_by_their_option(path: Path) 
         assert len(str(caught.value)) < 600
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     texts=st.lists(
         st.text() | st.sampled_from(["1e3", "~", "on", "1:30", "0b1", ".inf", "\x85", "\u2028"]),
@@ -166,7 +166,7 @@ def test_what_is_written_is_read(path: Path, texts: list[str]) -> None:
 SAVED = yaml.safe_dump(TrainConfig(model="sprout", data="d.jsonl").to_mapping(), sort_keys=False)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     place=st.integers(0, len(SAVED)),
     length=st.integers(0, 30),

@@ -37,7 +37,7 @@ lengths = st.lists(st.integers(2, 300), min_size=1, max_size=60)
 sizes = st.integers(1, 9)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(lengths=lengths, size=sizes, seed=st.integers(0, 3), shuffle=st.booleans())
 def test_every_example_once_an_epoch(
     lengths: list[int], size: int, seed: int, shuffle: bool
@@ -59,7 +59,7 @@ def test_every_example_once_an_epoch(
         assert batch.tokens == batch.global_tokens == batch.weights.sum() > 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(lengths=lengths, size=sizes)
 def test_rows_are_the_examples_shifted_by_one(lengths: list[int], size: int) -> None:
     dataset = dataset_of(lengths)
@@ -74,7 +74,7 @@ def test_rows_are_the_examples_shifted_by_one(lengths: list[int], size: int) -> 
         assert not batch.weights[len(batch.examples) :].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=lengths,
     size=sizes,
@@ -95,7 +95,7 @@ def test_a_saved_cursor_goes_on_exactly(
     assert [b.cursor for b in resumed] == [b.cursor for b in whole[stop:]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(lengths=lengths, share=st.integers(1, 3), world=st.integers(1, 4), seed=st.integers(0, 3))
 def test_ranks_together_are_one_process(
     lengths: list[int], share: int, world: int, seed: int

@@ -16,7 +16,7 @@ def padded(lengths: np.ndarray, edges: np.ndarray) -> int:
     return int(edges[np.searchsorted(edges, lengths)].sum())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     lengths=st.lists(st.integers(1, 90), min_size=1, max_size=40).map(np.array),
     buckets=st.integers(1, 4),

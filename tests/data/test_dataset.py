@@ -17,7 +17,7 @@ examples = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(examples)
 def test_what_goes_in_comes_out(rows: list[list[tuple[int, bool]]]) -> None:
     made = [
@@ -45,7 +45,7 @@ def test_fingerprints_tell_data_sets_apart() -> None:
     assert one.fingerprint != made([1, 2, 3], [False, False, True]).fingerprint
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(examples)
 def test_the_tokens_of_answers_are_counted(rows: list[list[tuple[int, bool]]]) -> None:
     made = [Example(np.array([t for t, _ in row], np.int32), np.array([m for _, m in row]))
@@ -61,7 +61,7 @@ def test_outside_is_an_index_error() -> None:
         EncodedDataset([])[0]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.integers(1, 5000), max_size=50).map(lambda x: np.array(x, np.int64)))
 def test_a_histogram_counts_everything_once(lengths: np.ndarray) -> None:
     bins = histogram(lengths)

@@ -87,7 +87,7 @@ def test_texts_of_kept_tokens_are_divided_as_before(kind: str, tmp_path: Path) -
     assert named == {"eos_token": "</s>", "additional_special_tokens": ["<|turn|>"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(used=st.lists(st.sampled_from(TEXTS + WORDS), max_size=3), text=st.text(max_size=20))
 def test_whatever_is_kept_any_text_can_be_written(used: list[str], text: str) -> None:
     folder = SPROUT

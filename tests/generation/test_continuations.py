@@ -30,7 +30,7 @@ def expected(model: Any, prompts: list[Ids], answers: list[Ids]) -> list[list[fl
     return [[alone(model, prompt, answer) for answer in answers] for prompt in prompts]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     lead=st.lists(st.integers(3, 200), max_size=4).map(tuple),
     begin=st.lists(st.integers(3, 200), max_size=3).map(tuple),

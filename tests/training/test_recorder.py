@@ -37,7 +37,7 @@ class Failing(Heard):
             raise self.error
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(FAILURES)), max_size=4))
 def test_failing_listeners_are_let_go_once_each(failing: list[tuple[int, Exception]]) -> None:
     heard = Heard()

@@ -14,7 +14,7 @@ from tests.data.lines_of import ANSWER, USER, chat, chat_refusal, noted
 YES, NO = (1, 1.0, True), (0, 0.0, False)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.tuples(st.sampled_from((*TRAINED, *MASKED)), st.sampled_from((*YES, *NO, None))),

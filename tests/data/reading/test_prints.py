@@ -17,7 +17,7 @@ def prints_of(texts: list[str]) -> Prints:
     return prints
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.sampled_from("abcdef")), st.lists(st.sampled_from("abcdef")))
 def test_repeats_and_shared_ones_are_counted(here: list[str], there: list[str]) -> None:
     mine, theirs = prints_of(here), prints_of(there)

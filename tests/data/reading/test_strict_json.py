@@ -75,7 +75,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(json_values, st.booleans())
 def test_sound_json_is_what_it_was(value: Any, escaped: bool) -> None:
     """A value with halves of surrogates is refused, any other one is read as it is."""
@@ -90,7 +90,7 @@ def test_sound_json_is_what_it_was(value: Any, escaped: bool) -> None:
     assert read_text(text) == value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 3000))
 def test_depth_is_bounded_whatever_python_takes(levels: int) -> None:
     if levels <= MAX_DEPTH:

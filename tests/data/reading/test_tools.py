@@ -64,7 +64,7 @@ def test_a_completion_has_tools_too() -> None:
 names = st.sampled_from(["city", "room", "size", "when"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(names, st.lists(names, unique=True), min_size=1))
 def test_a_table_and_back_is_the_same(wanted: dict[str, list[str]]) -> None:
     """A table gives every tool all the properties of all tools, the foreign ones null."""

@@ -35,7 +35,7 @@ async def answered(pilot: Any, said: str) -> None:
     await until(pilot, lambda: not talking(pilot).answering)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     st.lists(st.text("ab c", min_size=1, max_size=6).filter(str.strip), max_size=4),
     st.text("x", max_size=3),
