@@ -77,7 +77,8 @@ class MemoryEstimate:
 def largest_batch(config: TrainConfig) -> BatchShape:
     """The largest batch that the options allow, every token of it trained."""
     width = -(-(config.max_seq_length - 1) // 8) * 8
-    return BatchShape(config.batch_size, width, config.batch_size * (config.max_seq_length - 1))
+    trained = config.batch_size * (config.max_seq_length - 1)
+    return BatchShape(config.batch_size, width, trained, config.packing)
 
 
 def estimate(

@@ -9,6 +9,7 @@ import numpy as np
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.data.packing import PackedPlan
 from shadow_mlx.data.reading.records import JsonLines, Part
 from shadow_mlx.data.reading.sources import locate
 from shadow_mlx.data.tokens import Encoder, encode_all
@@ -68,11 +69,11 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
 
 
 def largest_of(dataset: EncodedDataset, config: TrainConfig) -> BatchShape:
-    """The widest batch of the first epoch, with the trained tokens of the fullest one."""
-    plan = BatchPlan(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
+    """The largest batch of the first epoch, with the trained tokens of the fullest one."""
+    kind = PackedPlan if config.packing else BatchPlan
+    plan = kind(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
     batches = plan.epoch(0)
-    return BatchShape(
-        config.batch_size,
-        max(plan.width(batch) for batch in batches),
-        max(int(dataset.supervised_lengths[batch].sum()) for batch in batches),
-    )
+    shapes = ((len(rows), width) for rows, width in map(plan.rows, batches))
+    rows, width = max(shapes, key=lambda shape: (shape[0] * shape[1], shape[1]))
+    trained = max(int(dataset.supervised_lengths[batch].sum()) for batch in batches)
+    return BatchShape(rows, width, trained, config.packing)
