@@ -1,4 +1,4 @@
-"""``--packing``: several examples in a row, where every network that reads them keeps them apart."""
+"""``--packing``: several examples in a row, where whatever reads them can keep them apart."""
 
 from __future__ import annotations
 
