@@ -18,9 +18,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import TrainConfig
+
+if TYPE_CHECKING:
+    from shadow_mlx.memory.tracing import BatchShape
 
 STEPS = 3
 
@@ -55,6 +58,12 @@ class Case:
     def config_json(self) -> dict[str, Any]:
         """The backbone's configuration."""
         return {**_COMMON, **self.model}
+
+    def batch(self, config: TrainConfig) -> BatchShape:
+        """The shape of a step's batch."""
+        from shadow_mlx.memory.tracing import BatchShape
+
+        return BatchShape(self.rows, self.width, self.trained, config.packing)
 
 
 CASES = (
@@ -106,10 +115,9 @@ def train_config(case: Case, folder: Path) -> TrainConfig:
 def estimated(case: Case, folder: Path) -> Any:
     """The estimate of one case."""
     from shadow_mlx.memory.estimate import estimate
-    from shadow_mlx.memory.tracing import BatchShape
 
-    shape = BatchShape(case.rows, case.width, case.trained)
-    return estimate(train_config(case, folder), shape)
+    config = train_config(case, folder)
+    return estimate(config, case.batch(config))
 
 
 def measured(case: Case) -> int:
@@ -118,7 +126,6 @@ def measured(case: Case) -> int:
 
     from shadow_mlx.backbones.skeleton import build_backbone
     from shadow_mlx.memory.estimate import distillation_like
-    from shadow_mlx.memory.tracing import BatchShape
     from shadow_mlx.training.device import prepare_device
     from shadow_mlx.training.model import prepare_model
     from shadow_mlx.training.objectives import objective_of
@@ -134,7 +141,7 @@ def measured(case: Case) -> int:
     objective = objective_of(config, distillation_like(config, model), model)
     step = TrainingStep(model, build_optimizer(config, 100), objective, clip=config.clip)
     prepare_device()
-    batch = BatchShape(case.rows, case.width, case.trained).zeros()
+    batch = case.batch(config).zeros()
     for number in range(1, STEPS + 1):
         batches = [batch] * config.grad_accumulation_steps
         step.finish(step.start(number, batches, case.trained, [0.0, 1.0]))
