@@ -12,6 +12,7 @@ B examples of a global batch · R rows of it · T inputs of a row
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -21,9 +22,9 @@ import numpy.typing as npt
 from shadow_mlx.data.batches import BatchPlan, Rows
 from shadow_mlx.data.buckets import GRANULE, MAX_BUCKETS, Lengths, bucket_edges
 
-ROW_TOKENS = 512
-"""Rows that hold several examples are no longer than this, or than the batch's longest example:
-the work of attention grows with the row, whatever its mask leaves out."""
+ATTENTION_TOKENS = 2048
+"""Length of a row at which attention is taken to be as much work as all else of a block: its work
+grows with the row, whatever its mask leaves out. So of a small model; of a large one it is more."""
 
 SAMPLED_BATCHES = 1024
 """Batches of the first epochs that the few widths of rows are chosen for."""
@@ -32,9 +33,9 @@ SAMPLED_BATCHES = 1024
 class PackedPlan(BatchPlan):
     """:class:`BatchPlan` with several examples in a row.
 
-    The number of a batch's rows is one of a ladder (1, 2, 3, 4, 6, 8, 12, … for each rank): the
-    least that keeps rows short. Distinct shapes are at most ``max_buckets`` and one more for each
-    rung.
+    The number of a batch's rows is one of a ladder (1, 2, 3, 4, 6, 8, 12, … for each rank): the one
+    that is the least work, which is never more than a row for each example. Distinct shapes are at
+    most ``max_buckets`` and two more for each rung.
 
     Attributes:
         alike: Tokens up to which positions of a row mean the same to the model; longer rows hold
@@ -70,19 +71,23 @@ class PackedPlan(BatchPlan):
         return rows, int(edges[np.searchsorted(edges, load)])
 
     def _laid_out(self, examples: npt.NDArray[np.int64]) -> tuple[Rows, int]:
-        """The fewest rows that are short enough, and the tokens of the fullest one."""
+        """The rows that are the least work, and the tokens of the fullest one."""
         widths = self.widths[examples]
-        longest = int(widths.max())
-        most = max(ROW_TOKENS, longest)
-        if self.alike is not None:
-            most = min(most, self.alike)
+        tried = []
         for count in self._ladder:
             places = shared_out(widths, count)
-            rows = [examples[place] for place in places]
             loads = [int(widths[place].sum()) for place in places]
-            if all(load <= most or len(row) == 1 for row, load in zip(rows, loads, strict=True)):
-                break
-        return rows, max(loads)
+            if self._may_share(places, loads):
+                tried.append((count * work(max(loads)), places, max(loads)))
+        _, places, load = min(tried, key=lambda one: one[0])
+        return [examples[place] for place in places], load
+
+    def _may_share(self, places: Rows, loads: Sequence[int]) -> bool:
+        """Whether the rows that hold several examples are short enough for the model."""
+        most = self.alike
+        return most is None or all(
+            load <= most or len(place) == 1 for place, load in zip(places, loads, strict=True)
+        )
 
     @cached_property
     def _ladder(self) -> list[int]:
@@ -102,16 +107,28 @@ class PackedPlan(BatchPlan):
                 seen += 1
             if seen >= SAMPLED_BATCHES or not self.shuffle:
                 break
-        widest = -(-max(ROW_TOKENS, int(self.widths.max())) // GRANULE) * GRANULE
+        most = self.batch_size * work(int(self.widths.max()))
         found = {}
         for count, those in loads.items():
             share = round(MAX_BUCKETS * len(those) / seen)
             edges = bucket_edges(np.array(those, np.int64), max(share, 1))
-            found[count] = np.unique(np.append(edges, widest))
+            found[count] = np.unique(np.append(edges, longest_row(most / count)))
         return found
 
 
-def shared_out(widths: Lengths, count: int) -> Sequence[npt.NDArray[np.int64]]:
+def work(tokens: int) -> float:
+    """Of a row, in tokens of rows whose attention costs nothing."""
+    width = -(-tokens // GRANULE) * GRANULE
+    return width * (1 + width / ATTENTION_TOKENS)
+
+
+def longest_row(most: float) -> int:
+    """The width, a multiple of the granule, that any row of at most so much work has room in."""
+    half = ATTENTION_TOKENS / 2
+    return -(-math.ceil(math.sqrt(half**2 + most * 2 * half) - half) // GRANULE) * GRANULE
+
+
+def shared_out(widths: Lengths, count: int) -> Rows:
     """Examples shared out over rows about evenly: the longest first, each to the emptiest row.
 
     Args:

@@ -37,7 +37,7 @@ LENGTHS = (5, 13, 4, 10, 5, 9, 3, 3)  # tokens; a window is shorter than some, a
 
 @pytest.fixture(autouse=True)
 def _short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "ROW_TOKENS", 16)
+    monkeypatch.setattr(packing, "ATTENTION_TOKENS", 8)
 
 
 def plan_of_examples() -> BatchPlan:

@@ -16,7 +16,6 @@ from shadow_mlx.data.batches import Batch, BatchPlan
 from shadow_mlx.data.packing import PackedPlan, shared_out
 from tests.data.test_batches import dataset_of
 
-ROW = 64
 lengths = st.lists(st.integers(2, 150), min_size=1, max_size=60)
 sizes = st.integers(1, 9)
 plans = given(lengths=lengths, size=sizes, seed=st.integers(0, 3), shuffle=st.booleans())
@@ -25,7 +24,7 @@ plans = given(lengths=lengths, size=sizes, seed=st.integers(0, 3), shuffle=st.bo
 @pytest.fixture(autouse=True, scope="module")
 def _short_rows() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "ROW_TOKENS", ROW)
+        patch.setattr(packing, "ATTENTION_TOKENS", 64)
         yield
 
 
@@ -69,6 +68,11 @@ def test_every_example_once_an_epoch_and_whole(
             assert weights == example.supervised[1:].astype(float).tolist()
 
 
+def filled(batch: Batch) -> list[int]:
+    """Tokens of each row."""
+    return [int((row > 0).sum()) for row in batch.inputs]
+
+
 @settings(max_examples=60, deadline=None)
 @given(lengths=lengths, size=sizes, alike=st.none() | st.integers(1, 80))
 def test_rows_are_short_and_shapes_are_few(
@@ -81,12 +85,15 @@ def test_rows_are_short_and_shapes_are_few(
     assert len({batch.inputs.shape for batch in batches}) <= 12 + 2 * rungs
     for batch in batches:
         longest = int(plan.widths[batch.examples].max())
-        most = min(max(ROW, longest), alike or 10**6)
+        rows, width = batch.inputs.shape
+        assert width <= packing.longest_row(size * packing.work(int(plan.widths.max())) / rows)
+        work = rows * packing.work(int(np.max(filled(batch))))
+        assert work <= size * packing.work(longest)  # each in a row of its own
         at = 0
         for starts, inputs in zip(batch.starts, batch.inputs, strict=True):
             members = len(np.unique(starts[inputs > 0]))
             load = int(plan.widths[batch.examples[at : at + members]].sum())
-            assert load <= most or members == 1
+            assert alike is None or load <= alike or members == 1
             at += members
 
 
@@ -144,7 +151,7 @@ def test_batches_are_about_equally_large_whatever_is_in_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The padding of mixed lengths: with packing less than a twentieth, without more than half."""
-    monkeypatch.setattr(packing, "ROW_TOKENS", 512)
+    monkeypatch.setattr(packing, "ATTENTION_TOKENS", 2048)
     generator = np.random.default_rng(0)
     dataset = dataset_of(np.clip(generator.lognormal(3, 0.6, 400), 2, 400).astype(int).tolist())
     plan = PackedPlan(dataset, 8)
