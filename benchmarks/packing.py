@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +89,13 @@ def encoded(config: TrainConfig, records: int) -> EncodedDataset:
     return encode_all(some, Encoder(loading.load_tokenizer(folder), config.encoding))
 
 
+def fair_sample(batches: Sequence[Batch], count: int) -> list[Batch]:
+    """Batches that are as large, on the whole, as all of them: one of each part by size."""
+    by_size = sorted(batches, key=lambda batch: batch.inputs.size)
+    parts = np.array_split(np.arange(len(by_size)), min(count, len(by_size)))
+    return [by_size[part[len(part) // 2]] for part in parts]
+
+
 def speeds(config: TrainConfig, plans: Sequence[BatchPlan], steps: int) -> list[float]:
     """Real tokens a second of each plan; every shape is compiled before the clock runs."""
     assert config.model is not None
@@ -98,7 +104,7 @@ def speeds(config: TrainConfig, plans: Sequence[BatchPlan], steps: int) -> list[
     step = TrainingStep(
         model, build_optimizer(config, 2 * steps), objective_of(config, None, model)
     )
-    drawn = [list(islice(plan.iterate(), steps)) for plan in plans]
+    drawn = [fair_sample(list(plan.iterate(epochs=1)), steps) for plan in plans]
 
     def seconds(number: int, batch: Batch) -> float:
         ready = [supervised(batch)]
@@ -108,7 +114,7 @@ def speeds(config: TrainConfig, plans: Sequence[BatchPlan], steps: int) -> list[
 
     spent = np.zeros(len(plans))
     for measuring in (False, True):
-        for number, batches in enumerate(zip(*drawn, strict=True), 1):
+        for number, batches in enumerate(zip(*drawn, strict=True), 1):  # in turn
             for way, batch in enumerate(batches):
                 spent[way] += measuring * seconds(number, batch)
     tokens = [

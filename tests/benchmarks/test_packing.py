@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mlx_lm.tuner.trainer import iterate_batches
 
-from benchmarks.packing import WAYS, MlxLmPlan, SortedPlan, padding, table
+from benchmarks.packing import WAYS, MlxLmPlan, SortedPlan, fair_sample, padding, table
 from shadow_mlx.config import TrainConfig
 from tests.data.test_batches import dataset_of
 
@@ -29,6 +29,15 @@ def test_padding_is_least_packed_and_most_unsorted() -> None:
     shares = {name: padding(kind(dataset, 4)) for name, kind in WAYS.items()}
     assert shares["packed"] < shares["as mlx-lm pads, sorted"] < shares["as mlx-lm pads"]
     assert min(shares.values()) > 0
+
+
+def test_a_sample_is_as_large_as_the_whole() -> None:
+    batches = list(SortedPlan(dataset_of(LENGTHS * 4), 4).iterate(epochs=1))
+    some = fair_sample(batches, 6)
+    assert len(some) == 6
+    whole = np.mean([batch.inputs.size for batch in batches])
+    assert abs(np.mean([batch.inputs.size for batch in some]) - whole) < 0.1 * whole
+    assert len(fair_sample(batches[:3], 6)) == 3
 
 
 def test_what_does_not_fill_a_batch_is_left_out_as_it_is_there() -> None:
