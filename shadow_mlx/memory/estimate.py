@@ -30,6 +30,7 @@ from shadow_mlx.training.distillation import Distillation, Divergence
 from shadow_mlx.training.model import attach_for_training, made_ready, pretrained_shadow
 from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.packing import check_kinds
 from shadow_mlx.training.teachers import BASE, base_teacher
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
@@ -107,6 +108,8 @@ def estimate(
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = _attached(config, backbone_config)
+    if config.packing:
+        check_kinds(model)
     trained = sum(value.size for _, value in tree_flatten(model.trainable_parameters()))
     optimizer = build_optimizer(config, ANY_LENGTH)
     objective = objective_of(

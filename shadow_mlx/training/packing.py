@@ -37,10 +37,8 @@ def packed(
     Raises:
         ConfigError: A network that reads the rows cannot keep their examples apart.
     """
-    network = model.shadow.backbone.decoder
     readers: dict[str, tuple[States, int | None]] = {
-        f"the backbone ({model.decoder.name})": _reading(model.decoder),
-        f"the shadow's network ({network.name})": _reading(network),
+        name: _reading(decoder) for name, decoder in _decoders(model).items()
     }
     teacher = distillation.teacher if isinstance(distillation, Distillation) else None
     if isinstance(teacher, HeadTeacher):
@@ -49,10 +47,7 @@ def packed(
         try:
             check_shared_rows(states, alike)
         except UnsupportedArchitectureError as error:
-            raise ConfigError(
-                f"--packing: {name} cannot keep the examples of a row apart: {error}. Leave "
-                "--packing out"
-            ) from error
+            raise _refusal(name, error) from error
     limits = [alike for _, alike in readers.values() if alike is not None]
     made = PackedPlan(
         plan.dataset,
@@ -64,6 +59,33 @@ def packed(
     )
     made.alike = min(limits, default=None)
     return made
+
+
+def check_kinds(model: AttachedModel) -> None:
+    """Refuse what can be refused without weights: networks that keep more than keys and values.
+
+    Raises:
+        ConfigError: One of them does.
+    """
+    for name, decoder in _decoders(model).items():
+        try:
+            shared_row_caches(decoder.model, mx.zeros((1, 1), mx.int32))
+        except UnsupportedArchitectureError as error:
+            raise _refusal(name, error) from error
+
+
+def _decoders(model: AttachedModel) -> dict[str, Decoder]:
+    network = model.shadow.backbone.decoder
+    return {
+        f"the backbone ({model.decoder.name})": model.decoder,
+        f"the shadow's network ({network.name})": network,
+    }
+
+
+def _refusal(name: str, error: UnsupportedArchitectureError) -> ConfigError:
+    return ConfigError(
+        f"--packing: {name} cannot keep the examples of a row apart: {error}. Leave --packing out"
+    )
 
 
 def _reading(decoder: Decoder) -> tuple[States, int | None]:

@@ -8,6 +8,7 @@ import mlx.core as mx
 import pytest
 
 from shadow_mlx.backbones.bundled import bundled_data
+from shadow_mlx.backbones.skeleton import build_backbone
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.errors import ConfigError
@@ -16,6 +17,7 @@ from shadow_mlx.runs.events import Noted, Trained
 from shadow_mlx.training import packing
 from shadow_mlx.training.losses import supervised
 from shadow_mlx.training.objective import measure
+from tests.architectures.matrix import BY_NAME, attach_tiny
 from tests.training.test_step import do, largest_difference, make_step, weights_of
 
 
@@ -96,6 +98,14 @@ def test_a_network_that_mixes_a_rows_examples_is_named(make_parts, monkeypatch):
         make_parts(packing=True)
     assert str(raised.value).startswith("--packing: the backbone (qwen3) cannot keep")
     assert str(raised.value).endswith("Leave --packing out")
+
+
+def test_what_needs_no_weights_is_refused_without_them():
+    family = BY_NAME["lfm2"]
+    with pytest.raises(ConfigError, match=r"--packing: the backbone \(lfm2\) cannot keep"):
+        packing.check_kinds(attach_tiny(family, build_backbone(family.config, "tiny")))
+    family = BY_NAME["qwen3"]
+    packing.check_kinds(attach_tiny(family, build_backbone(family.config, "tiny")))
 
 
 def test_the_shadow_does_not_write_into_shared_rows():
