@@ -18,9 +18,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx.config import TrainConfig
+
+if TYPE_CHECKING:
+    from shadow_mlx.memory.tracing import BatchShape
 
 STEPS = 3
 
@@ -74,6 +77,12 @@ class Case:
     def config_json(self) -> dict[str, Any]:
         """The backbone's configuration."""
         return {**_COMMON, **self.model}
+
+    def batch(self, config: TrainConfig) -> BatchShape:
+        """The shape of a step's batch."""
+        from shadow_mlx.memory.tracing import BatchShape
+
+        return BatchShape(self.rows, self.width, self.trained, config.packing)
 
 
 CASES = (
@@ -139,10 +148,9 @@ def train_config(case: Case, folder: Path) -> TrainConfig:
 def estimated(case: Case, folder: Path) -> Any:
     """The estimate of one case."""
     from shadow_mlx.memory.estimate import estimate
-    from shadow_mlx.memory.tracing import BatchShape
 
-    shape = BatchShape(case.rows, case.width, case.trained)
-    return estimate(train_config(case, folder), shape)
+    config = train_config(case, folder)
+    return estimate(config, case.batch(config))
 
 
 def trainer(case: Case, folder: Path) -> Any:
@@ -170,12 +178,10 @@ def measured(case: Case) -> int:
     """Peak bytes of a few training steps on random weights, beyond what this process holds."""
     import mlx.core as mx
 
-    from shadow_mlx.memory.tracing import BatchShape
-
     before = mx.get_active_memory()
     with tempfile.TemporaryDirectory() as folder:
         step = trainer(case, Path(folder))
-    batch = BatchShape(case.rows, case.width, case.trained).zeros()
+        batch = case.batch(train_config(case, Path(folder))).zeros()
     for number in range(1, STEPS + 1):
         batches = [batch] * case.options.get("grad_accumulation_steps", 1)
         step.finish(step.start(number, batches, case.trained, [0.0, 1.0]))

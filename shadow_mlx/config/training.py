@@ -80,6 +80,13 @@ class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
         help="share of a single file kept for validation (0: none)",
     )
     shuffle: bool = option(True, group="data", help="draw examples in a random order")
+    packing: bool = option(
+        False,
+        group="data",
+        help="lay the examples of a step behind each other in few rows, each seen by itself, so "
+        "that steps mix long and short ones and next to nothing is padded; --batch-size counts "
+        "examples, as without",
+    )
 
     optimizer: OptimizerName = option("adamw", group="optimizer", help="optimizer")
     schedule: ScheduleName = option(
@@ -282,6 +289,11 @@ class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
         problems = super().cross_checks()
         if self.iters is not None and self.epochs is not None:
             problems.append("--iters and --epochs: give one of them, not both")
+        if self.packing and self.on_policy:
+            problems.append(
+                "--packing and --on-policy: the shadow writes behind one example of a row, not "
+                "behind several; leave one of them out"
+            )
         if self.patience and self.val_batches == 0:
             problems.append("--patience needs validation; --val-batches is 0")
         if self.auto and self.parallel == "tensor":

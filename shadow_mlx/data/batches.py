@@ -11,8 +11,8 @@ example's place in the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +25,13 @@ from shadow_mlx.errors import DataError
 Cursor = Mapping[str, int]
 """``{"epoch": e, "position": batches of that epoch already drawn}``, as JSON keeps it."""
 
+OWN_ROWS: npt.NDArray[np.int32] = np.zeros((0, 0), np.int32)
+"""The starts of a batch of which every row is one example."""
+
 _RNG_STREAM = 0xBA7C4
+
+Rows = Sequence[npt.NDArray[np.int64]]
+"""The examples of each row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +44,10 @@ class Batch:
         weights: float32[B / world, T], 1 where the target is trained.
         tokens: Trained targets of this rank's rows (it can be 0 on one rank, never on all).
         global_tokens: Trained targets of the global batch, always more than 0.
-        examples: int64[n], the data set's indices of this rank's true rows.
+        examples: int64[n], the data set's indices of this rank's examples, row after row.
         cursor: Where the next batch begins.
+        starts: int32[B / world, T], where in its row each token's example begins; empty where every
+            row is one example.
         notes: What the plan has noted of each trained target, ``[tokens, …]``, row after row.
     """
 
@@ -50,6 +58,7 @@ class Batch:
     global_tokens: int
     examples: npt.NDArray[np.int64]
     cursor: dict[str, int]
+    starts: npt.NDArray[np.int32] = field(default_factory=lambda: OWN_ROWS)
     notes: tuple[npt.NDArray[np.generic], ...] = ()
 
 
@@ -75,10 +84,13 @@ class BatchPlan:
 
     Attributes:
         notes: Where a batch's notes come from, if it has any.
+        shared_rows: Whether a row may hold several examples (:mod:`.packing`).
 
     Raises:
         DataError: When there is no example, or the ranks cannot share a batch evenly.
     """
+
+    shared_rows = False
 
     def __init__(
         self,
@@ -106,10 +118,10 @@ class BatchPlan:
         self.shuffle = shuffle
         self.rank = rank
         self.world = world
-        widths = dataset.lengths - 1
+        self.widths = dataset.lengths - 1
         self.notes: Notes | None = None
-        self.edges = bucket_edges(widths, max_buckets)
-        self._bucket = np.searchsorted(self.edges, widths)
+        self.edges = bucket_edges(self.widths, max_buckets)
+        self._bucket = np.searchsorted(self.edges, self.widths)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -119,11 +131,11 @@ class BatchPlan:
     def epoch(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         """The examples of each global batch, in the order of training."""
         count, size = len(self.dataset), self.batch_size
-        order = self._draw(epoch, 0, count) if self.shuffle else np.arange(count)
+        order = self.drawn(epoch, 0, count) if self.shuffle else np.arange(count)
         order = order[np.argsort(-self._bucket[order], kind="stable")]
         batches = [order[i : i + size] for i in range(0, count, size)]
         if self.shuffle:
-            places = self._draw(epoch, 1, len(batches))
+            places = self.drawn(epoch, 1, len(batches))
         else:
             places = np.argsort([int(batch.min()) for batch in batches], kind="stable")
         return [batches[i] for i in places]
@@ -162,23 +174,36 @@ class BatchPlan:
             )
         return epoch, position
 
-    def _draw(self, epoch: int, stream: int, count: int) -> npt.NDArray[np.int64]:
+    def drawn(self, epoch: int, stream: int, count: int) -> npt.NDArray[np.int64]:
         """A permutation. Raw generator output is the same in every version of NumPy."""
         keys = np.random.PCG64([self.seed, epoch, stream, _RNG_STREAM]).random_raw(count)
         return np.argsort(keys, kind="stable")
 
+    def rows(self, examples: npt.NDArray[np.int64]) -> tuple[Rows, int]:
+        """The rows of a global batch and their width; rank r has rows r, r + world, …"""
+        none = np.zeros(0, np.int64)
+        padding = [none] * (self.batch_size - len(examples))
+        return [*np.split(examples, len(examples)), *padding], self.width(examples)
+
     def _build(self, examples: npt.NDArray[np.int64], cursor: dict[str, int]) -> Batch:
-        mine = examples[self.rank :: self.world]
-        shape = (self.batch_size // self.world, self.width(examples))
-        inputs, targets = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        rows, width = self.rows(examples)
+        rows = rows[self.rank :: self.world]
+        shape = (len(rows), width)
+        inputs, targets, starts = (np.zeros(shape, np.int32) for _ in range(3))
         weights = np.zeros(shape, np.float32)
-        for row, index in enumerate(mine):
-            example = self.dataset[int(index)]
-            n = len(example.tokens) - 1
-            inputs[row, :n] = example.tokens[:-1]
-            targets[row, :n] = example.tokens[1:]
-            weights[row, :n] = example.supervised[1:]
+        for row, members in enumerate(rows):
+            begin = 0
+            for index in members:
+                example = self.dataset[int(index)]
+                end = begin + len(example.tokens) - 1
+                inputs[row, begin:end] = example.tokens[:-1]
+                targets[row, begin:end] = example.tokens[1:]
+                weights[row, begin:end] = example.supervised[1:]
+                starts[row, begin:end] = begin
+                begin = end
+            starts[row, begin:] = begin  # padding is one more example, which nothing looks at
         trained = self.dataset.supervised_lengths
+        mine = np.concatenate(rows)
         return Batch(
             inputs,
             targets,
@@ -187,5 +212,6 @@ class BatchPlan:
             global_tokens=int(trained[examples].sum()),
             examples=mine,
             cursor=cursor,
+            starts=starts if self.shared_rows else OWN_ROWS,
             notes=self.notes.of(mine) if self.notes else (),
         )

@@ -31,6 +31,7 @@ from shadow_mlx.training.distillation import Distillation, Divergence
 from shadow_mlx.training.model import attach_for_training, made_ready, pretrained_shadow
 from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.optimizers import build_optimizer
+from shadow_mlx.training.packing import check_kinds
 from shadow_mlx.training.teachers import BASE, base_teacher
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
@@ -80,7 +81,8 @@ class MemoryEstimate:
 def largest_batch(config: TrainConfig) -> BatchShape:
     """The largest batch that the options allow, every token of it trained."""
     width = -(-(config.max_seq_length - 1) // 8) * 8
-    return BatchShape(config.batch_size, width, config.batch_size * (config.max_seq_length - 1))
+    trained = config.batch_size * (config.max_seq_length - 1)
+    return BatchShape(config.batch_size, width, trained, config.packing)
 
 
 def estimate(
@@ -111,6 +113,8 @@ def estimate(
     if quantization is not None:
         backbone_config["quantization"] = dict(quantization)
     model = attached_like(config, backbone_config)
+    if config.packing:
+        check_kinds(model)
     parameters = get_total_parameters(model.backbone)
     if machines == 1:
         return _estimated(config, model, batch, memory, parameters)

@@ -9,6 +9,7 @@ import numpy as np
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset
+from shadow_mlx.data.packing import PackedPlan
 from shadow_mlx.data.reading.records import JsonLines, Part
 from shadow_mlx.data.reading.sources import locate
 from shadow_mlx.data.tokens import Encoder, encode_all
@@ -70,14 +71,15 @@ def batch_of_data(config: TrainConfig, most_records: int = MOST_RECORDS) -> Data
 
 
 def shapes_of(dataset: EncodedDataset, config: TrainConfig) -> tuple[BatchShape, BatchShape]:
-    """Of the batches of the first epoch: the widest with the tokens of the fullest; the mean."""
-    plan = BatchPlan(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
+    """Of the batches of the first epoch: the largest with the tokens of the fullest; the mean."""
+    kind = PackedPlan if config.packing else BatchPlan
+    plan = kind(dataset, config.batch_size, seed=config.seed, shuffle=config.shuffle)
     batches = plan.epoch(0)
-    widths = [plan.width(batch) for batch in batches]
+    shapes = [(len(rows), width) for rows, width in map(plan.rows, batches)]
     trained = [int(dataset.supervised_lengths[batch].sum()) for batch in batches]
+    rows, width = max(shapes, key=lambda shape: (shape[0] * shape[1], shape[1]))
+    many, wide = (round(float(mean)) for mean in np.mean(shapes, axis=0))
     return (
-        BatchShape(config.batch_size, max(widths), max(trained)),
-        BatchShape(
-            config.batch_size, round(float(np.mean(widths))), max(1, sum(trained) // len(trained))
-        ),
+        BatchShape(rows, width, max(trained), config.packing),
+        BatchShape(many, wide, max(1, sum(trained) // len(trained)), config.packing),
     )

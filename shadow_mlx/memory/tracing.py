@@ -13,6 +13,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.models.switch_layers import SwitchLinear
 
+from shadow_mlx.data.batches import OWN_ROWS
 from shadow_mlx.errors import ModelError
 from shadow_mlx.memory.graph import Graph, Name, record
 from shadow_mlx.memory.recomputation import Segments, recompute
@@ -28,11 +29,15 @@ MOST_TOKENS = 2**18
 
 @dataclass(frozen=True)
 class BatchShape:
-    """One batch: ``rows`` examples of ``width`` input tokens, of which ``trained`` are trained."""
+    """One batch: ``rows`` of ``width`` input tokens, of which ``trained`` are trained.
+
+    A row is one example, or with ``shared_rows`` it may hold several.
+    """
 
     rows: int
     width: int
     trained: int
+    shared_rows: bool = False
 
     def reduced(self) -> tuple[BatchShape, float]:
         """A batch that MLX can describe, and how many times larger this one is.
@@ -46,7 +51,8 @@ class BatchShape:
         share = (rows * width) / (self.rows * self.width)
         if share == 1.0:
             return self, 1.0
-        return BatchShape(rows, width, max(1, int(self.trained * share))), 1 / share
+        trained = max(1, int(self.trained * share))
+        return replace(self, rows=rows, width=width, trained=trained), 1 / share
 
     def zeros(self) -> Supervised:
         """A batch of this shape, never evaluated."""
@@ -57,6 +63,7 @@ class BatchShape:
             mx.zeros((n,), mx.int32),
             mx.zeros((n,), mx.float32),
             mx.zeros((n,), mx.float32),
+            mx.zeros((self.rows, self.width) if self.shared_rows else OWN_ROWS.shape, mx.int32),
         )
 
 

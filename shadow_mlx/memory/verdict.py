@@ -242,5 +242,6 @@ def _rungs(config: TrainConfig, batch: BatchShape | None) -> Iterator[_Change]:
 def _scaled(batch: BatchShape | None, share: float) -> BatchShape | None:
     if batch is None:
         return None
-    rows, trained = round(batch.rows * share), max(1, round(batch.trained * share))
+    # of a row that several examples share, the width stays: the longest may be alone in it
+    rows, trained = (max(1, round(count * share)) for count in (batch.rows, batch.trained))
     return dataclasses.replace(batch, rows=rows, trained=trained)

@@ -21,6 +21,7 @@ from shadow_mlx.backbones.head import HeadView
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.backbones.settling import settle
 from shadow_mlx.backbones.sharding import split
+from shadow_mlx.backbones.shared_rows import Starts, shared_row_caches
 from shadow_mlx.backbones.wrapping import check_loop, entering, wrap_blocks
 from shadow_mlx.config import ShadowConfig
 from shadow_mlx.errors import ConfigError
@@ -132,6 +133,7 @@ class AttachedModel(nn.Module):
         inputs: Integer[mx.array, "batch length"],
         blocks: Sequence[int],
         s0: Float[mx.array, "batch length hidden"] | None = None,
+        starts: Starts | None = None,
     ) -> tuple[Float[mx.array, "batch length hidden"], ...]:
         """The final hidden state, then those behind some of the blocks, read as it is.
 
@@ -139,10 +141,13 @@ class AttachedModel(nn.Module):
             inputs: Token ids.
             blocks: Numbers of blocks, from 1.
             s0: Where it was computed already.
+            starts: Of rows that hold several examples (:mod:`~shadow_mlx.backbones.shared_rows`).
         """
-        s0 = self.shadow.backbone(inputs) if s0 is None else s0
+        if s0 is None:
+            (s0,) = self.shadow.backbone.states(inputs, (), starts)
+        caches = shared_row_caches(self.backbone, starts)
         with entering(self.wrapping, s0):
-            return states_behind(self.decoder, inputs, blocks)
+            return states_behind(self.decoder, inputs, blocks, caches)
 
     def head(
         self, hidden: Float[mx.array, "*positions hidden"]

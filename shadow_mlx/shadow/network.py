@@ -23,6 +23,7 @@ from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.reference import Reference
 from shadow_mlx.backbones.settling import settle
+from shadow_mlx.backbones.shared_rows import Starts, shared_row_caches
 from shadow_mlx.errors import ModelError
 
 
@@ -148,7 +149,10 @@ class ShadowBackbone(nn.Module):
         return self._led(self.decoder.final_hidden(inputs, caches))
 
     def states(
-        self, inputs: Integer[mx.array, "batch length"], layers: Sequence[int]
+        self,
+        inputs: Integer[mx.array, "batch length"],
+        layers: Sequence[int],
+        starts: Starts | None = None,
     ) -> tuple[Float[mx.array, "batch length hidden"], ...]:
         """``s⁰``, then the states behind some of its layers, each led to the backbone's width.
 
@@ -156,8 +160,10 @@ class ShadowBackbone(nn.Module):
             inputs: Token ids ``[B, T]``.
             layers: Numbers of layers, from 1. Behind the last one is ``s⁰``, and the others are
                 read as it is: through the final norm and ``P``.
+            starts: Of rows that hold several examples (:mod:`~shadow_mlx.backbones.shared_rows`).
         """
-        return tuple(map(self._led, states_behind(self.decoder, inputs, layers)))
+        caches = shared_row_caches(self.decoder.model, starts)
+        return tuple(map(self._led, states_behind(self.decoder, inputs, layers, caches)))
 
     def _led(
         self, state: Float[mx.array, "batch length shadow"]

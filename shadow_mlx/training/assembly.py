@@ -32,6 +32,7 @@ from shadow_mlx.training.model import prepare_model
 from shadow_mlx.training.objectives import objective_of
 from shadow_mlx.training.on_policy import Author
 from shadow_mlx.training.optimizers import build_optimizer, peak_rate
+from shadow_mlx.training.packing import packed
 from shadow_mlx.training.recorder import Recorder
 from shadow_mlx.training.samples import Sampler, choose_questions
 from shadow_mlx.training.splitting import check_gradients
@@ -135,14 +136,15 @@ def assemble(
     train, valid = _encode(config, splits, encoder, recorder)
     for note in length_notes(train, config.max_seq_length, limit):
         recorder.note("warning", note)
-    plan = _plan(config, train, team, shuffle=config.shuffle)
+    apart = _plan(config, train, team, shuffle=config.shuffle)
+    plan = packed(apart, model, distillation) if config.packing else apart
     length = run_length(config, plan.batches_per_epoch)
     # From here on it is a number: a run that is made longer goes on with the same one.
     config = dataclasses.replace(config, learning_rate=peak_rate(config, length.steps))
     recording = recording_of(config, teacher, team)
     objective = objective_of(config, distillation, model)
     if units is None:
-        units = _measured_units(model, plan, team, fresh=start_from is None)
+        units = _measured_units(model, apart, team, fresh=start_from is None)
     step = TrainingStep(
         model,
         build_optimizer(config, length.steps),

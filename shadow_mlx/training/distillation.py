@@ -17,6 +17,7 @@ from typing import Protocol
 import mlx.core as mx
 from jaxtyping import Float, Float32, Int32
 
+from shadow_mlx.backbones.shared_rows import Starts
 from shadow_mlx.shadow.attached import AttachedModel
 from shadow_mlx.training.losses import (
     Criterion,
@@ -135,15 +136,16 @@ class HeadTeacher:
     """A teacher that is a model: its hidden states are kept, and its head makes logits of few.
 
     Attributes:
-        states: Of the model that is trained, token ids ``[B, T]`` and numbers of blocks: the last
-            hidden state ``[B, T, D]``, then the states behind those blocks.
+        states: Of the model that is trained, token ids ``[B, T]``, numbers of blocks, and the
+            starts of examples that share rows: the last hidden state ``[B, T, D]``, then the states
+            behind those blocks.
         head: ``[n, D]`` to logits ``[n, V]``.
         width: D.
         blocks: How many it has.
         shown: Those whose states are a target, too.
     """
 
-    states: Callable[[AttachedModel, mx.array, Sequence[int]], tuple[mx.array, ...]]
+    states: Callable[[AttachedModel, mx.array, Sequence[int], Starts | None], tuple[mx.array, ...]]
     head: Head
     width: int
     blocks: int
@@ -156,7 +158,7 @@ class HeadTeacher:
 
     def rows(self, model: AttachedModel, batch: Supervised) -> Rows:
         """Its last hidden states, then those behind the blocks that are ``shown``, ``[N, D]``."""
-        found = self.states(model, batch.inputs, self.shown)
+        found = self.states(model, batch.inputs, self.shown, batch.starts)
         return tuple(mx.stop_gradient(gather(state, batch.positions)) for state in found)
 
     def apart(

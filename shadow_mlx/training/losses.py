@@ -6,13 +6,13 @@ B batch · T tokens · D hidden size · V vocabulary · N supervised positions, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import mlx.core as mx
 import numpy as np
 from jaxtyping import Float, Float32, Int32
 
-from shadow_mlx.data.batches import Batch
+from shadow_mlx.data.batches import OWN_ROWS, Batch
 
 Head = Callable[[mx.array], mx.array]
 
@@ -45,6 +45,8 @@ class Supervised:
         weights: 1 for a supervised position and 0 for padding.
         labels: Those of the positions whose target is right and not only what a model wrote: there
             the cross entropy counts, and elsewhere a teacher's word alone.
+        starts: Where in its row each token's example begins, ``[B, T]``; empty where every row is
+            one example.
         notes: What else an objective is told of each position, padded likewise.
     """
 
@@ -53,17 +55,21 @@ class Supervised:
     targets: Int32[mx.array, " trained"]
     weights: Float32[mx.array, " trained"]
     labels: Float32[mx.array, " trained"]
+    starts: Int32[mx.array, "rows starts"] = field(default_factory=lambda: mx.array(OWN_ROWS))
     notes: Rows = ()
 
     @classmethod
     def of(cls, arrays: Sequence[mx.array]) -> Supervised:
         """The batch of :meth:`arrays`."""
-        inputs, positions, targets, weights, labels, *notes = arrays
-        return cls(inputs, positions, targets, weights, labels, tuple(notes))
+        inputs, positions, targets, weights, labels, starts, *notes = arrays
+        return cls(inputs, positions, targets, weights, labels, starts, tuple(notes))
 
     def arrays(self) -> Rows:
         """All arrays, in the order of the attributes."""
-        return self.inputs, self.positions, self.targets, self.weights, self.labels, *self.notes
+        return (
+            self.inputs, self.positions, self.targets, self.weights, self.labels, self.starts,
+            *self.notes,
+        )  # fmt: skip
 
 
 def bucket_size(count: int) -> int:
@@ -92,6 +98,7 @@ def supervised(batch: Batch, *, labelled: bool = True, room: int = 0) -> Supervi
         mx.array(np.pad(batch.targets.reshape(-1)[chosen], pad)),
         mx.array(counted),
         mx.array(counted if labelled else np.zeros_like(counted)),
+        mx.array(batch.starts),
         tuple(mx.array(np.pad(note, (pad, (0, 0)))) for note in batch.notes),
     )
 

@@ -15,6 +15,7 @@ from shadow_mlx import loading
 from shadow_mlx.backbones.block_states import states_behind
 from shadow_mlx.backbones.decoder import find_decoder
 from shadow_mlx.backbones.head import HeadView
+from shadow_mlx.backbones.shared_rows import Starts, shared_row_caches
 from shadow_mlx.backbones.twin import twin
 from shadow_mlx.backbones.vocabularies import token_conflicts
 from shadow_mlx.backbones.wrapping import unwrapped
@@ -168,7 +169,7 @@ def _ready(name: str, own_tokenizer: Any, model: nn.Module, tokenizer: Any) -> H
     if isinstance(model, AttachedModel):
         width = embedding_width(model.decoder)
         return HeadTeacher(
-            lambda _, inputs, blocks: model.states(inputs, blocks),
+            lambda _, inputs, blocks, starts: model.states(inputs, blocks, starts=starts),
             model.head,
             width,
             len(model.layers),
@@ -194,7 +195,9 @@ def base_teacher(model: nn.Module) -> HeadTeacher:
     """A model as it came; of a backbone that carries shadows, the untuned one."""
     decoder = find_decoder(model)
 
-    def states(_: AttachedModel, inputs: mx.array, blocks: Sequence[int]) -> tuple[mx.array, ...]:
-        return states_behind(decoder, inputs, blocks)
+    def states(
+        _: AttachedModel, inputs: mx.array, blocks: Sequence[int], starts: Starts | None
+    ) -> tuple[mx.array, ...]:
+        return states_behind(decoder, inputs, blocks, shared_row_caches(model, starts))
 
     return HeadTeacher(states, HeadView(decoder), embedding_width(decoder), len(decoder.blocks))

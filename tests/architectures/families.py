@@ -100,6 +100,11 @@ class Family:
         """Why mlx-lm's own BatchGenerator does not serve the bare backbone, if it does not."""
         return UNBATCHED.get(self.name)
 
+    @property
+    def apart(self) -> str | None:
+        """Why each of its examples needs a row of its own, if it does."""
+        return APART.get(self.name)
+
 
 def _family(name: str, title: str, **changes: Any) -> Family:
     return Family(name, title, {"model_type": name, **COMMON, **changes})
@@ -136,6 +141,16 @@ UNBATCHED = {
     "baichuan_m1": _PADDING,
     "rwkv7": _PADDING,
 }
+
+APART = dict.fromkeys(_RECURRENT, "layers with a state") | {
+    "gpt2": "learned positions",
+    "gpt_bigcode": "learned positions",
+    "gemma2": "soft-capped attention",
+    "hunyuan": "a norm behind the rotation",
+    "hunyuan_v1_dense": "a norm behind the rotation",
+    "llama4": "attention in chunks",
+}
+"""Why examples of these families cannot share rows (``--packing``)."""
 
 REPRESENTATIVES = (
     "llama", "qwen3_moe", "deepseek_v3", "gemma2",  # keys and values alone

@@ -17,7 +17,8 @@ INTRODUCTION = f"""\
 an untrained shadow changes no bit, cached decoding equals the full forward (attached and detached),
 the mirror has the family's own kinds of layer, and gradients reach everything that is trained.
 *Takes tokens back* says when mlx-lm can trim the family's prompt cache (speculative decoding and
-cache reuse need it); *batches* whether `BatchGenerator` answers unequal prompts as each alone.
+cache reuse need it); *batches* whether `BatchGenerator` answers unequal prompts as each alone;
+*packs* whether `--packing` lays several examples in a row, which trains as each by itself.
 """
 REFUSAL = """\
 These do not, because of what their decoder loop does; the error says so before anything is trained:
@@ -32,9 +33,12 @@ from its cache than without), OLMo 1 (needs another package).
 def table() -> str:
     """The text between the markers, without them."""
     lines = [INTRODUCTION]
-    lines += ["| Model | `model_type` | Takes tokens back | Batches |", "|---|---|---|---|"]
     lines += [
-        f"| {f.title} | `{f.name}` | {f.trims} | {_batches(f.unbatched)} |"
+        "| Model | `model_type` | Takes tokens back | Batches | Packs |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {f.title} | `{f.name}` | {f.trims} | {_or(f.unbatched)} | {_or(f.apart)} |"
         for f in sorted(FAMILIES, key=lambda f: f.title.lower())
     ]
     lines += ["", REFUSAL, "| Model | `model_type` | Why not |", "|---|---|---|"]
@@ -45,7 +49,7 @@ def table() -> str:
     return "\n".join([*lines, "", UNTESTED])
 
 
-def _batches(reason: str | None) -> str:
+def _or(reason: str | None) -> str:
     return "yes" if reason is None else f"no: {reason}"
 
 

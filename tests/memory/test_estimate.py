@@ -55,6 +55,7 @@ CASES = [
     case("large vocabulary", {"vocab_size": 12000}, rows=1),
     case("narrow shadow", shadow_hidden_size=48, shadow_intermediate_size=96),
     case("accumulated", grad_accumulation_steps=2),
+    case("packed", rows=2, width=320, packing=True),
     case("pretraining", objective="pretrain"),
     case("pretraining with a teacher", objective="pretrain", teacher="base"),
     case("taught by itself", distill_weight=1.0, hidden_weight=1.0),

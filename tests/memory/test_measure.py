@@ -33,6 +33,16 @@ def test_the_longest_example_decides(tiny_backbone: Path, data: str) -> None:
     assert cut.shape.width <= 64
 
 
+def test_packed_rows_are_fewer_and_longer(tiny_backbone: Path, data: str) -> None:
+    config = TrainConfig(model=str(tiny_backbone), data=data, batch_size=5, packing=True)
+    apart = batch_of_data(TrainConfig(model=str(tiny_backbone), data=data, batch_size=5)).shape
+    together = batch_of_data(config).shape
+    assert apart is not None
+    assert together is not None
+    assert (together.rows < 5, together.shared_rows) == (True, True)
+    assert together.rows * together.width < apart.rows * apart.width
+
+
 def test_of_large_data_the_first_records_are_looked_at(tiny_backbone: Path, data: str) -> None:
     found = batch_of_data(TrainConfig(model=str(tiny_backbone), data=data), most_records=5)
     assert found.shape is not None

@@ -56,11 +56,12 @@ def flags_for(tiny_backbone: Path, chats: Path, adapter: Path) -> list[str]:
     return [str(part) for pair in options.items() for part in pair]
 
 
-def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats):
+@pytest.mark.parametrize("flags", [(), ("--packing",)], ids=["rows", "packed"])
+def test_two_processes_train_as_one(tmp_path, tiny_backbone, chats, flags):
     """43 examples in batches of 4: the last batch is short, and one process has less of it."""
     alone, together = tmp_path / "alone", tmp_path / "together"
-    run(tmp_path, flags_for(tiny_backbone, chats, alone), 1)
-    answering = [*flags_for(tiny_backbone, chats, together), "--samples", "1"]
+    run(tmp_path, [*flags_for(tiny_backbone, chats, alone), *flags], 1)
+    answering = [*flags_for(tiny_backbone, chats, together), "--samples", "1", *flags]
     outputs = run(tmp_path, answering, 2)
     notes = [event.message for event in events_of(together, Noted)]
     assert "2 processes share each batch" in notes

@@ -18,6 +18,7 @@ CASES = {
     "a stop during validation": {"steps_per_eval": 3},
     "narrow mirror": {"shadow_hidden_size": 16, "shadow_heads": 2, "shadow_kv_heads": 2},
     "explicit": {"shadow": "a folder"},
+    "packing": {"packing": True, "grad_accumulation_steps": 2, "dropout": 0.3},
 }  # fmt: skip
 
 

@@ -36,9 +36,9 @@ class FineTuning(ShadowLoss):
         self, model: AttachedModel, batch: Supervised, *, differentiable: bool
     ) -> tuple[mx.array, Mapping[str, mx.array]]:
         """See :class:`Objective`."""
-        states = model.shadow.backbone.states(batch.inputs, self.hidden.layers)
+        states = model.shadow.backbone.states(batch.inputs, self.hidden.layers, batch.starts)
         shown = self.hidden.blocks if isinstance(self.distillation, Divergence) else ()
-        attached = model.states(batch.inputs, shown, states[0])
+        attached = model.states(batch.inputs, shown, states[0], batch.starts)
         h = attached[0]
         loss = head_loss(model.head, gather(h, batch.positions), batch, differentiable)
         if differentiable and not (any(self.ever.values()) or self.hidden):

@@ -36,5 +36,5 @@ class Pretraining(ShadowLoss):
         self, model: AttachedModel, batch: Supervised, *, differentiable: bool
     ) -> tuple[mx.array, Mapping[str, mx.array]]:
         """See :class:`Objective`."""
-        states = model.shadow.backbone.states(batch.inputs, self.hidden.layers)
+        states = model.shadow.backbone.states(batch.inputs, self.hidden.layers, batch.starts)
         return self.of_shadow(model, batch, states, differentiable=differentiable)

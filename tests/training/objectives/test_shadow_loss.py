@@ -118,7 +118,9 @@ def test_weights_change_over_the_run_without_a_new_recording(make_model):
 @pytest.mark.parametrize("targets", [LAST, HiddenTargets(1.0, (1,), (2,))])
 def test_no_gradient_goes_to_the_teacher(make_model, targets):
     model, batch = make_model(), supervised(make_batch())
-    teacher = HeadTeacher(lambda trained, *rest: trained.states(*rest), model.head, 1, 3)
+    teacher = HeadTeacher(
+        lambda trained, inputs, blocks, _: trained.states(inputs, blocks), model.head, 1, 3
+    )
     objective = Pretraining(0.0, Distillation(teacher, DIVERGENCE), 1.0, targets)
     _, gradients = nn.value_and_grad(
         model, lambda: objective(model, batch, differentiable=True)[0]
