@@ -50,6 +50,7 @@ FOLDER = Path(__file__).parent / "snapshots"
 SIZES = (NARROW, WIDE)
 NOW = 1_800_000_000.0
 MEMORY = 16 << 30
+BUSINESS = machine.Business(MEMORY, 9 << 30, 0, 2 << 30, 1.7, 8)
 
 
 class StoppedClock:
@@ -223,6 +224,7 @@ def stage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(home, "time", StoppedClock())
     patch.setattr(run_screen, "time", StoppedClock())
     patch.setattr(machine, "memory_of_machine", lambda: MEMORY)
+    patch.setattr(machine, "business", lambda: BUSINESS)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:

@@ -48,10 +48,11 @@ def test_outliers_are_left_out_and_counted() -> None:
 def test_the_beginning_of_a_run_is_no_outlier() -> None:
     """As sprout's: from 11 to 1.5 in a few reports, then a long way down to nearly nothing."""
     fall = [11.0 * 0.6**i for i in range(8)] + [0.3 * 0.99**i for i in range(400)]
-    plot = draw([curve(fall), curve([0.9 * v for v in fall], "o")], 20, 5, Look())
+    linear = Look(log=False)
+    plot = draw([curve(fall), curve([0.9 * v for v in fall], "o")], 20, 5, linear)
     assert plot is not None
     assert (plot.high, plot.clipped) == (11.0, 0)
-    spike = draw([curve([*fall[:200], 90.0, *fall[200:]])], 20, 5, Look())
+    spike = draw([curve([*fall[:200], 90.0, *fall[200:]])], 20, 5, linear)
     assert spike is not None
     assert (spike.high, spike.clipped) == (11.0, 1)
 
@@ -61,6 +62,18 @@ def test_a_logarithmic_axis_has_room_for_outliers() -> None:
     plot = draw([curve(values)], 20, 5, Look(log=True))
     assert plot is not None
     assert (plot.high, plot.clipped) == (100.0, 0)
+
+
+def test_a_curve_that_falls_far_has_a_logarithmic_axis_unless_somebody_says_no() -> None:
+    far, near = curve([11.0, 3.0, 0.5]), curve([3.0, 2.0, 1.2])
+    spike = curve([3.0, 90.0, 2.0])  # it does not begin high
+    for shown, log, wanted in (
+        (far, None, True), (far, False, False), (near, None, False), (near, True, True),
+        (spike, None, False),
+    ):  # fmt: skip
+        plot = draw([shown], 9, 9, Look(log=log, window=(1, 2)))
+        assert plot is not None
+        assert plot.log is wanted
 
 
 def test_a_value_stands_in_its_row() -> None:
@@ -126,7 +139,7 @@ def test_the_nearest_point() -> None:
 
 
 def test_words() -> None:
-    assert bar(0.5, 4) == "██░░"
+    assert bar(0.5, 4) == "━━╌╌"
     assert [short(x) for x in (0, 0.1234, 12.345, 1234.5, 1e-5)] == [
         "0",
         "0.123",
