@@ -174,7 +174,7 @@ async def test_runs_are_aligned_by_time_as_well(own_place: Path) -> None:
         assert chart._plot is not None
         assert chart._plot.first == pytest.approx(5, abs=1)
         assert chart._plot.last == pytest.approx(60 + 24, abs=10)  # elapsed, and what is left
-        assert re.search(r" 0:20 .* 0:40 ", words(pilot))
+        assert re.search(r" 0:30 .* 1:00 ", words(pilot))
         await press(pilot, "left")
         assert re.search(r"^0:\d\d ", text(pilot), re.M)
         await press(pilot, "w")

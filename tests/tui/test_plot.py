@@ -28,6 +28,20 @@ def test_a_falling_line_goes_from_the_upper_left_to_the_lower_right() -> None:
     assert (plot.low, plot.high, plot.first, plot.last) == (1, 4, 0, 3)
 
 
+@pytest.mark.parametrize("values", [[1, 1, 1, 1], [4, 3, 2, 1], [1, 9, 1, 9]])
+def test_a_dashed_line_is_the_other_with_gaps(values: list[float]) -> None:
+    whole = draw([curve(values)], 12, 4, Look(log=False))
+    dashed = draw([dataclasses.replace(curve(values), dashed=True)], 12, 4, Look(log=False))
+    assert whole is not None
+    assert dashed is not None
+    dots = [
+        [sum(ord(one) - 0x2800 for one, _ in row if one != " ") for row in plot.cells]
+        for plot in (whole, dashed)
+    ]
+    assert all(less <= more for more, less in zip(*dots, strict=True))
+    assert 0 < sum(dots[1]) < sum(dots[0])
+
+
 def test_points_are_marked_over_lines() -> None:
     plot = draw([curve([1, 1, 1]), curve([1, 1, 1], "o")], 6, 3, Look())
     assert plot is not None

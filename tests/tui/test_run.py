@@ -247,12 +247,13 @@ async def test_the_end_of_a_run_rings_if_one_wants_it(own_place: Path, fake_trai
     app.bell = lambda: rung.append(app.state.at_end)  # type: ignore[method-assign]
     async with shown(app) as pilot:
         for wanted, folder in (("nothing", "one"), ("bell", "two")):
-            await app.launch(TrainConfig(data="x.jsonl", iters=20, adapter_path=folder))
-            await until(pilot, lambda: "▶" in words(pilot))
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path=folder))
+            await until(pilot, lambda folder=folder: f"▶ training {folder}" in words(pilot))
             if wanted == "bell":
                 await press(pilot, "b")
                 assert "The terminal rings" in told(pilot)
-            await until(pilot, lambda folder=folder: f"✔ done {folder}" in words(pilot))
+            await press(pilot, "s")
+            await until(pilot, lambda folder=folder: f"■ stopped {folder}" in words(pilot))
         await until(pilot, lambda: rung)
         await press(pilot, "b", "b")
         assert app.state.at_end == "nothing"

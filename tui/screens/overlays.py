@@ -27,6 +27,14 @@ from tui.views.run_facts import Difference
 from tui.widgets.field import Field
 
 
+class Letters(Field):
+    """A field for letters to find by, which leaves the space to who is around it."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether a key is the field's."""
+        return key != "space" and super().check_consume_key(key, character)
+
+
 class OverlayDialog(Dialog[tuple[Path, ...]]):
     """Which runs are laid over this one: typing narrows the list, space marks, Enter shows.
 
@@ -60,7 +68,7 @@ class OverlayDialog(Dialog[tuple[Path, ...]]):
         """What is asked, the field, the runs, and the keys."""
         with Vertical(classes="dialog"):
             yield Static("Other runs' validation losses over this one's:", markup=False)
-            yield Field(placeholder="some letters of a name", compact=True)
+            yield Letters(placeholder="some letters of a name", compact=True)
             yield OptionList(markup=False)
             yield Static(classes="hint", markup=False)
 

@@ -60,7 +60,9 @@ All that its process printed, warnings of libraries too. At the end of it new li
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.query_one(Log).focus()
+        log = self.query_one(Log)
+        log.focus()
+        log.anchor()  # until one scrolls away from the end, and again when one is back
         self._follow()
 
     @work(exclusive=True, group="log")
@@ -78,7 +80,7 @@ All that its process printed, warnings of libraries too. At the end of it new li
                 lines[0] = f"({left_out} before this are left out: {self._folder}/run/output.log)"
             if lines:
                 empty = False
-                log.write_lines(lines, scroll_end=log.is_vertical_scroll_end)
+                log.write_lines(lines, scroll_end=False)
             if (rest := reader.unfinished) != str(unfinished.content):
                 unfinished.update(rest)
             unfinished.display = bool(rest)

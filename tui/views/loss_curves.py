@@ -62,7 +62,7 @@ class Losses:
         """Those that have a value, each with what it is of, those above others last."""
         view, found = self.view, []
         if self.with_shadow:
-            found.append((self._curve(view.shadow), "shadow"))
+            found.append((self._curve(view.shadow, dashed=True), "shadow"))
         found.append((self._curve(view.train), "train"))
         for i, other in enumerate(self.overlays[:OVERLAYS], 1):
             name = chop_cells(other.name, LONGEST_NAME)[0] if other.name else "other"
@@ -112,11 +112,13 @@ class Losses:
         alone = not any(_is_known(one) for one in (view.shadow, view.valid_shadow))
         if alone and name in (view.train.name, view.valid.name):
             name = "valid" if curve.mark else "train"
-        return f"{curve.mark or '─'} {name}"
+        return f"{curve.mark or ('╌' if curve.dashed else '─')} {name}"
 
-    def _curve(self, series: Series, name: str | None = None, mark: str = "") -> Curve:
+    def _curve(
+        self, series: Series, name: str | None = None, mark: str = "", *, dashed: bool = False
+    ) -> Curve:
         along, values = np.asarray(self._along(series)), np.asarray(series.values)
-        return Curve(name or series.name, along, values, mark)
+        return Curve(name or series.name, along, values, mark, dashed)
 
     def _along(self, series: Series) -> Sequence[float]:
         return series.seconds if self.by_time else series.steps

@@ -31,12 +31,16 @@ FAR = 10.0
 
 @dataclass(frozen=True)
 class Curve:
-    """One curve. ``mark`` draws each point as this character instead of joining them by a line."""
+    """One curve. ``mark`` draws each point as this character instead of joining them by a line.
+
+    A ``dashed`` line is told from another where there is no colour.
+    """
 
     name: str
     steps: Values
     values: Values
     mark: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,8 @@ def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
             marks.append((*_places(steps, values, at, width, height), curve.mark, rank))
             continue
         points = envelope(steps, values, at.first, at.last, width * 2)
-        cells = _cells(_line(points, at, width * 2, height * 4))
+        dots = _line(points, at, width * 2, height * 4)
+        cells = _cells(_dashed(dots) if curve.dashed else dots)
         bits |= cells
         owner[cells > 0] = rank
     characters = [[_CHARACTERS[cell] for cell in row] for row in bits.tolist()]
@@ -259,6 +264,14 @@ def _line(points: Envelope, at: Axes, width: int, height: int) -> Dots:
     start, end = _rows(points.start[known], at, height), _rows(points.end[known], at, height)
     _join(dots, x[:-1][joined], end[:-1][joined], x[1:][joined], start[1:][joined])
     return dots
+
+
+def _dashed(dots: Dots) -> Dots:
+    """With a gap after every two dots: from left to right, where the stroke is steep downwards."""
+    height, width = dots.shape
+    steep = dots.sum(axis=0) > 2
+    along, down = np.arange(width) % 4 < 2, np.arange(height) % 4 < 2
+    return dots & np.where(steep, down[:, None], along)
 
 
 def _join(dots: Dots, x0: Indices, y0: Indices, x1: Indices, y1: Indices) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +19,9 @@ Fact = tuple[str, str]
 """What it is, and its value."""
 
 LONGEST_NAME = 13
+LONGEST_LEFT = 10 * 365 * 86400
+"""Seconds; nobody waits longer, and calendars end."""
+
 MACHINE_BAR = 8
 
 Difference = tuple[str, Any, Any]
@@ -33,7 +35,7 @@ def left_of(view: RunView, now: float) -> float | None:
     if view.trained is None or view.phase == "paused":
         return None
     left = view.trained.seconds_left - max(0.0, now - view.trained.time)
-    return max(0.0, left) if math.isfinite(left) else None
+    return max(0.0, left) if left < LONGEST_LEFT else None
 
 
 def ends_at(left: float, now: float) -> str:

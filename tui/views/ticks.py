@@ -12,6 +12,10 @@ CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 2
 """What it may be on an axis of time, in seconds; beyond that, whole days."""
 
 
+FEW = 3
+"""Ticks of which an axis of equal ratios has no fewer, where there is room."""
+
+
 def linear(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
     """At most ``most`` round numbers between two ends, evenly apart.
 
@@ -57,7 +61,8 @@ def logarithmic(low: float, high: float, most: int) -> list[float]:
             break
     else:
         found = found[:: math.ceil(len(found) / most)]
-    return found if len(found) > 1 else linear(low, high, most)
+    # within less than a decade the others are rounder
+    return found if len(found) >= min(FEW, most) else linear(low, high, min(most, 2 * FEW))
 
 
 def labels(values: Sequence[float]) -> list[str]:

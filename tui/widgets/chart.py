@@ -50,7 +50,8 @@ class LossChart(Widget, can_focus=True):
     HELP = """\
 # Loss chart
 
-Lines are training losses, `o` and `x` the validation losses of **attached** and **detached**,
+Lines are training losses (dashed: **detached**), `o` and `x` the validation losses of **attached**
+and **detached**,
 `1` to `3` those of other runs; `★` marks the best checkpoint. While the run is at work the axis
 reaches to its end, and a thin line stands at now.
 

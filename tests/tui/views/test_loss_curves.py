@@ -53,7 +53,7 @@ def test_the_best_stands_at_its_step_or_its_time() -> None:
 
 def test_curves_say_who_they_are_of_where_there_are_two() -> None:
     names = [Losses(RUN).called(curve) for curve, _ in Losses(RUN).curves]
-    assert names == ["─ detached", "─ attached", "x valid detached", "o valid attached"]
+    assert names == ["╌ detached", "─ attached", "x valid detached", "o valid attached"]
     own = Losses(view_of(started(300), alone(trained(10)), alone(validated(20))))
     assert [own.called(curve) for curve, _ in own.curves] == ["─ train", "o valid"]
 
