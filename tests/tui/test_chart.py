@@ -136,13 +136,11 @@ async def test_curves_are_named_beside_their_ends_where_there_is_room(
     async with shown(app, size) as pilot:
         app.show_run(folder)
         await until(pilot, lambda: "★" in words(pilot))
-        head = next(line for line in text(pilot).splitlines() if "★ best" in line)
-        assert ("o valid attached" in head) == (size == NARROW)
-        assert words(pilot).count("o valid attached") == 1
+        legend = "valid o attached 0.270 x detached 0.770 train ─ attached"
+        assert (legend in words(pilot)) == (size == NARROW)
+        assert words(pilot).count("o valid attached") == (size == WIDE)
         await press(pilot, "left")  # values at the cursor
-        head = next(line for line in text(pilot).splitlines() if "★ best" in line)
-        assert "step 300" in head
-        assert "o valid attached" in head
+        assert "step 300 log valid o attached 0.270" in words(pilot)
 
 
 async def test_what_is_shown_of_a_part_moves(own_place: Path) -> None:

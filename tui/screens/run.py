@@ -87,7 +87,7 @@ The run works in a process of its own: leaving this page, or the program, does n
     RunScreen.-narrow #panes { layout: vertical; }
     RunScreen.-narrow Divider { display: none; }
     RunScreen.-wide #panes { layout: horizontal; }
-    RunScreen.-wide #side { width: 46; height: 100%; max-height: 100%; }
+    RunScreen.-wide #side { width: 42; height: 100%; max-height: 100%; }
     RunScreen.-wide #log { max-height: 100%; }
     RunScreen.-narrow.-low #log { display: none; }
     """

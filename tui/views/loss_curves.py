@@ -19,6 +19,8 @@ OVERLAYS = 3
 """Other runs that can be laid over one, each with its number as its mark and a colour."""
 
 
+TRAIN, VALID = "train", "valid"
+
 LONGEST_NAME = 16
 """Cells of another run's name that are shown."""
 
@@ -103,16 +105,23 @@ class Losses:
         found = int(np.searchsorted(np.asarray(valid.steps), step))
         return (valid.seconds[found], loss) if found < len(valid) else None
 
-    def called(self, curve: Curve) -> str:
+    def called(self, curve: Curve, *, brief: bool = False) -> str:
         """The mark and the name of a curve; whose it is only where the run has two of a kind.
 
-        A run of a shadow by itself has one loss, which is nobody else's.
+        A run of a shadow by itself has one loss, which is nobody else's. A ``brief`` name stands
+        behind that of its :meth:`kind`, and does not repeat it.
         """
-        view, name = self.view, curve.name
-        alone = not any(_is_known(one) for one in (view.shadow, view.valid_shadow))
-        if alone and name in (view.train.name, view.valid.name):
-            name = "valid" if curve.mark else "train"
-        return f"{curve.mark or ('╌' if curve.dashed else '─')} {name}"
+        view, name, kind = self.view, curve.name, self.kind(curve)
+        mark = curve.mark or ("╌" if curve.dashed else "─")
+        if kind and not any(_is_known(one) for one in (view.shadow, view.valid_shadow)):
+            return mark if brief else f"{mark} {kind}"
+        return f"{mark} {name.removeprefix(f'{VALID} ') if brief else name}"
+
+    def kind(self, curve: Curve) -> str:
+        """Whether a curve is of training or of validation; empty for those of other runs."""
+        if not curve.mark:
+            return TRAIN
+        return "" if curve.mark.isdigit() else VALID
 
     def _curve(
         self, series: Series, name: str | None = None, mark: str = "", *, dashed: bool = False

@@ -225,14 +225,19 @@ reaches to its end, and a thin line stands at now.
         text.append(f"{self._along(at) if at is not None else 'loss':<{AXIS - 1}} ")
         if how := self._how():
             text.append(f"{how}  ", self._style("axis"))
+        kind = ""
+        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
+            if at is None and beside:
+                break
+            near = value_near(curve, at) if at is not None else None
+            if (one := losses.kind(curve)) != kind:
+                kind = one
+                text.append(f"{kind} " if kind else "")
+            text.append(losses.called(curve, brief=True), style)
+            text.append(f" {short(near[1] if near else last_of(curve))}  ")
         if self._view.best_step is not None:
             text.append("★", self._style("best"))
-            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}  ")
-        if at is not None or not beside:
-            for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
-                near = value_near(curve, at) if at is not None else None
-                text.append(losses.called(curve), style)
-                text.append(f" {short(near[1] if near else last_of(curve))}  ")
+            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}")
         text.truncate(self.size.width, overflow="ellipsis")
         return text
 

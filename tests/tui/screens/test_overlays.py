@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.fake_run import story, write_story
-from tests.tui.support import press, shown, text, until, words
+from tests.tui.support import press, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.overlays import OverlayDialog
 from tui.widgets.chart import LossChart
@@ -30,10 +30,7 @@ async def chosen(runs: Path, *rounds: tuple[str, ...]) -> list[list[str]]:
             await until(pilot, lambda: isinstance(app.screen, OverlayDialog))
             await press(pilot, *keys)
             await until(pilot, lambda: app.screen is page)
-            await pilot.pause()
-            await app.workers.wait_for_complete(
-                [worker for worker in app.workers if worker.group == "overlay"]
-            )
+            await until(pilot, lambda: not any(one.group == "overlay" for one in app.workers))
             found.append([one.name for one in page.query_one(LossChart)._overlays])
     return found
 
@@ -83,4 +80,4 @@ async def test_without_another_run_it_says_so(own_place: Path) -> None:
         app.show_run(write_story(own_place / "mine", story(100)))
         await until(pilot, lambda: "★" in words(pilot))
         await press(pilot, "o")
-        await until(pilot, lambda: "There is no other run" in words(pilot))
+        await until(pilot, lambda: "There is no other run" in told(pilot))

@@ -56,6 +56,11 @@ def test_curves_say_who_they_are_of_where_there_are_two() -> None:
     assert names == ["╌ detached", "─ attached", "x valid detached", "o valid attached"]
     own = Losses(view_of(started(300), alone(trained(10)), alone(validated(20))))
     assert [own.called(curve) for curve, _ in own.curves] == ["─ train", "o valid"]
+    assert [own.called(curve, brief=True) for curve, _ in own.curves] == ["─", "o"]
+    brief = [Losses(RUN).called(curve, brief=True) for curve, _ in Losses(RUN).curves]
+    assert brief == ["╌ detached", "─ attached", "x detached", "o attached"]
+    kinds = [Losses(RUN).kind(curve) for curve, _ in Losses(RUN).curves]
+    assert kinds == ["train", "train", "valid", "valid"]
 
 
 def test_the_last_number_is_told_though_the_loss_is_none_any_more() -> None:
