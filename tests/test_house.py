@@ -152,7 +152,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "tui/test_damage.py": [
         "tui/state.py",
-        "tui/views/run_facts.py",
     ],
     "tui/test_data.py": [
         "tui/screens/columns.py",
@@ -183,11 +182,8 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/worker/models.py",
         "shadow_mlx/worker/reading.py",
         "tui/child.py",
-        "tui/system.py",
     ],
-    "tui/test_run.py": [
-        "tui/screens/overlays.py",
-    ],
+    "tui/test_run.py": [],
     "tui/test_terminal.py": [
         "tui/input/driver.py",
     ],

@@ -10,14 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.style import Style
+from rich.text import Text
+from rich.theme import Theme
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
+from textual.widgets import Static
 
 from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.runs.launching import Launched, launch
@@ -29,6 +34,7 @@ from tui.input.paints import PaintHold, takes_more
 from tui.pages import PAGES, RUN, maker
 from tui.server import LocalServer
 from tui.state import UiState, load_state, save_state
+from tui.views import palette
 from tui.views.serving import ServerView, at_work
 from tui.widgets.commands import Commands
 from tui.widgets.legible import Legible
@@ -85,8 +91,30 @@ class ShadowApp(App[None]):
         self.unsaved: dict[str, str] = {}  # page → what would be lost by leaving
         self.paints = PaintHold(self, self._takes_more)
         self._legible = Legible()
+        self._name_colours()
         if self.state.keys:
             self.set_keymap(self.state.keys)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours that mean something, for style sheets."""
+        theme = self.current_theme
+        own = {name: getattr(theme, name) for name in palette.ROLES}
+        return palette.variables(own, dark=theme.dark, ansi=theme.ansi)
+
+    def _name_colours(self) -> None:
+        """The same colours as styles, for texts."""
+        named = self.get_theme_variable_defaults()
+        styles = {name: Style(color=Color.parse(one).rich_color) for name, one in named.items()}
+        self.console.push_theme(Theme(styles, inherit=False))
+
+    def _recolour(self) -> None:
+        """Texts that are shown already have the colours of another theme."""
+        self.console.pop_theme()
+        self._name_colours()
+        for screen in self.screen_stack:
+            for part in screen.query(Static):
+                if isinstance(part.content, Text):
+                    part.update(part.content)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and then the one that keeps what is written legible."""
@@ -129,7 +157,11 @@ class ShadowApp(App[None]):
         """Apply the remembered theme, and remember the next one."""
         if self.state.theme in self.available_themes:
             self.theme = self.state.theme
-        self.watch(self, "theme", lambda theme: self.remember(theme=theme), init=False)
+        self.watch(self, "theme", self._theme_changed, init=False)
+
+    def _theme_changed(self, theme: str) -> None:
+        self.remember(theme=theme)
+        self._recolour()
 
     def on_ready(self) -> None:
         """Prepare for training while the person looks at the first page."""
@@ -165,6 +197,19 @@ class ShadowApp(App[None]):
         from shadow_mlx.terminal import visible
 
         self.notify(visible(message), severity=severity, markup=False, timeout=8)
+
+    def tell_end(self, message: str) -> None:
+        """Say outside of the screen that a run is over, as the person wants it."""
+        import os
+
+        from shadow_mlx.terminal import visible
+
+        if self.state.at_end == "bell":
+            self.bell()
+        elif self.state.at_end == "notification" and self._driver is not None:
+            self._driver.write(
+                system.notification(self.TITLE, visible(" ".join(message.split())), os.environ)
+            )
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette: pages first, then what the focused page can do."""

@@ -20,6 +20,9 @@ from shadow_mlx.runs.record import without_waiting
 LARGEST = 1 << 22
 """Bytes of the file that are read; a larger one is damaged."""
 
+AT_END = ("nothing", "bell", "notification")
+"""What a run's end does beside being shown: the terminal rings, or the desktop says it."""
+
 WIDEST = 10_000
 """Cells of a pane."""
 
@@ -33,7 +36,8 @@ class UiState:
 
     ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
     to keys (rebinding), ``columns`` data to the columns chosen by hand. ``answers`` and ``compare``
-    hold options of ``AnswerConfig`` and ``CompareConfig``.
+    hold options of ``AnswerConfig`` and ``CompareConfig``. ``at_end`` says how the end of a run is
+    told: one of :data:`AT_END`.
     """
 
     theme: str = "textual-dark"
@@ -49,6 +53,7 @@ class UiState:
     keys: dict[str, str] = field(default_factory=dict)
     recent_adapters: tuple[str, ...] = ()
     columns: dict[str, Any] = field(default_factory=dict)
+    at_end: str = "nothing"
 
     def columns_of(self, data: str) -> dict[str, str]:
         """The columns that were chosen by hand for these data (options by name), if any.
@@ -104,7 +109,7 @@ def from_mapping(raw: dict[str, Any]) -> UiState:
                 values[one.name] = {
                     key: item for key, item in value.items() if _is_text(key) and fits(key, item)
                 }
-        elif _is_text(value):
+        elif _is_text(value) and (one.name != "at_end" or value in AT_END):
             values[one.name] = value
     return UiState(**values)
 

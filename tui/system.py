@@ -1,4 +1,4 @@
-"""What the UI needs of the system: the clipboard, and how its children start."""
+"""What the UI needs of the system: the clipboard, notifications, and how its children start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+
+NOTES_BY_OSC_9 = {"iTerm.app", "ghostty", "WezTerm"}
+"""Terminals, as they call themselves, that show a notification by this escape sequence."""
+
+BELL = "\a"
 
 
 async def copy(text: str) -> str:
@@ -37,3 +43,24 @@ def worker_command() -> list[str]:
 def serve_command() -> list[str]:
     """How a server is started; its flags follow."""
     return [sys.executable, "-m", "shadow_mlx", "serve"]
+
+
+def notification(title: str, text: str, environment: Mapping[str, str]) -> str:
+    """What to write to the terminal so that the desktop shows a message; a bell where none is.
+
+    Inside tmux it is a bell too: tmux marks the window that rang, and keeps the rest to itself.
+
+    Args:
+        title: Of the message.
+        text: Its text; both without control characters.
+        environment: The process's, by which terminals tell who they are.
+    """
+    if environment.get("TMUX"):
+        return BELL
+    plain = text.replace(";", ",")  # it ends a field
+    if environment.get("TERM_PROGRAM") in NOTES_BY_OSC_9 or "KITTY_WINDOW_ID" in environment:
+        return f"\x1b]9;{title}: {plain}{BELL}"
+    term = environment.get("TERM", "")
+    if "VTE_VERSION" in environment or term.startswith(("foot", "rxvt")):
+        return f"\x1b]777;notify;{title};{plain}{BELL}"
+    return BELL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,10 +28,15 @@ KEPT_SAMPLED_STEPS = 200
 FIRST_ROOM = 256
 """Points for which there is room at first; it doubles whenever it is used up."""
 
+EMPTY = cast("Sequence[float]", memoryview(array("d")).toreadonly())
+
 
 @dataclass(frozen=True)
 class Series:
-    """Points of one curve; ``steps`` ascend. Both support the buffer protocol (float64).
+    """Points of one curve; ``steps`` ascend. All support the buffer protocol (float64).
+
+    ``seconds`` says when each was told: since the run's beginning, without the time between its
+    end and its going on. They never descend.
 
     They are looked at where they were written, without a copy: what a series shows is never
     written again, and numpy takes it as it lies.
@@ -40,20 +45,22 @@ class Series:
     name: str
     steps: Sequence[float]
     values: Sequence[float]
+    seconds: Sequence[float] = EMPTY
 
     def __len__(self) -> int:
         return len(self.steps)
 
 
-EMPTY = array("d")
-CURVES = {
-    "train": "train",
-    "shadow": "shadow",
-    "valid": "valid",
-    "valid_shadow": "valid shadow",
+TRAINED = {
+    "train": "attached",
+    "shadow": "detached",
     "speed": "tokens/s",
+    "rate": "learning rate",
+    "gradient": "gradient norm",
+    "memory": "memory",
 }
-"""The fields of a view that are curves, and what these are called."""
+VALIDATED = {"valid": "valid attached", "valid_shadow": "valid detached"}
+"""The fields of a view that are curves, by the event that gives their points, and their names."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class RunView:
 
     ``skipped`` counts lines of the record that were no events of this version, damaged ones mostly.
     ``samples`` holds the answered examples of each step that has some, in the order of the steps.
+    ``seconds_before`` is what the run took before its process of now, where that goes on with it.
     """
 
     version: int = 0
@@ -78,11 +86,15 @@ class RunView:
     skipped: int = 0
     samples: tuple[tuple[Sampled, ...], ...] = ()
     last_time: float = 0.0
-    train: Series = Series("train", EMPTY, EMPTY)
-    shadow: Series = Series("shadow", EMPTY, EMPTY)
-    valid: Series = Series("valid", EMPTY, EMPTY)
-    valid_shadow: Series = Series("valid shadow", EMPTY, EMPTY)
-    speed: Series = Series("tokens/s", EMPTY, EMPTY)
+    seconds_before: float = 0.0
+    train: Series = Series(TRAINED["train"], EMPTY, EMPTY)
+    shadow: Series = Series(TRAINED["shadow"], EMPTY, EMPTY)
+    speed: Series = Series(TRAINED["speed"], EMPTY, EMPTY)
+    rate: Series = Series(TRAINED["rate"], EMPTY, EMPTY)
+    gradient: Series = Series(TRAINED["gradient"], EMPTY, EMPTY)
+    memory: Series = Series(TRAINED["memory"], EMPTY, EMPTY)
+    valid: Series = Series(VALIDATED["valid"], EMPTY, EMPTY)
+    valid_shadow: Series = Series(VALIDATED["valid_shadow"], EMPTY, EMPTY)
 
     @property
     def step(self) -> int:
@@ -99,40 +111,53 @@ class RunView:
         return self.started.total_steps if self.started else 0
 
 
-class _Points:
-    """Points that are only ever appended, in arrays with room to spare.
+class _Table:
+    """Rows that are only ever appended, in arrays with room to spare: a step, when, some values.
 
     An array that a series looks at cannot be resized, and need not be: it is replaced. Steps ascend
-    even where a record is damaged: the point that does not fit between its neighbours is left out.
+    even where a record is damaged: the row that does not fit between its neighbours is left out.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, titles: Mapping[str, str]) -> None:
+        self._titles = titles
         self._length = 0
-        self._steps = array("d", bytes(8 * FIRST_ROOM))
-        self._values = self._steps[:]
+        # steps, seconds, and a column for each curve
+        self._columns = [array("d", bytes(8 * FIRST_ROOM)) for _ in range(2 + len(titles))]
 
-    def add(self, step: float, value: float) -> None:
-        if self._length and step < self._steps[self._length - 1]:
-            if self._length > 1 and step < self._steps[self._length - 2]:
+    def add(self, step: float, seconds: float, *values: float) -> None:
+        steps, times = self._columns[:2]
+        if self._length and step < steps[self._length - 1]:
+            if self._length > 1 and step < steps[self._length - 2]:
                 return  # of the three, this one stands out
             self._forget(self._length - 1)
-        if self._length == len(self._steps):
-            self._steps, self._values = self._steps * 2, self._values * 2
-        self._steps[self._length] = step
-        self._values[self._length] = value
+            steps, times = self._columns[:2]
+        if self._length:
+            seconds = max(seconds, times[self._length - 1])  # a clock may be set back
+        if self._length == len(steps):
+            self._columns = [column * 2 for column in self._columns]
+        for column, value in zip(self._columns, (step, seconds, *values), strict=True):
+            column[self._length] = value
         self._length += 1
 
     def cut_after(self, step: int) -> None:
         """Forget what came after ``step``: a resumed run does it again."""
-        self._forget(bisect_right(self._steps, step, 0, self._length))
+        self._forget(bisect_right(self._columns[0], step, 0, self._length))
+
+    @property
+    def seconds(self) -> float:
+        """When the last row was written."""
+        return self._columns[1][self._length - 1] if self._length else 0.0
 
     def _forget(self, length: int) -> None:
         self._length = length
-        self._steps, self._values = self._steps[:], self._values[:]  # a series may look at them
+        self._columns = [column[:] for column in self._columns]  # a series may look at them
 
-    def frozen(self) -> Series:
-        return Series(self.name, self._shown(self._steps), self._shown(self._values))
+    def frozen(self) -> dict[str, Series]:
+        steps, seconds, *values = map(self._shown, self._columns)
+        return {
+            name: Series(title, steps, column, seconds)
+            for (name, title), column in zip(self._titles.items(), values, strict=True)
+        }
 
     def _shown(self, points: array[float]) -> Sequence[float]:
         return cast("Sequence[float]", memoryview(points)[: self._length].toreadonly())
@@ -146,21 +171,32 @@ class RunFold:
         self._version = self._skipped = 0
         self._notes: deque[Noted] = deque(maxlen=KEPT_NOTES)
         self._samples: dict[int, tuple[Sampled, ...]] = {}
-        self._points = {name: _Points(title) for name, title in CURVES.items()}
+        self._trained, self._validated = _Table(TRAINED), _Table(VALIDATED)
+        self._tables = (self._trained, self._validated)
+        self._began = 0.0  # where the run's clock had its zero
 
     def add(self, event: Event) -> None:
         """Fold one event in."""
+        if not self._version:
+            self._began = event.time
         self._version += 1
         self._now["last_time"] = event.time
         if isinstance(event, Trained):
             self._now["trained"] = event
-            self._points["train"].add(event.step, event.loss)
-            self._points["shadow"].add(event.step, event.shadow_loss)
-            self._points["speed"].add(event.step, event.tokens_per_second)
+            self._trained.add(
+                event.step,
+                event.time - self._began,
+                event.loss,
+                event.shadow_loss,
+                event.tokens_per_second,
+                event.learning_rate,
+                event.gradient_norm,
+                event.peak_memory_bytes,
+            )
         elif isinstance(event, Validated):
             self._now["validated"] = event
-            self._points["valid"].add(event.step, event.loss)
-            self._points["valid_shadow"].add(event.step, event.shadow_loss)
+            since = event.time - self._began
+            self._validated.add(event.step, since, event.loss, event.shadow_loss)
             if event.best:
                 self._now.update(best_step=event.step, best_loss=event.loss)
         elif isinstance(event, Sampled):
@@ -191,8 +227,11 @@ class RunFold:
     def _begin(self, event: RunStarted) -> None:
         before, start = self.snapshot(), event.start_step
         self._now.update(started=event, ended=None)
-        for points in self._points.values():
-            points.cut_after(start)
+        for table in self._tables:
+            table.cut_after(start)
+        seconds_before = max(table.seconds for table in self._tables)
+        self._began = event.time - seconds_before
+        self._now["seconds_before"] = seconds_before
         self._samples = {step: found for step, found in self._samples.items() if step <= start}
         if before.best_step is not None and before.best_step > start:
             self._now.update(best_step=None, best_loss=None)
@@ -204,7 +243,7 @@ class RunFold:
 
     def snapshot(self) -> RunView:
         """The state as it is now, untouched by what comes later."""
-        curves: dict[str, Any] = {name: points.frozen() for name, points in self._points.items()}
+        curves: dict[str, Any] = self._trained.frozen() | self._validated.frozen()
         return RunView(
             version=self._version,
             skipped=self._skipped,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from shadow_mlx.runs.curves import KEPT_SAMPLED_STEPS, RunFold
+import dataclasses
+
+from shadow_mlx.runs.curves import FIRST_ROOM, KEPT_SAMPLED_STEPS, RunFold
 from shadow_mlx.runs.events import Event
 from tests.runs.fake_run import sampled, started, trained
+
+TRAINED = ("train", "shadow", "speed", "rate", "gradient", "memory")
 
 
 def folded(*events: Event) -> RunFold:
@@ -40,3 +44,41 @@ def test_a_long_run_keeps_its_beginning_and_its_end() -> None:
     assert len(found) <= KEPT_SAMPLED_STEPS
     assert (found[0], found[-1]) == (0, steps[-1])
     assert found == sorted(found)
+
+
+def test_what_a_report_says_becomes_points_of_one_step_and_time() -> None:
+    view = folded(trained(10, at=3.0), trained(20, at=5.5)).snapshot()
+    for name in TRAINED:
+        series = getattr(view, name)
+        assert list(series.steps) == [10, 20]
+        assert list(series.seconds) == [3.0, 5.5]
+    assert list(view.rate.values) == [3e-3, 3e-3]
+    assert list(view.gradient.values) == [0.8, 0.8]
+    assert list(view.memory.values) == [412_000_000, 412_000_000]
+
+
+def test_the_time_between_an_end_and_going_on_does_not_count() -> None:
+    again = dataclasses.replace(started(10_000, 20), time=1000.0)
+    view = folded(
+        trained(10, at=3.0), trained(20, at=5.0), trained(30, at=7.0), again, trained(30, at=1004.0)
+    ).snapshot()
+    assert list(view.train.seconds) == [3.0, 5.0, 9.0]
+    assert view.seconds_before == 5.0
+
+
+def test_a_clock_that_is_set_back_does_not_turn_a_curve() -> None:
+    view = folded(trained(10, at=3.0), trained(20, at=1.0), trained(30, at=4.0)).snapshot()
+    assert list(view.train.seconds) == [3.0, 3.0, 4.0]
+
+
+def test_a_record_without_its_beginning_begins_with_what_is_there() -> None:
+    fold = RunFold()
+    for at in (1e9, 1e9 + 5):
+        fold.add(trained(int(at - 1e9) + 1, at=at))
+    assert list(fold.snapshot().train.seconds) == [0.0, 5.0]
+
+
+def test_rows_are_kept_however_many_come() -> None:
+    view = folded(*map(trained, range(1, 3 * FIRST_ROOM))).snapshot()
+    assert list(view.gradient.steps) == list(range(1, 3 * FIRST_ROOM))
+    assert len(view.gradient.values) == len(view.gradient)

@@ -54,6 +54,7 @@ FOLDER = Path(__file__).parent / "snapshots"
 SIZES = (NARROW, WIDE)
 NOW = 1_800_000_000.0
 MEMORY = 16 << 30
+BUSINESS = machine.Business(MEMORY, 9 << 30, 0, 2 << 30, 1.7, 8)
 
 
 class StoppedClock:
@@ -243,6 +244,7 @@ def stage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(machine, "memory_of_machine", lambda: MEMORY)
     patch.setattr(system, "serve_command", lambda: FAKE_SERVER)
     patch.delenv(API_KEY_VARIABLE, raising=False)
+    patch.setattr(machine, "business", lambda: BUSINESS)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:

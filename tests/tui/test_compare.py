@@ -300,8 +300,8 @@ async def test_without_an_adapter_it_says_what_to_do(adapter: Path) -> None:
 
 def test_text_in_the_report_and_the_tables_is_shown_as_it_is() -> None:
     figures = made_comparison({"base": [False], "\x1b[31mred": [True]}).to_mapping()
-    assert comparison.rows(figures)[1][0] == "␛[31mred"
-    assert comparison.matrix(figures)[1][0] == "␛[31mred"
+    assert comparison.rows(figures)[1][0].plain == "␛[31mred"
+    assert comparison.matrix(figures)[1][0].plain == "␛[31mred"
 
 
 def test_filters_over_all_models_and_words() -> None:

@@ -23,9 +23,10 @@ from shadow_mlx.runs.listing import SPARK, ago, find_runs, summarise
 from shadow_mlx.runs.record import EventReader
 from tests.runs.fake_run import story, trained, write_story
 from tui.state import from_mapping, load_state, state_file
+from tui.views import run_facts, ticks
 from tui.views.alerts import alerts
+from tui.views.loss_curves import Ahead, Losses
 from tui.views.plot import Curve, Look, draw
-from tui.views.run_facts import figures, notes
 from tui.views.words import headline, sparkline, summary
 
 STORY = [*story(100), Noted(1.0, "info", "a remark")]
@@ -65,18 +66,28 @@ def shown(folder: Path) -> RunView:
     assert ago(time.time() - run.changed) or run.changed
     sparkline(run.losses, SPARK)
     for running in (True, False):
-        str(figures(view, running=running, wide=running))
+        facts = run_facts.times(view, running=running, now=time.time())
+        facts += run_facts.facts_of(view) + run_facts.measures(view)
+        run_facts.in_a_row(facts).plain.encode()
+        run_facts.in_lines(facts, 40).plain.encode()
         headline(view, run.status, folder, 100).plain.encode()
         alerts(view, live=running, now=time.time(), memory_bytes=10**9, free_disk_bytes=-1)
     summary(view, run.status, ())
-    notes(view, {}).plain.encode()
+    run_facts.notes(view, {}).plain.encode()
     series = (view.train, view.shadow, view.valid, view.valid_shadow, view.speed)
+    series += (view.rate, view.gradient, view.memory)
     for one in series:
         assert list(one.steps) == sorted(one.steps)
     curves = [(one.name, np.asarray(one.steps), np.asarray(one.values)) for one in series]
     drawn = [Curve(*one) for one in curves if len(one[1])]
     for look in (Look(), Look(log=True, smoothing=0.9), Look(window=(0.0, 50.0))):
         draw(drawn, 40, 10, look)
+    for by_time in (False, True):
+        losses = Losses(view, ahead=Ahead(300, 60.0), by_time=by_time)
+        if losses.curves:
+            draw([curve for curve, _ in losses.curves], 40, 10, Look(window=losses.whole))
+            ticks.times(*losses.whole, 5)
+            assert losses.whole[0] <= (losses.now or losses.whole[0]) <= losses.whole[1]
     return view
 
 
@@ -116,7 +127,7 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
         assert view.trained == whole.trained
         assert view.ended == whole.ended
         assert list(view.train.values) == list(whole.train.values)
-        assert "no events: " in notes(view, {}).plain
+        assert "no events: " in run_facts.notes(view, {}).plain
 
 
 def test_a_record_of_nothing_but_damage(tmp_path: Path) -> None:

@@ -28,6 +28,20 @@ def test_a_falling_line_goes_from_the_upper_left_to_the_lower_right() -> None:
     assert (plot.low, plot.high, plot.first, plot.last) == (1, 4, 0, 3)
 
 
+@pytest.mark.parametrize("values", [[1, 1, 1, 1], [4, 3, 2, 1], [1, 9, 1, 9]])
+def test_a_dashed_line_is_the_other_with_gaps(values: list[float]) -> None:
+    whole = draw([curve(values)], 12, 4, Look(log=False))
+    dashed = draw([dataclasses.replace(curve(values), dashed=True)], 12, 4, Look(log=False))
+    assert whole is not None
+    assert dashed is not None
+    dots = [
+        [sum(ord(one) - 0x2800 for one, _ in row if one != " ") for row in plot.cells]
+        for plot in (whole, dashed)
+    ]
+    assert all(less <= more for more, less in zip(*dots, strict=True))
+    assert 0 < sum(dots[1]) < sum(dots[0])
+
+
 def test_points_are_marked_over_lines() -> None:
     plot = draw([curve([1, 1, 1]), curve([1, 1, 1], "o")], 6, 3, Look())
     assert plot is not None
@@ -48,10 +62,11 @@ def test_outliers_are_left_out_and_counted() -> None:
 def test_the_beginning_of_a_run_is_no_outlier() -> None:
     """As sprout's: from 11 to 1.5 in a few reports, then a long way down to nearly nothing."""
     fall = [11.0 * 0.6**i for i in range(8)] + [0.3 * 0.99**i for i in range(400)]
-    plot = draw([curve(fall), curve([0.9 * v for v in fall], "o")], 20, 5, Look())
+    linear = Look(log=False)
+    plot = draw([curve(fall), curve([0.9 * v for v in fall], "o")], 20, 5, linear)
     assert plot is not None
     assert (plot.high, plot.clipped) == (11.0, 0)
-    spike = draw([curve([*fall[:200], 90.0, *fall[200:]])], 20, 5, Look())
+    spike = draw([curve([*fall[:200], 90.0, *fall[200:]])], 20, 5, linear)
     assert spike is not None
     assert (spike.high, spike.clipped) == (11.0, 1)
 
@@ -61,6 +76,18 @@ def test_a_logarithmic_axis_has_room_for_outliers() -> None:
     plot = draw([curve(values)], 20, 5, Look(log=True))
     assert plot is not None
     assert (plot.high, plot.clipped) == (100.0, 0)
+
+
+def test_a_curve_that_falls_far_has_a_logarithmic_axis_unless_somebody_says_no() -> None:
+    far, near = curve([11.0, 3.0, 0.5]), curve([3.0, 2.0, 1.2])
+    spike = curve([3.0, 90.0, 2.0])  # it does not begin high
+    for shown, log, wanted in (
+        (far, None, True), (far, False, False), (near, None, False), (near, True, True),
+        (spike, None, False),
+    ):  # fmt: skip
+        plot = draw([shown], 9, 9, Look(log=log, window=(1, 2)))
+        assert plot is not None
+        assert plot.log is wanted
 
 
 def test_a_value_stands_in_its_row() -> None:
@@ -126,7 +153,7 @@ def test_the_nearest_point() -> None:
 
 
 def test_words() -> None:
-    assert bar(0.5, 4) == "██░░"
+    assert bar(0.5, 4) == "━━╌╌"
     assert [short(x) for x in (0, 0.1234, 12.345, 1234.5, 1e-5)] == [
         "0",
         "0.123",

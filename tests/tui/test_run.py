@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from shadow_mlx import macos
+from shadow_mlx import machine, macos
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.events import Event, Noted, RunEnded
+from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.settings import settings_of
 from tests.runs.fake_run import started, story, trained, write_story
+from tests.tui import snapshots
 from tests.tui.support import (
     FAKE_TRAIN,
     NARROW,
@@ -22,6 +26,8 @@ from tests.tui.support import (
     press,
     sees,
     shown,
+    text,
+    told,
     until,
     words,
     write_adapter,
@@ -54,8 +60,10 @@ async def test_chart_keys_change_how_it_is_drawn(own_place: Path) -> None:
         app.show_run(folder)
         await until(pilot, lambda: "★ best" in words(pilot))
         await press(pilot, "l", "m")
+        assert "log" not in words(pilot).split()
+        await press(pilot, "l")
         assert "log · smooth 0.6" in words(pilot)
-        await press(pilot, "shift+left", "shift+left")
+        await press(pilot, "ctrl+left", "ctrl+left")
         assert "step 2" in words(pilot)
         await press(pilot, "plus")
         assert "zoomed" in words(pilot)
@@ -177,6 +185,8 @@ async def test_two_runs_over_each_other_with_their_difference(
         app.show_run(mine)
         await until(pilot, lambda: "★ best" in words(pilot))
         await press(pilot, "o")
+        await until(pilot, lambda: isinstance(app.screen, overlays.OverlayDialog))
+        await press(pilot, "enter")
         await until(pilot, lambda: "other: --rank: 8 | 32" in words(pilot))
         await press(pilot, "a", "a")
         assert len(read) == 2  # not at every draw
@@ -207,3 +217,43 @@ async def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:
         await until(pilot, lambda: "other · sprout" in words(pilot) and "★" in words(pilot))
         assert "zoomed" not in words(pilot)
         assert "[ step 100 ] 2/2" in words(pilot)
+
+
+@pytest.mark.parametrize("size", [NARROW, (110, 24), WIDE])
+async def test_a_run_at_work_shows_its_times_its_measures_and_the_machine(
+    own_place: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "business", lambda: snapshots.BUSINESS)
+    now = time.time()
+    events = [dataclasses.replace(started(300), time=now - 60), *story(100)[1:-2]]
+    events = [dataclasses.replace(event, time=max(event.time, now - 60)) for event in events]
+    folder = write_story(own_place / "mine", events)
+    with RunFolder(folder).lock():
+        app = ShadowApp()
+        async with shown(app, size) as pilot:
+            app.show_run(folder)
+            await sees(pilot, "elapsed", "left", "ends at", "learning rate", "gradient norm")
+            await sees(pilot, "2,345 tokens/s", "412 MB peak")
+            if size != NARROW:
+                await sees(pilot, "9.7 GB of 17.2 GB", "swap", "load 1.7 on 8")
+                lines = [line for line in text(pilot).splitlines() if "gradient norm" in line]
+                assert all(line.endswith("0.8") for line in lines)  # at the right edge
+
+
+async def test_the_end_of_a_run_rings_if_one_wants_it(own_place: Path, fake_train: None) -> None:
+    rung: list[str] = []
+    app = ShadowApp()
+    app.bell = lambda: rung.append(app.state.at_end)  # type: ignore[method-assign]
+    async with shown(app) as pilot:
+        for wanted, folder in (("nothing", "one"), ("bell", "two")):
+            await app.launch(TrainConfig(data="x.jsonl", iters=100_000, adapter_path=folder))
+            await until(pilot, lambda folder=folder: f"▶ training {folder}" in words(pilot))
+            if wanted == "bell":
+                await press(pilot, "b")
+                assert "The terminal rings" in told(pilot)
+            await press(pilot, "s")
+            await until(pilot, lambda folder=folder: f"■ stopped {folder}" in words(pilot))
+        await until(pilot, lambda: rung)
+        await press(pilot, "b", "b")
+        assert app.state.at_end == "nothing"
+    assert rung == ["bell"]

@@ -73,6 +73,9 @@ class Ui(Protocol):
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner."""
 
+    def tell_end(self, message: str) -> None:
+        """Say outside of the screen that a run is over, as the person wants it."""
+
     def bind_keys(self, keys: dict[str, str]) -> None:
         """Other keys from now on."""
 

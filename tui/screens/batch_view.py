@@ -101,7 +101,7 @@ class BatchView(Vertical):
             [
                 (
                     str(example.line),
-                    *(comparison.SIGNS[example.right.get(name)] for name in pair),
+                    *(comparison.verdict(example.right.get(name)) for name in pair),
                     " ".join(visible(example.prompt).split())[-100:],
                 )
                 for example in self._found

@@ -54,7 +54,7 @@ attached, detached, base. The conversation stays.
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
-    ChatScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
+    ChatScreen #status { height: 1; padding: 0 1; background: $panel; }
     ChatScreen #composer { margin: 0 1; border: none; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -72,7 +72,7 @@ differs from **attached** is underlined.
 - `Escape` stops (what is measured by then is kept), or leaves the field
 """
     DEFAULT_CSS = """
-    CompareScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
+    CompareScreen #status { height: 1; padding: 0 1; background: $panel; }
     CompareScreen #prompt { margin: 0 1; height: 1; }
     CompareScreen.-low #detail, CompareScreen.-low Divider { display: none; }
     CompareScreen BatchView { display: none; }
@@ -144,7 +144,7 @@ differs from **attached** is underlined.
         self._contenders = await asyncio.to_thread(contenders, self.adapters)
         reference = next(one.name for one in self._contenders if one.mode == "attached")
         names = [one.name for one in self._contenders]
-        await self._columns.seat(names, reference)
+        await self._columns.seat(names, reference, [one.mode for one in self._contenders])
 
     def resting(self) -> str:
         """The answers, or the examples of a file."""

@@ -26,7 +26,7 @@ class ExampleView(ModalScreen[int | None]):
 
     DEFAULT_CSS = """
     ExampleView { background: $background; }
-    ExampleView #place { height: 1; padding: 0 1; background: $primary; color: $text; }
+    ExampleView #place { height: 1; padding: 0 1; background: $panel; text-style: bold; }
     ExampleView VerticalScroll { height: 1fr; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

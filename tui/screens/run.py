@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from shadow_mlx import machine
+from shadow_mlx.machine import Business
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.deaths import Death, death_of
 from shadow_mlx.runs.folder import holds_adapter
@@ -26,16 +27,29 @@ from shadow_mlx.runs.live import is_live
 from shadow_mlx.runs.record import follow
 from shadow_mlx.terminal import visible
 from tui.screens import overlays
+from tui.screens.overlays import OverlayDialog
+from tui.screens.run_log import RunLog
 from tui.screens.steering import SteeringPage
+from tui.state import AT_END
+from tui.views import run_facts
 from tui.views.alerts import Alert, alerts, died
+from tui.views.loss_curves import Ahead, Overlay
 from tui.views.plot import Look
-from tui.views.run_facts import Difference, figures, notes
+from tui.views.run_facts import Difference
 from tui.views.words import headline, summary
-from tui.widgets.chart import LossChart, Overlay
+from tui.widgets.chart import LossChart
 from tui.widgets.divider import Divider
+from tui.widgets.fact_list import FactList
+from tui.widgets.gauges import Gauges
 from tui.widgets.samples import SamplePane
 
 WATCH_SECONDS = 0.5
+MACHINE_SECONDS = 2.0
+AT_THE_END = (
+    "The end of a run is shown, and nothing more.",
+    "The terminal rings at the end of the run that is open.",
+    "The desktop is told of the end of the run that is open; where the terminal cannot, it rings.",
+)
 LEAST_HEIGHT = 20
 """Rows of a screen that has room for the answers beside the chart."""
 
@@ -54,7 +68,9 @@ The run works in a process of its own: leaving this page, or the program, does n
 - `c` chat with it · `v` compare base, attached and detached · `t` train again with its settings
 - `e` export its detached model as a folder of its own · `D` distil: go on with its shadow alone,
   which the attached model teaches on the same data
-- `o` lay other runs' validation losses over it
+- `o` choose other runs whose validation losses are laid over it
+- `L` all that its process printed · `b` what its end does: nothing more, a bell of the terminal, or
+  a notification of the desktop
 - `[` and `]` what it answered at an earlier or later validation, what differs from the expected
   answer underlined · `n` another example · `a` hides and shows the answers
 - `<` and `>` (or `F9` and `F10`, or the mouse) move the line between the panes
@@ -71,12 +87,16 @@ The run works in a process of its own: leaving this page, or the program, does n
     RunScreen.-narrow #panes { layout: vertical; }
     RunScreen.-narrow Divider { display: none; }
     RunScreen.-wide #panes { layout: horizontal; }
-    RunScreen.-wide #side { width: 46; height: 100%; max-height: 100%; }
+    RunScreen.-wide #side { width: 42; height: 100%; max-height: 100%; }
     RunScreen.-wide #log { max-height: 100%; }
     RunScreen.-narrow.-low #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "overlay", "Overlay", show=False, id="run-overlay"),
+        Binding("L", "log", "Log", tooltip="All that it printed", show=False, id="run-log"),
+        Binding(
+            "b", "at_end", "Bell", tooltip="What the end of a run does", show=False, id="run-bell"
+        ),
         Binding(
             "left_square_bracket", "samples(-1)", "Earlier answers", show=False, id="run-earlier"
         ),
@@ -126,6 +146,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._output = ""
         self._death: Death | None = None
         self._shown: dict[str, object] = {}
+        self._worked = False  # when it was drawn last
+        self._machine = Business()
 
     def body(self) -> ComposeResult:
         """Headline, alerts; chart and answers beside figures and notes."""
@@ -140,6 +162,9 @@ The run works in a process of its own: leaving this page, or the program, does n
             yield Divider("run")
             with Vertical(id="side"):
                 yield Static(id="figures", markup=False)
+                yield FactList(id="facts")
+                yield FactList(id="machine")
+                yield Gauges(id="gauges")
                 yield Static(id="log", markup=False)
 
     def on_mount(self) -> None:
@@ -159,11 +184,12 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._draw(True)
         self._follow(folder)
         self._watch(folder)
+        self._look_at_machine()
 
     def close(self) -> None:
         """Follow no run any more."""
         self._forget(Path())
-        for group in ("follow", "watch", "overlay"):
+        for group in ("follow", "watch", "machine", "overlay"):
             self.workers.cancel_group(self, group)
 
     @work(exclusive=True, group="follow")
@@ -187,6 +213,18 @@ The run works in a process of its own: leaving this page, or the program, does n
                 known = (seen, found)
             self.post_message(self.Watched(folder, live, code, output, known[1]))
             await asyncio.sleep(WATCH_SECONDS)
+
+    @work(exclusive=True, group="machine")
+    async def _look_at_machine(self) -> None:
+        """How busy the machine is while the run works; the next look at the run shows it."""
+        while True:
+            if self.working:
+                self._machine = await asyncio.to_thread(machine.business)
+            await asyncio.sleep(MACHINE_SECONDS)
+
+    def on_resize(self) -> None:
+        """Other figures fit."""
+        self.call_after_refresh(self._draw_facts)
 
     def on_run_screen_grown(self, message: Grown) -> None:
         """Draw the newest state."""
@@ -222,21 +260,44 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._put("head", self._head())
         self._put("next", self._next())
         self._put("alerts", warnings)
-        wide = self.has_class("-wide")
-        self._put("figures", figures(self.view, running=self.working, wide=wide))
-        self._put("log", notes(self.view, self._differences))
+        self._draw_facts()
         answers = self.query_one(SamplePane)
         answers.display = (
             self._with_answers and bool(self.view.samples) and self.size.height >= LEAST_HEIGHT
         )
-        if fresh:
+        if fresh or self._worked != self.working:
             answers.show(self.view.samples)
-            self.query_one(LossChart).show(self.view, self._overlays)
+            self._draw_curves()
+        if self._worked and not self.working:
+            self.ui.tell_end(f"{self.folder.name}: {self.status}")
+        self._worked = self.working
         adapter = holds_adapter(self.folder)
         possible = (self.status, self.asked, self.view.saved_step is None, self._starting, adapter)
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
             self.refresh_bindings()
+
+    def _draw_facts(self) -> None:
+        """The figures: in lines with small charts where there is a pane for them, else in a row."""
+        wide, working, now = self.has_class("-wide"), self.working, time.time()
+        taken = run_facts.times(self.view, running=working, now=now)
+        facts = run_facts.facts_of(self.view)
+        row = run_facts.in_a_row([*taken, *run_facts.measures(self.view), *facts])
+        self._put("figures", "" if wide else row)
+        self.query_one("#facts", FactList).show([*taken, *facts] if wide else [])
+        busy = run_facts.machine_facts(self._machine) if wide and working else []
+        self.query_one("#machine", FactList).show(busy)
+        self.query_one(Gauges).display = wide and self.view.trained is not None
+        self._put("log", run_facts.notes(self.view, self._differences))
+
+    def _draw_curves(self) -> None:
+        ahead, total = None, self.view.total_steps
+        if self.working and total:
+            now = time.time()
+            taken = run_facts.elapsed(self.view, now, running=True) or 0.0
+            ahead = Ahead(total, taken + (run_facts.left_of(self.view, now) or 0.0))
+        self.query_one(LossChart).show(self.view, self._overlays, ahead)
+        self.query_one(Gauges).show(self.view, total if ahead else None)
 
     def draw_state(self) -> None:
         """Show what the run does now."""
@@ -289,23 +350,36 @@ The run works in a process of its own: leaving this page, or the program, does n
 
     @work(exclusive=True, group="overlay")
     async def action_overlay(self) -> None:
-        """Lay the validation losses of the next other run over this one; after the last, none."""
+        """Choose other runs whose validation losses are laid over this one's."""
         known = self.ui.state.runs
         runs = await asyncio.to_thread(find_runs, known, Path.cwd())
-        others = [run for run in runs if run != self.folder]
+        folder, others = self.folder, [run for run in runs if run != self.folder]
         if not others:
             self.ui.tell("There is no other run to lay over this one.")
             return
-        shown = len(self._others)
-        self._others = others[: shown + 1] if shown < min(3, len(others)) else []
+        chosen = await self.app.push_screen_wait(OverlayDialog(others, self._others))
+        if chosen is None or folder != self.folder:
+            return
+        self._others = list(chosen)
         self._overlays = await overlays.read(self._others)
-        self._differences = await asyncio.to_thread(overlays.differences, self.folder, self._others)
+        self._differences = await asyncio.to_thread(overlays.differences, folder, self._others)
         self._draw(True)
+
+    def action_log(self) -> None:
+        """All that the run printed."""
+        self.app.push_screen(RunLog(self.folder, self.view.notes))
+
+    def action_at_end(self) -> None:
+        """What the end of a run does, beside being shown here: the next of three."""
+        at = (AT_END.index(self.ui.state.at_end) + 1) % len(AT_END)
+        self.ui.remember(at_end=AT_END[at])
+        self.ui.tell(AT_THE_END[at])
 
     def on_loss_chart_look_changed(self, message: LossChart.LookChanged) -> None:
         """Remember how curves are shown."""
         look = message.look
-        self.ui.remember(chart={"log": look.log, "smoothing": look.smoothing})
+        chosen = {} if look.log is None else {"log": look.log}
+        self.ui.remember(chart={**chosen, "smoothing": look.smoothing})
 
 
 def _free_disk(folder: Path) -> int:

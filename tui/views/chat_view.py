@@ -10,6 +10,7 @@ from rich.text import Text
 from shadow_mlx import words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
+from tui.views import palette
 from tui.views.words import counted
 
 MEANING = {
@@ -50,7 +51,7 @@ def weights_line(
 ) -> Text:
     """Which weights answer, then whether they do, tokens of the context, speed and memory."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f" {mode.upper()} ", "bold reverse")
+    text.append_text(palette.badge(mode.upper(), palette.way(mode)))
     wide = width >= WIDE
     if wide:
         text.append(f" {MEANING[mode]} ·")

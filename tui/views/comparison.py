@@ -13,6 +13,7 @@ from shadow_mlx.evaluation.figures import changes, names
 from shadow_mlx.evaluation.figures import columns as figure_columns
 from shadow_mlx.evaluation.figures import rows as figure_rows
 from shadow_mlx.terminal import visible
+from tui.views import palette
 
 FILTERS = ("all", "fixed", "regressed", "wrong", "right", "wrong in all", "mixed")
 SIGNS = {True: "✔", False: "✘", None: "–"}
@@ -52,22 +53,43 @@ def columns(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return ("model", *(figure.title for figure in figure_columns(figures)))
 
 
-def rows(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """One row of figures for each model."""
-    return [tuple(map(visible, row)) for row in figure_rows(figures)]
+def rows(figures: Mapping[str, Any]) -> list[tuple[Text, ...]]:
+    """One row of figures for each model, its name in the colour of its way of answering."""
+    ways = ways_of(figures)
+    return [
+        (Text(visible(name), ways[name]), *(Text(visible(one)) for one in rest))
+        for name, *rest in figure_rows(figures)
+    ]
 
 
-def matrix(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def ways_of(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The style of each model by its name."""
+    return {result["name"]: palette.way(result["mode"]) for result in figures["results"]}
+
+
+def verdict(right: bool | None) -> Text:
+    """The sign of right, wrong, or neither."""
+    return Text(SIGNS[right], palette.MEANINGS[right])
+
+
+def matrix(figures: Mapping[str, Any]) -> list[tuple[Text, ...]]:
     """A row for each model; a cell says what it FIXED (+) and REGRESSED (−) against a column's."""
-    models, changed = names(figures), changes(figures)
+    models, changed, ways = names(figures), changes(figures), ways_of(figures)
 
-    def cell(first: str, second: str) -> str:
+    def cell(first: str, second: str) -> Text:
         if first == second:
-            return "·"
+            return Text("·")
         change = changed[first, second]
-        return f"+{change.fixed} −{change.regressed}"
+        return Text.assemble(
+            (f"+{change.fixed}", palette.GOOD if change.fixed else ""),
+            " ",
+            (f"−{change.regressed}", palette.BAD if change.regressed else ""),
+        )
 
-    return [(visible(second), *(cell(first, second) for first in models)) for second in models]
+    return [
+        (Text(visible(second), ways[second]), *(cell(first, second) for first in models))
+        for second in models
+    ]
 
 
 def chosen(
@@ -117,7 +139,8 @@ def detail(example: Example) -> Text:
     text.append("expected\n", "bold")
     text.append(visible(example.expected) + "\n")
     for name, answer in example.answers.items():
-        text.append(f"\n{SIGNS[example.right.get(name)]} {visible(name)}\n", "bold")
+        text.append("\n").append_text(verdict(example.right.get(name)))
+        text.append(f" {visible(name)}\n", "bold")
         if answer is None:
             text.append("not answered", "italic")
         else:

@@ -25,15 +25,22 @@ _CHARACTERS = [" ", *(chr(0x2800 + bits) for bits in range(1, 256))]
 SAMPLE = 4096
 """Points of a curve that are looked at to tell outliers: evenly spaced, where there are more."""
 
+FAR = 10.0
+"""A curve falls far that begins this many times as high as where it ends."""
+
 
 @dataclass(frozen=True)
 class Curve:
-    """One curve. ``mark`` draws each point as this character instead of joining them by a line."""
+    """One curve. ``mark`` draws each point as this character instead of joining them by a line.
+
+    A ``dashed`` line is told from another where there is no colour.
+    """
 
     name: str
     steps: Values
     values: Values
     mark: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,17 +48,20 @@ class Look:
     """How curves are shown.
 
     Attributes:
-        log: Logarithmic y-axis (only where all shown values are positive).
+        log: Logarithmic y-axis (only where all shown values are positive); ``None`` has one where
+            the curves fall far.
         smoothing: 0 none, towards 1 more: weight of the past in a running average.
-        window: Show only the steps of this interval.
+        window: Show only this interval of the x-axis.
         clip: Leave what stands out above the rest out of the range, so that it does not flatten
             that; how a curve begins is kept. A logarithmic axis has room for all.
+        by_time: The x-axis is time, not steps; the curves are made so.
     """
 
-    log: bool = False
+    log: bool | None = None
     smoothing: float = 0.0
     window: tuple[float, float] | None = None
     clip: bool = True
+    by_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,10 @@ class Plot:
         rows = len(self.cells)
         return min(rows - 1, int((high - value) / (high - low) * rows))
 
+    def within(self, value: float) -> float:
+        """The value, or the end of the y-axis that it is beyond."""
+        return max(self.low, min(value, self.high))
+
     def value_at_row(self, row: int) -> float:
         """The value in the middle of a row."""
         share = 1 - (row + 0.5) / max(1, len(self.cells))
@@ -115,14 +129,14 @@ class Axes:
 
 
 def axes(curves: Sequence[Curve], look: Look) -> Axes | None:
-    """Smooth, cut to the window, and find the ends; ``None`` when there is no point."""
+    """Smooth, cut to the window, and find the ends; ``None`` when there is no point in it."""
     shown = tuple(_prepared(curve, look) for curve in curves)
     finite = [v[np.isfinite(v)] for _, v in shown]
     finite = [v for v in finite if len(v)]
     if not finite:
         return None
     low, high = min(float(v.min()) for v in finite), max(float(v.max()) for v in finite)
-    log = look.log and low > 0
+    log = (falls_far(curves) if look.log is None else look.log) and low > 0
     clipped = 0
     if look.clip and not log and (limit := _usual(finite, low)) < high:
         high, clipped = limit, sum(int((v > limit).sum()) for v in finite)
@@ -131,6 +145,19 @@ def axes(curves: Sequence[Curve], look: Look) -> Axes | None:
         low, high = (low / 1.1, high * 1.1) if log else (low - spread, high + spread)
     first, last = look.window or extent([steps for steps, _ in shown])
     return Axes(shown, low, high, first, last, log, clipped)
+
+
+def falls_far(curves: Sequence[Curve]) -> bool:
+    """Whether a curve begins so high that a linear axis would show the rest as a flat line.
+
+    That of which a part is looked at is judged as a whole: the axis stays when one zooms.
+    """
+    finite = [curve.values[np.isfinite(curve.values)] for curve in curves]
+    finite = [values for values in finite if len(values)]
+    if not finite:
+        return False
+    low = min(float(values.min()) for values in finite)
+    return low > 0 and max(float(values[0]) for values in finite) >= FAR * low
 
 
 def _usual(curves: Sequence[Values], low: float) -> float:
@@ -161,7 +188,8 @@ def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
             marks.append((*_places(steps, values, at, width, height), curve.mark, rank))
             continue
         points = envelope(steps, values, at.first, at.last, width * 2)
-        cells = _cells(_line(points, at, width * 2, height * 4))
+        dots = _line(points, at, width * 2, height * 4)
+        cells = _cells(_dashed(dots) if curve.dashed else dots)
         bits |= cells
         owner[cells > 0] = rank
     characters = [[_CHARACTERS[cell] for cell in row] for row in bits.tolist()]
@@ -236,6 +264,14 @@ def _line(points: Envelope, at: Axes, width: int, height: int) -> Dots:
     start, end = _rows(points.start[known], at, height), _rows(points.end[known], at, height)
     _join(dots, x[:-1][joined], end[:-1][joined], x[1:][joined], start[1:][joined])
     return dots
+
+
+def _dashed(dots: Dots) -> Dots:
+    """With a gap after every two dots: from left to right, where the stroke is steep downwards."""
+    height, width = dots.shape
+    steep = dots.sum(axis=0) > 2
+    along, down = np.arange(width) % 4 < 2, np.arange(height) % 4 < 2
+    return dots & np.where(steep, down[:, None], along)
 
 
 def _join(dots: Dots, x0: Indices, y0: Indices, x1: Indices, y1: Indices) -> None:

@@ -8,6 +8,13 @@ from collections.abc import Sequence
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 """What a tick's distance may be, times a power of ten."""
 
+CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""What it may be on an axis of time, in seconds; beyond that, whole days."""
+
+
+FEW = 3
+"""Ticks of which an axis of equal ratios has no fewer, where there is room."""
+
 
 def linear(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
     """At most ``most`` round numbers between two ends, evenly apart.
@@ -34,6 +41,17 @@ def linear(low: float, high: float, most: int, *, whole: bool = False) -> list[f
     return []
 
 
+def times(low: float, high: float, most: int) -> list[float]:
+    """The same for an axis of seconds, where minutes and hours are round."""
+    span = high - low
+    if not (span > 0 and math.isfinite(span)) or most < 1:
+        return []
+    days = CLOCK[-1] * math.ceil(span / most / CLOCK[-1])
+    size = next((one for one in CLOCK if span / one <= most), days)
+    first, last = math.ceil(low / size), math.floor(high / size)
+    return [float(k * size) for k in range(first, last + 1)][:most]
+
+
 def logarithmic(low: float, high: float, most: int) -> list[float]:
     """The same for an axis of equal ratios: 1, 2 and 5 times powers of ten, or fewer of them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -43,7 +61,8 @@ def logarithmic(low: float, high: float, most: int) -> list[float]:
             break
     else:
         found = found[:: math.ceil(len(found) / most)]
-    return found if len(found) > 1 else linear(low, high, most)
+    # within less than a decade the others are rounder
+    return found if len(found) >= min(FEW, most) else linear(low, high, min(most, 2 * FEW))
 
 
 def labels(values: Sequence[float]) -> list[str]:

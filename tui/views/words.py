@@ -12,6 +12,7 @@ from shadow_mlx import words
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.listing import means
 from shadow_mlx.terminal import visible
+from tui.views import palette
 
 SIGNS = {
     "running": "▶",
@@ -64,9 +65,9 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """A progress bar that is readable without colour; what is little is seen too."""
+    """A thin progress bar, readable without colour; what is little is seen too."""
     filled = max(round(max(0.0, min(1.0, share)) * width), int(share > 0))
-    return "█" * filled + "░" * (width - filled)
+    return "━" * filled + "╌" * (width - filled)
 
 
 def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str = "") -> Text:
@@ -78,6 +79,7 @@ def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str
     phase = PHASES.get(asked or view.phase, view.phase)
     state = phase if status in ("running", "starting") else status
     text.append(f"{SIGNS.get(status, '·')} {state}", "bold")
+    text.stylize(palette.OF_STATES.get(status, ""))
     if view.detail and status == "running":
         text.append(f" ({visible(view.detail)})")
     done = ""
@@ -91,7 +93,8 @@ def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str
     if view.total_steps:
         left = width - text.cell_len - len(done) - 2
         drawn = f"  {bar(view.step / view.total_steps, min(left, 40))}" if left >= 8 else ""
-        text.append(f"{drawn}{done}")
+        text.append(drawn, "" if status == "running" else "dim")
+        text.append(done)
     return text
 
 

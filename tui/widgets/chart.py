@@ -11,12 +11,11 @@ would be theirs: some 230 lines (:mod:`tui.views.plot`), for a dependency or two
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
 
-import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -25,26 +24,24 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from shadow_mlx.runs.curves import RunView, Series
+from shadow_mlx.runs.curves import RunView
+from shadow_mlx.words import clock
 from tui.views import ticks
-from tui.views.plot import Axes, Curve, Look, Plot, axes, extent, plot, value_near
+from tui.views.end_labels import spread
+from tui.views.loss_curves import OVERLAYS, Ahead, Losses, Overlay, last_of
+from tui.views.plot import Look, Plot, axes, plot, value_near
 from tui.views.words import short
 from tui.widgets.lines import Lines
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97)
 AXIS = 7  # columns of the labels of the y-axis
 CELLS = 10_000  # more than a line has
-ROWS_A_TICK, CELLS_A_TICK = 3, 14
-OVERLAYS = 3
-"""Other runs that can be laid over one, each with its number as its mark and a colour."""
+ROWS_A_TICK, CELLS_A_TICK, LEAST_TICKS = 3, 14, 3
+ROOMY = 100
+"""Columns from which on curves are named beside their ends, and not in a legend."""
 
-
-@dataclass(frozen=True)
-class Overlay:
-    """Another run's curve to compare with."""
-
-    name: str
-    series: Series
+PAN = 0.25
+"""Of what is shown, how much a key moves it on."""
 
 
 class LossChart(Widget, can_focus=True):
@@ -53,13 +50,18 @@ class LossChart(Widget, can_focus=True):
     HELP = """\
 # Loss chart
 
-Lines are training losses, `o` and `x` the validation losses of **attached** and **detached**,
-`1` to `3` those of other runs; `★` marks the best checkpoint.
+Lines are training losses (dashed: **detached**), `o` and `x` the validation losses of **attached**
+and **detached**,
+`1` to `3` those of other runs; `★` marks the best checkpoint. While the run is at work the axis
+reaches to its end, and a thin line stands at now.
 
-- `l` logarithmic axis, `m` smoothing, `u` outliers in or out
-- `d` the shadow's own curves on or off
-- `left` `right` move the cursor and read the values; `shift` makes ten steps
-- `+` `-` zoom around the cursor, `0` shows everything again
+- `l` logarithmic axis or not: by itself it is where the losses fall far · `m` smoothing,
+  `u` outliers in or out
+- `d` the shadow's own curves on or off · `w` by steps or by time, where runs of different speed are
+  compared
+- `left` `right` move the cursor and read the values; with `ctrl`, ten columns
+- `+` `-` zoom around the cursor, `shift` with an arrow moves what is shown then, `0` shows
+  everything again
 """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "chart--train",
@@ -73,14 +75,14 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
     DEFAULT_CSS = """
     LossChart { height: 1fr; min-height: 6; }
     LossChart:focus { background-tint: $foreground 4%; }
-    LossChart > .chart--train { color: $primary; }
-    LossChart > .chart--shadow { color: $warning; }
-    LossChart > .chart--valid { color: $success; text-style: bold; }
-    LossChart > .chart--valid-shadow { color: $warning; text-style: bold; }
+    LossChart > .chart--train { color: $way-attached; }
+    LossChart > .chart--shadow { color: $way-detached; }
+    LossChart > .chart--valid { color: $way-attached; text-style: bold; }
+    LossChart > .chart--valid-shadow { color: $way-detached; text-style: bold; }
     LossChart > .chart--best { color: $foreground; text-style: bold; }
-    LossChart > .chart--other-1 { color: $error; text-style: bold; }
-    LossChart > .chart--other-2 { color: $accent; text-style: bold; }
-    LossChart > .chart--other-3 { color: $secondary; text-style: bold; }
+    LossChart > .chart--other-1 { color: $way-other-1; text-style: bold; }
+    LossChart > .chart--other-2 { color: $way-other-2; text-style: bold; }
+    LossChart > .chart--other-3 { color: $way-other-3; text-style: bold; }
     LossChart > .chart--axis { color: $foreground 60%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,8 +92,11 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         Binding("d", "shadows", "Shadow curves", show=False, id="chart-shadow"),
         Binding("left", "cursor(-1)", "Cursor left", show=False),
         Binding("right", "cursor(1)", "Cursor right", show=False),
-        Binding("shift+left", "cursor(-10)", "Cursor far left", show=False),
-        Binding("shift+right", "cursor(10)", "Cursor far right", show=False),
+        Binding("ctrl+left", "cursor(-10)", "Cursor far left", show=False),
+        Binding("ctrl+right", "cursor(10)", "Cursor far right", show=False),
+        Binding("shift+left", "pan(-1)", "Earlier part", show=False, id="chart-earlier"),
+        Binding("shift+right", "pan(1)", "Later part", show=False, id="chart-later"),
+        Binding("w", "by_time", "By steps or time", show=False, id="chart-time"),
         Binding("plus,equals_sign", "zoom(2)", "Zoom in", show=False, id="chart-zoom-in"),
         Binding("minus", "zoom(0.5)", "Zoom out", show=False, id="chart-zoom-out"),
         Binding("0", "whole", "Show everything", show=False, id="chart-whole"),
@@ -109,6 +114,7 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self.look = look or Look()
         self._view = RunView()
         self._overlays: tuple[Overlay, ...] = ()
+        self._ahead: Ahead | None = None
         self._with_shadow = True
         self._cursor: int | None = None
         self._plot: Plot | None = None
@@ -118,109 +124,143 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self._cursor, self.look = None, dataclasses.replace(self.look, window=None)
         self.show(RunView())
 
-    def show(self, view: RunView, overlays: tuple[Overlay, ...] = ()) -> None:
-        """Show a run, and other runs' validation losses over it."""
-        self._view, self._overlays = view, overlays
+    def show(
+        self, view: RunView, overlays: tuple[Overlay, ...] = (), ahead: Ahead | None = None
+    ) -> None:
+        """Show a run, other runs' validation losses over it, and what is ahead of it."""
+        self._view, self._overlays, self._ahead = view, overlays, ahead
         self.refresh()
 
     @property
-    def cursor_step(self) -> float | None:
-        """The step under the cursor, while there is one."""
+    def cursor_at(self) -> float | None:
+        """Where on the x-axis the cursor is, while there is one."""
         if self._cursor is None or self._plot is None:
             return None
         return self._plot.step_at(self._cursor)
 
     def render(self) -> Lines | Text:
-        """Legend, rows with the y-axis, and the x-axis."""
-        width, height = self.size.width - AXIS, self.size.height - 2
-        curves = self._curves()
-        drawn = [c for c, _ in curves]
-        at = axes(drawn, self._window())
-        how = self._how(at) if at else ""  # which takes a line
-        height -= bool(how)
+        """What is shown, rows with the y-axis, and the x-axis."""
+        height, room, losses = self.size.height - 2, self.size.width - AXIS, self._losses
+        curves = [curve for curve, _ in losses.curves]
+        names: list[str] = []
+        if self.size.width >= ROOMY and len(curves) <= height:
+            names = [f" {losses.called(one)} {short(last_of(one))} " for one in curves]
+        width = room - max(map(cell_len, names), default=0)
+        at = axes(curves, self._window(losses)) if curves else None
         if at is None or width < 1 or height < 1:
             self._plot = None
             return self._empty()
-        self._plot = shown = plot(drawn, at, width, height)
+        self._plot = shown = plot(curves, at, width, height)
         if self._cursor is not None:
             self._cursor = max(0, min(self._cursor, width - 1))
-        styles = [self._style(name) for _, name in curves]
-        lines = [list(self._legend(curves, styles).render(self.app.console))]
-        if how:
-            lines.append([Segment(" " * AXIS + how, self._style("axis"))])
-        best, labels = self._best_place(shown), self._y_labels(shown)
-        for row, cells in enumerate(shown.cells):
-            column = best[1] if best and best[0] == row else None
-            label = f"{labels[row]:>{AXIS - 2}} ┤" if row in labels else " " * (AXIS - 1) + "│"
-            lines.append([Segment(label, self._style("axis")), *self._row(cells, styles, column)])
-        lines.append([self._x_axis(shown, width)])
-        return Lines(lines)
+        styles = [self._style(name) for _, name in losses.curves]
+        rows = self._rows(shown, losses, styles)
+        if names:
+            self._write_names(rows, shown, losses, names, styles)
+        head = self._head(losses, styles, beside=bool(names)).render(self.app.console)
+        return Lines([list(head), *rows, [self._x_axis(shown, width, room)]])
 
-    def _curves(self) -> list[tuple[Curve, str]]:
-        view, found = self._view, []
-        if self._with_shadow:
-            found.append((_curve(view.shadow), "shadow"))
-        found.append((_curve(view.train), "train"))
-        for i, other in enumerate(self._overlays[:OVERLAYS], 1):
-            found.append((_curve(other.series, other.name, mark=str(i)), f"other-{i}"))
-        if self._with_shadow:
-            found.append((_curve(view.valid_shadow, mark="x"), "valid-shadow"))
-        found.append((_curve(view.valid, mark="o"), "valid"))
-        return [(curve, name) for curve, name in found if len(curve.steps)]
+    @property
+    def _losses(self) -> Losses:
+        return Losses(self._view, self._overlays, self._ahead, self.look.by_time, self._with_shadow)
 
-    def _window(self) -> Look:
-        """How it is shown: as long as the run itself, however long those are that lie over it."""
-        own = [np.asarray(series.steps) for series in (self._view.train, self._view.valid)]
-        if self.look.window is not None or not self._overlays or not any(map(len, own)):
+    def _window(self, losses: Losses) -> Look:
+        if self.look.window is not None:
             return self.look
-        return dataclasses.replace(self.look, window=extent(own))
+        return dataclasses.replace(self.look, window=losses.whole)
+
+    def _rows(self, shown: Plot, losses: Losses, styles: list[Style]) -> list[list[Segment]]:
+        """The y-axis and the curves, with what stands on them: now, the best, and the cursor."""
+        rows, axis = [], self._style("axis")
+        labels, best, now = self._y_labels(shown), _best_cell(shown, losses), _now(shown, losses)
+        cursor = self._cursor if self.has_focus else None
+        for row, cells in enumerate(shown.cells):
+            label = f"{labels[row]:>{AXIS - 2}} ┤" if row in labels else " " * (AXIS - 1) + "│"
+            pieces = _pieces(cells, styles)
+            if now is not None and cells[now][0] == " ":
+                pieces = _replaced(pieces, now, Segment("┊", axis))
+            if cursor is not None:
+                shows = cells[cursor][0]
+                mark = Segment("│" if shows == " " else shows, Style(reverse=shows != " "))
+                pieces = _replaced(pieces, cursor, mark)
+            if best is not None and best[0] == row:
+                pieces = _replaced(pieces, best[1], Segment("★", self._style("best")))
+            rows.append([Segment(label, axis), *pieces])
+        return rows
+
+    def _write_names(
+        self,
+        rows: list[list[Segment]],
+        shown: Plot,
+        losses: Losses,
+        names: list[str],
+        styles: list[Style],
+    ) -> None:
+        """Write the names of the curves beside their ends, into the rows or behind them."""
+        now, start = _now(shown, losses), len(shown.cells[0])
+        if now is not None and not losses.overlays:  # nothing is drawn there yet
+            start = min(start, now + 1)
+        ends = [shown.row_of(shown.within(last_of(curve))) or 0 for curve, _ in losses.curves]
+        longest = max(map(cell_len, names))
+        for row in rows:
+            row.append(Segment(" " * longest))
+        for place, name, style in zip(spread(ends, len(rows)), names, styles, strict=True):
+            rows[place] = _replaced(rows[place], AXIS + start, Segment(name, style))
 
     def _style(self, name: str) -> Style:
         styles = self.get_component_styles(f"chart--{name}")
         color = self.background_colors[1] + styles.color  # which may be translucent
         return Style(color=color.rich_color) + styles.text_style
 
-    def _legend(self, curves: list[tuple[Curve, str]], styles: list[Style]) -> Text:
-        """Names with the last values, or with those under the cursor."""
-        at = self.cursor_step
+    def _head(self, losses: Losses, styles: list[Style], *, beside: bool) -> Text:
+        """How it is drawn, the best, and the curves with their last values; those at the cursor.
+
+        Curves that are named ``beside`` their ends are here only for what the cursor reads off.
+        """
+        curves = losses.curves
+        at = self.cursor_at
         if at is not None and (near := value_near(curves[-1][0], at)):
-            at = near[0]  # the step of which there are values
+            at = near[0]  # where there are values
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{'step ' + format(at, '.0f') if at is not None else 'loss':<{AXIS - 1}} ")
+        text.append(f"{self._along(at) if at is not None else 'loss':<{AXIS - 1}} ")
+        if how := self._how():
+            text.append(f"{how}  ", self._style("axis"))
+        kind = ""
+        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
+            if at is None and beside:
+                break
+            near = value_near(curve, at) if at is not None else None
+            if (one := losses.kind(curve)) != kind:
+                kind = one
+                text.append(f"{kind} " if kind else "")
+            text.append(losses.called(curve, brief=True), style)
+            text.append(f" {short(near[1] if near else last_of(curve))}  ")
         if self._view.best_step is not None:
             text.append("★", self._style("best"))
-            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}  ")
-        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
-            near = value_near(curve, at) if at is not None else None
-            value = near[1] if near else float(curve.values[-1])
-            text.append(curve.mark or "──", style)
-            text.append(f" {curve.name} {short(value)}  ")
+            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}")
         text.truncate(self.size.width, overflow="ellipsis")
         return text
 
-    def _how(self, at: Axes) -> str:
-        parts = ["log"] if at.log else []
+    def _along(self, at: float) -> str:
+        """A place on the x-axis, in words."""
+        return clock(at) if self.look.by_time else f"step {at:.0f}"
+
+    def _how(self) -> str:
+        assert self._plot is not None
+        parts = ["log"] if self._plot.log else []
         if self.look.smoothing:
             parts.append(f"smooth {self.look.smoothing:g}")
-        if at.clipped:
-            parts.append(f"{at.clipped} outliers above")
+        if self.look.by_time:
+            parts.append("by time")
+        if self._plot.clipped:
+            parts.append(f"{self._plot.clipped} outliers above")
         if self.look.window is not None:
             parts.append("zoomed (0: everything)")
         return " · ".join(parts)
 
-    def _best_place(self, plot: Plot) -> tuple[int, int] | None:
-        view = self._view
-        if view.best_step is None or view.best_loss is None:
-            return None
-        column = plot.column_of(view.best_step)
-        if column is None:
-            return None
-        rows = range(len(plot.cells))
-        return min(rows, key=lambda r: abs(plot.value_at_row(r) - (view.best_loss or 0))), column
-
     def _y_labels(self, plot: Plot) -> dict[int, str]:
         """Round numbers, by the row in which they stand."""
-        most = max(2, len(plot.cells) // ROWS_A_TICK)
+        most = max(LEAST_TICKS, len(plot.cells) // ROWS_A_TICK)
         between = ticks.logarithmic if plot.log else ticks.linear
         values = between(plot.low, plot.high, most)
         written = ticks.labels(values)
@@ -229,32 +269,18 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         rows = (plot.row_of(value) for value in values)
         return {row: label for row, label in zip(rows, written, strict=True) if row is not None}
 
-    def _row(
-        self, cells: list[tuple[str, int]], styles: list[Style], best: int | None
-    ) -> list[Segment]:
-        pieces = [
-            Segment(
-                "".join(character for character, _ in run), styles[owner] if owner >= 0 else None
-            )
-            for owner, run in groupby(cells, key=itemgetter(1))
-        ]
-        cursor = self._cursor if self.has_focus else None
-        if cursor is not None:
-            shown = cells[cursor][0]
-            mark = Segment("┊" if shown == " " else shown, Style(reverse=True))
-            pieces = _replaced(pieces, cursor, mark)
-        if best is not None:
-            pieces = _replaced(pieces, best, Segment("★", self._style("best")))
-        return pieces
-
-    def _x_axis(self, plot: Plot, width: int) -> Segment:
-        line = [" "] * width
-        for step in ticks.linear(plot.first, plot.last, max(2, width // CELLS_A_TICK), whole=True):
-            label = f"{step:.0f}"
-            start = (plot.column_of(step) or 0) - len(label) // 2
-            start = max(0, min(start, width - len(label)))
+    def _x_axis(self, plot: Plot, width: int, room: int) -> Segment:
+        line, most = [" "] * room, max(2, width // CELLS_A_TICK)
+        if self.look.by_time:
+            found = [(at, clock(at)) for at in ticks.times(plot.first, plot.last, most)]
+        else:
+            steps = ticks.linear(plot.first, plot.last, most, whole=True)
+            found = [(step, f"{step:.0f}") for step in steps]
+        for at, label in found:
+            start = (plot.column_of(at) or 0) - len(label) // 2
+            start = max(0, min(start, room - len(label)))
             line[start : start + len(label)] = label
-        return Segment((" " * AXIS + "".join(line))[: AXIS + width], self._style("axis"))
+        return Segment((" " * AXIS + "".join(line))[: AXIS + room], self._style("axis"))
 
     def _empty(self) -> Text:
         message = "The curves begin with the first report." if self.size.width > 45 else "No points"
@@ -266,8 +292,14 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self.post_message(self.LookChanged(self.look))
 
     def action_log(self) -> None:
-        """Logarithmic or linear y-axis."""
-        self._change(log=not self.look.log)
+        """Logarithmic or linear y-axis; what is chosen stays so for runs to come."""
+        now = self._plot.log if self._plot is not None else bool(self.look.log)
+        self._change(log=not now)
+
+    def action_by_time(self) -> None:
+        """Steps or time on the x-axis; all of it, as a part of the one is none of the other."""
+        self._cursor = None
+        self._change(by_time=not self.look.by_time, window=None)
 
     def action_clip(self) -> None:
         """Leave outliers out of the range, or let them in."""
@@ -297,14 +329,27 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         if self._plot is None:
             return
         first, last = self._plot.first, self._plot.last
-        center = self.cursor_step if self.cursor_step is not None else last
+        center = self.cursor_at
+        if center is None:
+            now = self._losses.now
+            center = min(last, now) if now is not None else last
         span = max((last - first) / factor, 4.0)
-        whole_first, whole_last = extent([curve.steps for curve, _ in self._curves()])
+        whole_first, whole_last = self._losses.whole
         if span >= whole_last - whole_first:
             self.action_whole()
             return
         start = min(max(whole_first, center - span / 2), whole_last - span)
         self._change(window=(start, start + span))
+
+    def action_pan(self, by: int) -> None:
+        """Move what is shown of a part by a quarter of it, up to the ends of the whole."""
+        if self.look.window is None or self._plot is None:
+            return
+        first, last = self.look.window
+        whole_first, whole_last = self._losses.whole
+        way = by * PAN * (last - first)
+        way = max(whole_first - first, way) if by < 0 else min(whole_last - last, way)
+        self._change(window=(first + way, last + way))
 
     def action_whole(self) -> None:
         """Show everything."""
@@ -326,12 +371,29 @@ Lines are training losses, `o` and `x` the validation losses of **attached** and
         self.action_zoom(0.5)
 
 
+def _pieces(cells: list[tuple[str, int]], styles: list[Style]) -> list[Segment]:
+    """A row of a plot, its cells of one owner together."""
+    return [
+        Segment("".join(character for character, _ in run), styles[owner] if owner >= 0 else None)
+        for owner, run in groupby(cells, key=itemgetter(1))
+    ]
+
+
 def _replaced(pieces: list[Segment], column: int, piece: Segment) -> list[Segment]:
-    """With one cell exchanged."""
-    before, _, after = Segment.divide(pieces, [column, column + 1, CELLS])
+    """With as many cells exchanged as the piece has."""
+    before, _, after = Segment.divide(pieces, [column, column + piece.cell_length, CELLS])
     return [*before, piece, *after]
 
 
-def _curve(series: Series, name: str | None = None, mark: str = "") -> Curve:
-    steps, values = np.asarray(series.steps), np.asarray(series.values)
-    return Curve(name or series.name, steps, values, mark)
+def _best_cell(shown: Plot, losses: Losses) -> tuple[int, int] | None:
+    """Row and column of the best checkpoint."""
+    if losses.best is None:
+        return None
+    at, loss = losses.best
+    column, row = shown.column_of(at), shown.row_of(shown.within(loss))
+    return (row, column) if column is not None and row is not None else None
+
+
+def _now(shown: Plot, losses: Losses) -> int | None:
+    """The column that a run has come to which is at work."""
+    return shown.column_of(losses.now) if losses.now is not None else None

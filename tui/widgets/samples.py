@@ -10,6 +10,7 @@ from textual.widgets import Static
 from shadow_mlx.runs.events import Sampled
 from shadow_mlx.terminal import visible
 from tui.views.comparison import differing
+from tui.views.palette import GOOD, way
 
 Steps = tuple[tuple[Sampled, ...], ...]
 LEAST_WIDTH = 84
@@ -122,6 +123,10 @@ def answer(name: str, text: str, expected: str, *, compact: bool) -> Text:
     if compact:
         text, expected = " ".join(text.split()), " ".join(expected.split())
     shown = Text()
-    shown.append(f"{name} {'✔' if same else ' '}" + (" " if compact else "\n"), "bold")
+    head = Text(f"{name} ", "bold")
+    if name != "expected":
+        head.stylize(way(name))
+    head.append("✔" if same else " ", GOOD)
+    shown.append_text(head).append(" " if compact else "\n")
     shown.append_text(Text(text) if name == "expected" else differing(expected, text))
     return shown

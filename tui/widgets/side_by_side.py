@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from shadow_mlx import words
+from shadow_mlx.evaluation.contenders import ORDER
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.views import comparison
@@ -35,6 +36,11 @@ class Column(VerticalScroll):
     DEFAULT_CSS = """
     Column { width: 1fr; height: 1fr; padding: 0 1; border: round $panel-lighten-2; }
     Column:focus { border: round $primary; }
+    Column { border-title-style: bold; border-title-color: $foreground; }
+    Column.-base { border-title-color: $way-base; }
+    Column.-attached { border-title-color: $way-attached; }
+    Column.-detached { border-title-color: $way-detached; }
+    Column.-other { border-title-color: $way-other-1; }
     """
 
     class Picked(Message):
@@ -52,8 +58,10 @@ class Column(VerticalScroll):
         """The answer."""
         yield Static(markup=False)
 
-    def show(self, title: str, subtitle: str, content: str | Text) -> None:
-        """Put everything in."""
+    def show(self, title: str, subtitle: str, content: str | Text, way: str = "") -> None:
+        """Put everything in; ``way`` is whose colour the title has."""
+        for one in (*ORDER, "other"):
+            self.set_class(one == way, f"-{one}")
         self.border_title = Text(title)
         self.border_subtitle = Text(subtitle)
         self.query_one(Static).update(content)
@@ -88,6 +96,7 @@ class SideBySide(Vertical):
         self.hidden = False
         self._reference = ""  # the name that the others' differences are marked against
         self._names: list[str] = []
+        self._ways: dict[str, str] = {}
         self._tally: dict[str, int] = {}
 
     def compose(self) -> ComposeResult:
@@ -95,8 +104,12 @@ class SideBySide(Vertical):
         yield ScrollableContainer(id="columns", can_focus=False)
         yield Static(id="tally", markup=False)
 
-    async def seat(self, names: Sequence[str], reference: str) -> None:
-        """One column for each of these; what was said before goes."""
+    async def seat(self, names: Sequence[str], reference: str, modes: Sequence[str]) -> None:
+        """One column for each of these, who answer in these modes; what was said before goes."""
+        self._ways = {
+            name: mode if mode in ORDER else "other"
+            for name, mode in zip(names, modes, strict=True)
+        }
         columns = self.query_one("#columns")
         await columns.remove_children()
         await columns.mount_all(Column(place) for place in range(len(names)))
@@ -164,12 +177,13 @@ class SideBySide(Vertical):
             if self.hidden:
                 column.show(letter, "", visible(answer.text) if answer and self.can_vote else "")
             elif answer is None:
-                column.show(f"{letter} {visible(name)}", "", "")
+                column.show(f"{letter} {visible(name)}", "", "", self._ways[name])
             else:
                 shown = Text(visible(answer.text))
                 if reference is not None and name != self._reference:
                     shown = comparison.differing(visible(reference.text), shown.plain)
-                column.show(f"{letter} {visible(name)}", _cost(answer), shown)
+                title = f"{letter} {visible(name)}"
+                column.show(title, _cost(answer), shown, self._ways[name])
         said = self._votes()
         self.query_one("#tally", Static).update(said)
         self.query_one("#tally").display = bool(said)

@@ -19,7 +19,10 @@ class Bubble(Vertical):
 
     DEFAULT_CSS = """
     Bubble { height: auto; padding: 0 1; margin-bottom: 1; }
-    Bubble .who { text-style: bold; color: $text-accent; }
+    Bubble .who { text-style: bold; }
+    Bubble.-base .who { color: $way-base; }
+    Bubble.-attached .who { color: $way-attached; }
+    Bubble.-detached .who { color: $way-detached; }
     Bubble .note { color: $text-muted; }
     Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
     Bubble .said { padding: 0 2; }
@@ -33,6 +36,7 @@ class Bubble(Vertical):
     def __init__(self, turn: Turn) -> None:
         super().__init__()
         self.turn = turn
+        self.set_class(bool(turn.mode), f"-{turn.mode}")
 
     def compose(self) -> ComposeResult:
         """The person's words as they are; an answer as Markdown whose links lead nowhere."""

@@ -20,7 +20,9 @@ import jinja2
 from markupsafe import Markup
 
 from shadow_mlx import words
+from shadow_mlx.colours import OTHERS, colours
 from shadow_mlx.config.paths import local
+from shadow_mlx.evaluation.contenders import ORDER
 from shadow_mlx.evaluation.differences import Piece, differences
 from shadow_mlx.evaluation.figures import (
     COSTS,
@@ -52,6 +54,9 @@ LONGEST = 4000
 """Characters of one text that are shown."""
 
 VERDICTS = {True: "✔ right", False: "✘ wrong", None: "– not answered"}
+MARKS = {True: "better", False: "worse", None: "faint"}
+"""The classes of their colours: green and red are for right and wrong alone."""
+
 LETTERS = {True: "1", False: "0", None: "-"}
 """What the filters look at."""
 
@@ -82,7 +87,7 @@ def render(figures: Mapping[str, Any], written: str = "") -> str:
         figures: As ``Comparison.to_mapping()`` gives them.
         written: When, for its head.
     """
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = _colours() + _asset("style.css"), _asset("script.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -99,6 +104,7 @@ def render(figures: Mapping[str, Any], written: str = "") -> str:
         rows=rows(figures),
         plots=_plots(figures),
         models=names(figures),
+        ways={result["name"]: _way(result["mode"]) for result in figures["results"]},
         changes=changes(figures),
         sentences=sentences(figures),
         examples=figures["examples"],
@@ -116,9 +122,9 @@ def _template() -> jinja2.Template:
     )
     environment.globals.update(
         {
-            **{"filters": FILTERS, "verdicts": VERDICTS, "letters": LETTERS},
+            **{"filters": FILTERS, "verdicts": VERDICTS, "letters": LETTERS, "marks": MARKS},
             **{"longest": LONGEST, "width": WIDTH, "heat": _heat, "told": _told},
-            **{"beginning": _beginning, "differences": _differences},
+            **{"beginning": _beginning, "differences": _differences, "way": _way},
         }
     )
     return environment.from_string(_asset("report.html"))
@@ -151,7 +157,13 @@ def _plots(figures: Mapping[str, Any]) -> list[Drawing]:
 
 def _bars(results: Sequence[Mapping[str, Any]], figure: Figure) -> list[Bar]:
     return [
-        Bar(result["name"], figure.value(result), figure.of(result), _bounds(result, figure))
+        Bar(
+            result["name"],
+            figure.value(result),
+            figure.of(result),
+            _bounds(result, figure),
+            result["mode"],
+        )
         for result in results
     ]
 
@@ -174,6 +186,26 @@ def _points(results: Sequence[Mapping[str, Any]], judged: ScoreFigure, cost: Fig
         for x, y in [(cost.value(result), judged.value(result))]
         if x and y is not None  # a speed that could not be measured has no place on the axis
     ]
+
+
+def _way(mode: str) -> str:
+    """The class of the style sheet for a way of answering; rivals have one for all of them."""
+    return f"way-{mode if mode in ORDER else OTHERS[0]}"
+
+
+def _colours() -> str:
+    """The colours that mean something, for both kinds of ground, and their classes."""
+    light, dark = (
+        " ".join(f"--way-{name}: {colour};" for name, colour in colours(dark=dark).items())
+        for dark in (False, True)
+    )
+    classes = " ".join(
+        f".way-{name} {{ color: var(--way-{name}); }}" for name in colours(dark=True)
+    )
+    return (
+        f":root {{ {light} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{classes}\n"
+    )
 
 
 def _heat(net: int, total: int) -> str:

@@ -20,12 +20,16 @@ LINE = 14
 
 @dataclass(frozen=True)
 class Bar:
-    """One model's figure; ``value`` is None where there is none, ``bounds`` are its interval."""
+    """One model's figure; ``value`` is None where there is none, ``bounds`` are its interval.
+
+    ``mode`` is how it answers, which gives the bar its colour.
+    """
 
     name: str
     value: float | None
     shown: str
     bounds: tuple[float, float] | None = None
+    mode: str = "base"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Track(NamedTuple):
 
     y: float
     length: float
+    mode: str
 
 
 @dataclass
@@ -95,7 +100,7 @@ def bars(key: str, title: str, rows: Sequence[Bar], top: float | None = None) ->
         y = ROW * i + LINE
         share = row.value / top if row.value is not None and top > 0 else 0.0
         plot.texts += [Text(_short(row.name), 0, y), Text(row.shown, WIDTH, y, "end strong")]
-        plot.bars.append(Track(y + 5, share * WIDTH))
+        plot.bars.append(Track(y + 5, share * WIDTH, row.mode))
         if row.bounds is not None and top > 0:
             low, high = (round(bound / top * WIDTH, 1) for bound in row.bounds)
             middle = y + 9.5

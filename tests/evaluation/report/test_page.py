@@ -114,6 +114,23 @@ def test_nothing_is_fetched_and_no_script_but_its_own_can_run() -> None:
     )
 
 
+def test_who_answers_has_its_colour_in_tables_plots_and_answers() -> None:
+    page = _page()
+    for name in RIGHT:
+        way = f"way-{name}"
+        assert f"--{way}: #" in page.texts["style"][0]
+        assert len(page.all("th", class_=way)) == 2
+        assert len(page.all("rect", class_=f"bar {way}")) == 2
+        points = [*page.all("circle"), *page.all("path")]
+        assert sum(has.get("class") == f"point {way}" for has in points) == 3
+        assert len(page.all("span", class_=way)) == 4  # of each example
+
+
+def test_right_and_wrong_have_colours_of_their_own() -> None:
+    page = _page()
+    assert {has["class"] for has in page.all("span")} >= {"better", "worse"}
+
+
 def test_hostile_text_stays_text_wherever_it_comes_from() -> None:
     hostile = dataclasses.replace(
         made_result("attached", [False]), name=HOSTILE, answers=(HOSTILE,)
@@ -202,8 +219,8 @@ def test_rivals_have_marks_of_their_own() -> None:
     )
     questions = (Question(1, "q", (), "yes"), Question(2, "q", (), "yes"))
     page = _page(Comparison("f", questions, results).to_mapping())
-    assert len(page.all("path", class_="point rival")) == 2 * 3
-    assert len(page.all("circle", class_="point base")) == 3
+    assert len(page.all("path", class_="point way-other-1")) == 2 * 3
+    assert len(page.all("circle", class_="point way-base")) == 3
 
 
 def test_it_is_written_whole_with_its_date(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.views.ticks import STEPS, labels, linear, logarithmic
+from tui.views.ticks import STEPS, labels, linear, logarithmic, times
 
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6)).map(lambda two: (two[0], sum(two)))
 
@@ -54,3 +54,11 @@ def test_any_logarithmic_axis(low: float, ratio: float, most: int) -> None:
     assert len(found) <= most
     assert found == sorted(found)
     assert all(low * 0.999 <= value <= low * ratio * 1.001 for value in found)
+
+
+def test_on_an_axis_of_time_minutes_and_hours_are_round() -> None:
+    assert times(0, 100, 4) == [0, 30, 60, 90]
+    assert times(70, 1000, 4) == [300, 600, 900]
+    assert times(0, 40 * 3600, 5) == [0, 43200, 86400, 129600]
+    assert times(0, 10 * 86400, 5) == [0, 2 * 86400, 4 * 86400, 6 * 86400, 8 * 86400]
+    assert times(5, 5, 4) == []
