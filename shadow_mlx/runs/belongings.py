@@ -141,23 +141,6 @@ def own_paths(folder: RunFolder, *, whole: bool = False) -> list[Path]:
     return [path for path in found if path.exists() or path.is_symlink()]
 
 
-def discard(folder: RunFolder) -> None:
-    """:func:`remove_run`, and what the terminal UI wrote; the folder too if nothing else is in it.
-
-    Raises:
-        InputError: The run is still at work.
-        SurroundingsError: The disk refuses.
-    """
-    check_over(folder)
-    own_run = is_own_run(folder)
-    remove_run(folder)
-    with disk_errors(folder.path, "remove"):
-        if own_run:
-            for path in (folder.requested, folder.output, folder.lock_file):
-                path.unlink(missing_ok=True)
-        remove_empty(folder)
-
-
 def check_over(folder: RunFolder) -> None:
     """Refuse to take away what a process still writes.
 

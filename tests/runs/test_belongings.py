@@ -16,6 +16,14 @@ from shadow_mlx.files.card_seal import sealed
 from shadow_mlx.runs import belongings
 from shadow_mlx.runs.events import Noted
 from shadow_mlx.runs.folder import EventLog, RunFolder
+from shadow_mlx.runs.trash import Trash
+
+
+def discard(run: RunFolder) -> None:
+    """Take a run away, for good."""
+    trash = Trash()
+    trash.discard(run.path)
+    trash.empty()
 
 
 def safetensors(path: Path, *names: str) -> None:
@@ -123,7 +131,7 @@ def test_what_others_wrote_is_named_and_kept(tmp_path, make):
         belongings.check_free_of_others(RunFolder(tmp_path))
     for words in (*OTHERS[make], "--adapter-path", "--overwrite gives up only what"):
         assert words in str(raised.value)
-    belongings.discard(RunFolder(tmp_path))
+    discard(RunFolder(tmp_path))
     assert contents(tmp_path) == before
 
 
@@ -152,7 +160,7 @@ def test_a_damaged_run_of_ours_is_still_ours(tmp_path, left):
     if left != "checkpoints":
         shutil.rmtree(run.checkpoints)
     belongings.check_free_of_others(run)
-    belongings.discard(run)
+    discard(run)
     assert not tmp_path.exists()
 
 
@@ -162,7 +170,7 @@ def test_a_run_is_removed_to_the_last_file(tmp_path, original):
     run.requested.write_text("x")
     run.output.write_text("x")
     (run.run / ".lock").write_text("1")
-    belongings.discard(run)
+    discard(run)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,7 +190,7 @@ def test_giving_up_a_run_keeps_every_other_file(tmp_path: Path, places: set[str]
     run = own_run(folder, steps=(3, 6))
     for name in places:
         (folder / name).write_text("mine")
-    (belongings.discard if everything else belongings.remove_run)(run)
+    (discard if everything else belongings.remove_run)(run)
     left = contents(folder) if folder.exists() else {}
     assert {name for name, data in left.items() if data == b"mine"} == places
     kept = {name for name in left if name.startswith("run/checkpoints/step-")}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.errors import InputError
-from shadow_mlx.runs.belongings import discard, is_own_run, own_paths
+from shadow_mlx.runs.belongings import is_own_run, own_paths
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.labels import Labels, labels_changed, labels_of, relabel
 from shadow_mlx.runs.listing import summarise
+from shadow_mlx.runs.trash import Trash
 from tests.runs.fake_run import story, write_story
 
 
@@ -71,5 +72,5 @@ def test_the_labels_belong_to_the_run(tmp_path: Path) -> None:
     relabel(folder, name="mine")
     assert is_own_run(RunFolder(folder))
     assert RunFolder(folder).labels in own_paths(RunFolder(folder))
-    discard(RunFolder(folder))
+    Trash().discard(folder)
     assert not folder.exists()

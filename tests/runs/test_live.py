@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx.errors import InputError
-from shadow_mlx.runs.belongings import discard
 from shadow_mlx.runs.folder import RunFolder
 from shadow_mlx.runs.listing import find_runs, summarise
 from shadow_mlx.runs.live import is_live, process_of, send
+from shadow_mlx.runs.trash import Trash
 from tests.runs.fake_run import story, write_story
 
 LOCKS: list[bytes] = [
@@ -35,7 +35,7 @@ def test_a_run_that_lives_is_not_discarded(tmp_path: Path) -> None:
         assert process_of(folder) == os.getpid()
         assert summarise(folder).status == "running"
         with pytest.raises(InputError, match="still at work"):
-            discard(RunFolder(folder))
+            Trash().discard(folder)
     assert not is_live(folder)
 
 

@@ -12,9 +12,8 @@ from textual.binding import Binding, BindingType
 
 from shadow_mlx.config.paths import from_here
 from shadow_mlx.errors import ShadowMLXError
-from shadow_mlx.runs.belongings import discard
 from shadow_mlx.runs.curves import RunView
-from shadow_mlx.runs.folder import RunFolder, holds_adapter
+from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.launching import free_folder, launch
 from shadow_mlx.runs.listing import status_of
 from shadow_mlx.runs.live import is_live, send
@@ -147,11 +146,11 @@ class SteeringPage(Page):
         while await asyncio.to_thread(is_live, self.folder):
             await asyncio.sleep(0.1)
         try:
-            await asyncio.to_thread(discard, RunFolder(self.folder))
+            await asyncio.to_thread(self.ui.trash.discard, self.folder)
         except ShadowMLXError as error:
             self.ui.tell(str(error), "error")
             return
-        self.ui.tell(f"{self.folder} is removed.")
+        self.ui.tell(f"{self.folder.name} is discarded; u on the first page brings it back.")
         self.ui.close_run()
 
     async def action_chat(self) -> None:

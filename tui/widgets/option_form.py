@@ -24,7 +24,7 @@ class Frame(Vertical):
 
     DEFAULT_CSS = """
     Frame { height: auto; max-width: 100; border: round $primary 60%; padding: 0; }
-    Frame { border-title-color: $text-accent; border-title-style: bold; }
+    Frame { border-title-style: bold; }
     Frame.-plain { border: none; }
     """
 

@@ -33,7 +33,6 @@ class RunDetail(VerticalScroll):
     RunDetail Static { height: auto; margin-bottom: 1; }
     RunDetail LossChart { height: 1fr; min-height: 9; max-height: 18; margin-bottom: 1; }
     RunDetail #card-title { margin-bottom: 0; }
-    RunDetail #card-next { color: $text-accent; }
     """
 
     def __init__(self, chart: Mapping[str, Any]) -> None:

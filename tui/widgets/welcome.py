@@ -54,7 +54,7 @@ class Welcome(VerticalScroll, can_focus=True):
     Welcome { height: 1fr; align: center middle; scrollbar-size-vertical: 1; }
     Welcome #cards { width: 90; max-width: 100%; height: auto; }
     Welcome Card { border: round $primary; padding: 0 1; height: auto; width: 1fr; }
-    Welcome Card { border-title-style: bold; border-title-color: $text-accent; }
+    Welcome Card { border-title-style: bold; }
     Welcome #card-first { border: round $success; border-title-color: $text-success; }
     Welcome #ways { height: auto; }
     """
