@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from shadow_mlx.config.combinations import problems_of
 from shadow_mlx.config.model import EncodingConfig, ParallelConfig
 from shadow_mlx.config.option import option
 from shadow_mlx.config.shadow import ShadowConfig
-from shadow_mlx.config.values import LARGEST_COUNT, shown
+from shadow_mlx.config.values import LARGEST_COUNT
 from shadow_mlx.config.writing import WritingConfig
 
 ObjectiveName = Literal["finetune", "pretrain"]
@@ -285,23 +286,8 @@ class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
         return found
 
     def cross_checks(self) -> list[str]:
-        """Two lengths of a run, and patience without anything to wait for."""
-        problems = super().cross_checks()
-        if self.iters is not None and self.epochs is not None:
-            problems.append("--iters and --epochs: give one of them, not both")
-        if self.packing and self.on_policy:
-            problems.append(
-                "--packing and --on-policy: the shadow writes behind one example of a row, not "
-                "behind several; leave one of them out"
-            )
-        if self.patience and self.val_batches == 0:
-            problems.append("--patience needs validation; --val-batches is 0")
-        if self.auto and self.parallel == "tensor":
-            problems.append(
-                "--auto reckons with one machine: leave it out with --parallel tensor; "
-                "shadow-mlx estimate --machines N says what each of several needs"
-            )
-        return problems + self._learning_checks()
+        """See :mod:`.combinations`."""
+        return super().cross_checks() + problems_of(self)
 
     @property
     def teaching(self) -> float:
@@ -321,89 +307,3 @@ class TrainConfig(ParallelConfig, WritingConfig, EncodingConfig, ShadowConfig):
         parts = [part.strip() for part in self.hidden_blocks.split(",")]
         numbers = all(part.isascii() and part.isdecimal() and len(part) < 8 for part in parts)
         return tuple(map(int, parts)) if numbers else ()
-
-    def _hidden_checks(self) -> list[str]:
-        """Blocks that are none, or that nothing is pulled to; states that are not kept."""
-        problems = []
-        numbers = self.numbered_blocks
-        if self.hidden_blocks not in ("last", "even") and not (numbers and min(numbers) > 0):
-            problems.append(
-                "--hidden-blocks: expected last, even, or numbers of the teacher's blocks from 1, "
-                f"like 4,8,12; found {shown(self.hidden_blocks)}"
-            )
-        elif self.hidden_blocks != "last" and not self.hidden_weight:
-            problems.append(
-                "--hidden-blocks: nothing is pulled to them while --hidden-weight is 0; give "
-                "it one above 0"
-            )
-        if self.hidden_weight and self.teacher_top:
-            problems.append("--hidden-weight and --teacher-top: hidden states are not kept on disk")
-        return problems
-
-    def _draft_checks(self) -> list[str]:
-        """Drafts that another model would judge, or that nobody learns to make."""
-        problems = []
-        if self.teacher and self.objective == "finetune":
-            problems.append(
-                "--draft-weight and --teacher: drafts are judged by the attached model itself; "
-                "leave one of them out"
-            )
-        if self.freeze == "shadow":
-            problems.append(
-                "--draft-weight and --freeze shadow: only the shadow learns to draft; leave one of "
-                "them out"
-            )
-        return problems
-
-    def _learning_checks(self) -> list[str]:
-        """Options of a teacher without one, and of what a pretraining does not have."""
-        problems = self._hidden_checks()
-        if not self.distils:
-            problems += [
-                f"{flag}: there is no teacher with --distill-weight 0"
-                for flag, given in (
-                    ("--teacher", self.teacher),
-                    ("--hidden-weight", self.hidden_weight),
-                    ("--teacher-top", self.teacher_top),
-                )
-                if given
-            ]
-            if self.on_policy:
-                problems.append(
-                    "--on-policy: a teacher scores what the shadow writes, and there is none; give "
-                    "--teacher, or a --distill-weight or --draft-weight above 0"
-                )
-        if self.draft_weight:
-            problems += self._draft_checks()
-        if self.answers != "given" and self.teacher in (None, "base"):
-            problems.append(
-                f"--answers {self.answers}: nobody is there to write them; name an adapter as "
-                "--teacher, whose attached model does"
-            )
-        if self.objective == "pretrain":
-            problems += [
-                f"{flag}: pretraining trains the shadow network alone; leave this flag out"
-                for flag, given in (
-                    ("--freeze", self.freeze),
-                    ("--init-adapter", self.init_adapter),
-                )
-                if given
-            ]
-        elif self.teacher_top and not self.teacher:
-            problems.append(
-                "--teacher-top: the attached model changes while it trains, so that its answers "
-                "cannot be kept; name another --teacher"
-            )
-        if self.on_policy and self.teacher_top:
-            problems.append(
-                "--on-policy and --teacher-top: what the shadow will write is not known before the "
-                "first step; leave --teacher-top out, so that the teacher answers while it trains"
-            )
-        if self.on_policy and self.freeze == "shadow":
-            problems.append(
-                "--on-policy and --freeze shadow: only the shadow learns from its own words; leave "
-                "one of them out"
-            )
-        if self.shadow_start != "random" and self.shadow != "mirror":
-            problems.append("--shadow-start: an explicit --shadow brings its own weights")
-        return problems
