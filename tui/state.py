@@ -33,7 +33,8 @@ class UiState:
 
     ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
     to keys (rebinding), ``columns`` data to the columns chosen by hand. ``answers`` and ``compare``
-    hold options of ``AnswerConfig`` and ``CompareConfig``.
+    hold options of ``AnswerConfig`` and ``CompareConfig``. ``cut_conversation`` is the name of the
+    conversation that a signal cut off, to go on with it.
     """
 
     theme: str = "textual-dark"
@@ -49,6 +50,7 @@ class UiState:
     keys: dict[str, str] = field(default_factory=dict)
     recent_adapters: tuple[str, ...] = ()
     columns: dict[str, Any] = field(default_factory=dict)
+    cut_conversation: str = ""
 
     def columns_of(self, data: str) -> dict[str, str]:
         """The columns that were chosen by hand for these data (options by name), if any.

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from shadow_mlx.config import MODES, AnswerConfig, ChatConfig
 from shadow_mlx.config.paths import from_here
-from shadow_mlx.generation.conversation import Conversation
+from shadow_mlx.generation.branches import Branches
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.worker import messages as m
@@ -47,9 +47,13 @@ attached, detached, base. The conversation stays.
 
 - `Enter` sends, `Ctrl+J` begins a new line, `Escape` stops an answer and keeps what there is
 - What is sent meanwhile waits for its turn; `Escape` takes it back into the field
-- `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew, `Escape` keeps it
-- `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
-- `Ctrl+S` saves, `Ctrl+L` loads a conversation
+- `Ctrl+R` answers again · `Ctrl+E` edits your last message, once more the one before; both make a
+  **version** beside the former one
+- Alt with left and right, or `[` and `]` outside of the field, go through the versions (`2/3`); Alt
+  with up and down, or `<` and `>`, lead to another message that has some
+- `Ctrl+Z` undoes the last step
+- `Ctrl+N` begins another conversation, `Ctrl+L` lists them: each is kept by itself
+- `Ctrl+S` saves one as a line of chat data · `Ctrl+Y` copies the answer · `Ctrl+F` searches
 - `Ctrl+G` every option of `shadow-mlx chat`: system message, sampling, reasoning …
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
@@ -82,9 +86,9 @@ attached, detached, base. The conversation stays.
 
     def on_mount(self) -> None:
         """Load the newest adapter, or the bundled model."""
-        self.conversation = Conversation(system=self.ui.state.system_prompt)
+        self.branches = Branches(system=self.ui.state.system_prompt)
         self.draw()
-        self.call_after_refresh(self.show_kept)
+        self.call_after_refresh(self.show_cut)
         if self._loading is None and self._loaded is None:
             self._load_newest()
 
@@ -190,6 +194,8 @@ attached, detached, base. The conversation stays.
         """Copy the newest answer."""
         if answer := self.conversation.last_answer():
             self.copy(answer, "The answer")
+        else:
+            self.ui.tell("Nothing is answered yet.")
 
     def action_settings(self) -> None:
         """Every option of a chat."""
@@ -213,12 +219,13 @@ attached, detached, base. The conversation stays.
     def _use(self, options: ChatConfig, shown: Mapping[str, Any]) -> None:
         """Ask by these options from now on; load what they name, if that is something else."""
         system = options.system_prompt or ""
-        self.conversation = dataclasses.replace(self.conversation, system=system)
+        self.branches = dataclasses.replace(self.branches, system=system)
+        self.keep()
         answers = form.chosen(options.part(AnswerConfig))
         self.ui.remember(answers=answers, system_prompt=system)
         if all(getattr(options, n) == (shown[n] or getattr(ChatConfig, n)) for n in OF_WEIGHTS):
             return
-        if not self._busy():
+        if not self.busy():
             adapter = options.adapter_path
             beside = options.model is None and holds_adapter(
                 adapter
@@ -226,15 +233,9 @@ attached, detached, base. The conversation stays.
             used = adapter if beside or options.mode != "base" else None
             self._begin(Weights(options.model, used, options.trust_remote_code), options.mode)
 
-    def _busy(self) -> bool:
-        """Whether an answer is on its way; then a word about it is said."""
-        if self.answering:
-            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
-        return self.answering
-
     async def action_next_adapter(self) -> None:
         """The next of the recent adapters answers from now on; the conversation stays."""
-        if self._busy() or self._loading is not None:
+        if self.busy() or self._loading is not None:
             return
         recent = [one for one in self.ui.state.recent_adapters if holds_adapter(one)]
         ring = sorted(finder.unique(recent, await self._run_adapters()))
@@ -248,7 +249,7 @@ attached, detached, base. The conversation stays.
     @work(exclusive=True, group="open")
     async def action_open(self) -> None:
         """Choose among the known adapters and models; the conversation stays."""
-        if self._busy():
+        if self.busy():
             return
         state = self.ui.state
         known = known_weights(

@@ -82,6 +82,7 @@ def invitation(loaded: m.Loaded | None, problem: str) -> str:
     lines = ["Say something. ctrl+t switches which weights answer:"]
     lines += [f"  {mode:<9} {MEANING[mode]}" for mode in loaded.modes]
     lines.append("f6 goes on with another adapter, ctrl+o lists them.")
+    lines.append("ctrl+l lists the conversations of before.")
     if loaded.note:
         lines.append(f"\n{visible(loaded.backbone)}: {visible(loaded.note)}")
     return "\n".join(lines)

@@ -33,10 +33,21 @@ class Bubble(Vertical):
     def __init__(self, turn: Turn) -> None:
         super().__init__()
         self.turn = turn
+        self._version = ""
+
+    def _head(self) -> str:
+        return "  ".join(filter(None, (visible(self.turn.who), self._version)))
+
+    def number(self, version: int, of: int, *, marked: bool) -> None:
+        """Which of its versions this is; marked, it is the one that the keys change."""
+        said = f"{version}/{of}" if of > 1 else ""
+        self._version = f"[ {said} ]" if marked and said else said
+        for head in self.query(".who").results(Static):
+            head.update(self._head())
 
     def compose(self) -> ComposeResult:
         """The person's words as they are; an answer as Markdown whose links lead nowhere."""
-        yield Static(visible(self.turn.who), classes="who", markup=False)
+        yield Static(self._head(), classes="who", markup=False)
         if self.turn.role == "assistant":
             yield Collapsible(Static("", classes="thought", markup=False), title="")
         if self.turn.role == "assistant":
@@ -120,6 +131,15 @@ class Transcript(VerticalScroll):
         for turn in turns[at:]:
             await self.say(turn)
         return []
+
+    def number(self, places: Sequence[tuple[int, int]], marked: int | None) -> None:
+        """Say of each message which of how many versions it is."""
+        for i, (bubble, place) in enumerate(zip(self.query(Bubble), places, strict=False)):
+            bubble.number(*place, marked=i == marked)
+
+    def bring(self, place: int) -> None:
+        """Have a message in sight."""
+        list(self.query(Bubble))[place].scroll_visible(top=True)
 
     def set_former(self, first: int) -> None:
         """Show the bubbles from this one on as about to be replaced, and no others."""
