@@ -1,8 +1,9 @@
 """A worker that answers at once without any model: ``python -m tests.tui.fake_worker``.
 
 What a message says decides what it does: ``long`` streams until it is stopped, ``die`` ends the
-process as the system would for want of memory, ``fail`` fails. It imports what is heavy when asked
-for it: each test starts one or two of these, and few want a comparison.
+process as the system would for want of memory, ``fail`` fails, ``think`` thinks first, and JSON is
+said back. It imports what is heavy when asked for it: each test starts one or two of these, and few
+want a comparison.
 """
 
 from __future__ import annotations
@@ -114,7 +115,12 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     if said == "fail":
         send(m.Failed(request.id, "the chat template refuses"))
         return
+    thought = "first this, then that" if said == "think" else ""
+    if thought:
+        send(m.Piece(request.id, thought, "reasoning"))
     pieces = [f"{request.mode} ", "heard ", f"**{said}** "]
+    if said.startswith("{"):
+        pieces = [said]
     for piece in pieces:
         send(m.Piece(request.id, piece))
     while said == "long" and not stopped.wait(0.01):
@@ -122,9 +128,8 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
         send(m.Piece(request.id, pieces[-1]))
     reason = "interrupted" if said == "long" else "stop"
     text = "".join(pieces)
-    send(
-        m.Answered(request.id, request.mode, text, 7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
-    )
+    figures = (7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
+    send(m.Answered(request.id, request.mode, text, *figures, thought))
 
 
 def estimate(request: m.Estimate) -> None:

@@ -113,6 +113,14 @@ async def chat(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: "answering" not in words(pilot) and "55/s" in words(pilot))
         await press(pilot, "ctrl+t")
     await until(pilot, lambda: "BASE" in words(pilot))
+    await press(pilot, "ctrl+r")
+    await until(pilot, lambda: "[ 2/2 ]" in words(pilot) and "answering" not in words(pilot))
+
+
+async def conversations(pilot: Pilot[Any]) -> None:
+    await chat(pilot)
+    await press(pilot, "ctrl+l")
+    await until(pilot, lambda: "2 questions" in words(pilot))
 
 
 async def chat_settings(pilot: Pilot[Any]) -> None:
@@ -204,6 +212,7 @@ SCENES: dict[str, Scene] = {
     "train": train,
     "run": one_run,
     "chat": chat,
+    "conversations": conversations,
     "chat-settings": chat_settings,
     "compare": compare,
     "compare-settings": compare_settings,

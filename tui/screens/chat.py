@@ -53,13 +53,16 @@ attached, detached, base. The conversation stays.
   with up and down, or `<` and `>`, lead to another message that has some
 - `Ctrl+Z` undoes the last step
 - `Ctrl+N` begins another conversation, `Ctrl+L` lists them: each is kept by itself
+- `Ctrl+K` opens what a model thought before its answers, or folds it away
 - `Ctrl+S` saves one as a line of chat data · `Ctrl+Y` copies the answer · `Ctrl+F` searches
 - `Ctrl+G` every option of `shadow-mlx chat`: system message, sampling, reasoning …
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
     ChatScreen #status { height: 1; padding: 0 1; background: $primary; color: $text; }
-    ChatScreen #composer { margin: 0 1; border: none; background: $panel; }
+    ChatScreen { align-horizontal: center; }
+    ChatScreen #composer { max-width: 90; margin: 0 1; border: none; background: $panel; }
+    ChatScreen Waiting { max-width: 90; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "mode", "Mode", id="chat-mode", priority=True),
@@ -67,6 +70,7 @@ attached, detached, base. The conversation stays.
         Binding("ctrl+y", "copy", "Copy", id="chat-copy", priority=True),
         Binding("ctrl+g", "settings", "Settings", id="chat-settings", priority=True),
         Binding("ctrl+o", "open", "Model", id="chat-open", priority=True),
+        Binding("ctrl+k", "thoughts", "Thoughts", show=False, id="chat-thoughts", priority=True),
         Binding("ctrl+f", "search", "Search", show=False, id="chat-search", priority=True),
     ]
 
@@ -261,6 +265,11 @@ attached, detached, base. The conversation stays.
                 self._begin(weights)
 
         self.app.push_screen(WeightsDialog(known), decide)
+
+    def action_thoughts(self) -> None:
+        """Open what was thought before the answers, or fold it away."""
+        if not self.transcript.fold():
+            self.ui.tell("No answer here tells what was thought before it.")
 
     def action_search(self) -> None:
         """Find a message by what it says; the same words again find the next one."""

@@ -23,7 +23,7 @@ from tui.views.words import counted
 from tui.widgets.field import Field
 from tui.widgets.finder import Finder
 
-TITLE = 44
+TITLE = 40
 """Characters of a first question that stand in the list."""
 
 ASKED = "Go on with which conversation? Type to find one, or give a file's path."
@@ -37,6 +37,10 @@ class ConversationsDialog(Dialog[str]):
         shelf: Where they are kept.
     """
 
+    DEFAULT_CSS = """
+    ConversationsDialog .dialog { width: 100; }
+    ConversationsDialog .keys { color: $text-muted; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+d", "delete", "Delete", priority=True),
         Binding("ctrl+z", "put_back", "Undo", priority=True),
@@ -76,6 +80,7 @@ class ConversationsDialog(Dialog[str]):
         """Remove the one that is marked, after a question."""
         one = self._known.get(self.query_one(Finder).marked)
         if one is None:
+            ui_of(self).tell("No conversation is marked.")
             return
         question = f"Delete the conversation “{visible(one.title[:TITLE])}”? ctrl+z undoes it."
         if await self.app.push_screen_wait(Choice(question, [("delete", "y", "Delete it")])):
@@ -84,14 +89,17 @@ class ConversationsDialog(Dialog[str]):
     @work(exclusive=True)
     async def action_put_back(self) -> None:
         """Undo the last removal."""
-        await self._change(self._shelf.put_back)
+        if not await self._change(self._shelf.put_back):
+            ui_of(self).tell("Nothing was deleted since the start.")
 
-    async def _change(self, change: Callable[[], Any]) -> None:
+    async def _change(self, change: Callable[[], Any]) -> Any:
         try:
-            await asyncio.to_thread(change)
+            result = await asyncio.to_thread(change)
         except ShadowMLXError as error:
             ui_of(self).tell(str(error), "error")
+            return True
         await self._fill()
+        return result
 
 
 def titled(kept: Sequence[Kept]) -> dict[str, Kept]:
