@@ -33,6 +33,7 @@ JOBS: dict[type[m.Request], str] = {
     m.ListModels: "models",
     m.Download: "models",
     m.Estimate: "estimating",
+    m.Suggest: "suggesting",
     m.CompareFile: "comparing",
     m.Export: "delivering",
     m.Import: "delivering",

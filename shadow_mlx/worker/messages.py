@@ -30,6 +30,7 @@ from shadow_mlx.worker.requests import (
     Request,
     ShowTokens,
     Stop,
+    Suggest,
 )
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Request",
     "ShowTokens",
     "Stop",
+    "Suggest",
     "TokenView",
     "Tokens",
     "decode",
@@ -304,6 +306,15 @@ class ModelView:
     size_bytes: int
     supported: bool
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Suggested(Reply):
+    """Questions to ask, each with the system message (or ``""``) of its example."""
+
+    final: ClassVar[bool] = True
+
+    questions: list[Pair]
 
 
 @dataclass(frozen=True)

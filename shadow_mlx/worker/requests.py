@@ -34,6 +34,14 @@ class Ask(Request):
 
 
 @dataclass(frozen=True)
+class Suggest(Request):
+    """First questions of the validation examples of an adapter's run; at most ``count``."""
+
+    adapter: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Stop(Request):
     """End the request ``target`` early; what there is of it is kept."""
 

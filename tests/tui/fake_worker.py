@@ -28,6 +28,8 @@ MODELS = [
     ),
 ]
 
+SUGGESTED = [("bring two red cups", ""), ("find the \x1b[31mbook", "Be brief.")]
+
 
 def main() -> None:
     requests: queue.Queue[m.Request | None] = queue.Queue()
@@ -49,6 +51,8 @@ def main() -> None:
             load(request)
         elif isinstance(request, m.Ask):
             answer(request, stopped)
+        elif isinstance(request, m.Suggest):
+            send(m.Suggested(request.id, SUGGESTED))
         elif isinstance(request, m.Estimate):
             estimate(request)
         elif isinstance(request, m.CompareFile):

@@ -10,16 +10,18 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES, AnswerConfig, ChatConfig
 from shadow_mlx.config.paths import from_here
+from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.generation.branches import Branches
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.worker import messages as m
+from tui import editor
 from tui.child import ChildError
 from tui.screens.dialogs import Ask
 from tui.screens.settings import FormDialog
@@ -34,6 +36,9 @@ from tui.widgets.waiting import Waiting
 OF_WEIGHTS = ("model", "trust_remote_code", "adapter_path", "mode")
 """Options that say which weights answer: they are the page's, and are not kept for the next one."""
 
+SUGGESTED = 3
+"""Questions that are suggested."""
+
 
 class ChatScreen(TalkingPage):
     """One conversation with one loaded model."""
@@ -46,6 +51,8 @@ The line on top says at every moment **which weights answer**. `Ctrl+T` lets the
 attached, detached, base. The conversation stays.
 
 - `Enter` sends, `Ctrl+J` begins a new line, `Escape` stops an answer and keeps what there is
+- While nothing is said, `1`, `2` and `3` in the empty field send questions of the run's own
+  validation examples
 - What is sent meanwhile waits for its turn; `Escape` takes it back into the field
 - `Ctrl+R` answers again · `Ctrl+E` edits your last message, once more the one before; both make a
   **version** beside the former one
@@ -53,6 +60,7 @@ attached, detached, base. The conversation stays.
   with up and down, or `<` and `>`, lead to another message that has some
 - `Ctrl+Z` undoes the last step
 - `Ctrl+N` begins another conversation, `Ctrl+L` lists them: each is kept by itself
+- `Ctrl+B` opens the message in your editor (`$VISUAL` or `$EDITOR`), for a long one
 - `Ctrl+K` opens what a model thought before its answers, or folds it away
 - `Ctrl+S` saves one as a line of chat data · `Ctrl+Y` copies the answer · `Ctrl+F` searches
 - `Ctrl+G` every option of `shadow-mlx chat`: system message, sampling, reasoning …
@@ -71,6 +79,7 @@ attached, detached, base. The conversation stays.
         Binding("ctrl+g", "settings", "Settings", id="chat-settings", priority=True),
         Binding("ctrl+o", "open", "Model", id="chat-open", priority=True),
         Binding("ctrl+k", "thoughts", "Thoughts", show=False, id="chat-thoughts", priority=True),
+        Binding("ctrl+b", "editor", "Editor", show=False, id="chat-editor", priority=True),
         Binding("ctrl+f", "search", "Search", show=False, id="chat-search", priority=True),
     ]
 
@@ -80,6 +89,7 @@ attached, detached, base. The conversation stays.
         self._loading: Weights | None = None
         self._problem = ""
         self._wanted = ""  # what was searched last
+        self._suggested: list[tuple[str, str]] = []  # questions, each with its system message
 
     def body(self) -> ComposeResult:
         """Which weights, the conversation, the field."""
@@ -152,6 +162,30 @@ attached, detached, base. The conversation stays.
             self.ui.remember_first("recent_models", model)
         self.draw()
         self.go_on()
+        self._suggest(adapter)
+
+    @work(exclusive=True, group="suggest")
+    async def _suggest(self, adapter: str | None) -> None:
+        """Look for something to ask, beside all else."""
+        self._suggested = []
+        if adapter:
+            child = self.ui.processes["data"]
+            try:
+                request = m.Suggest(child.number(), str(Path(adapter).resolve()), SUGGESTED)
+                found = (await child.result(request, m.Suggested)).questions
+            except ChildError:  # nobody asked for it: the chat goes on without
+                found = []
+            self._suggested = [(asked, system) for asked, system in found]
+        self.draw()
+
+    def on_composer_shortcut(self, message: Composer.Shortcut) -> None:
+        """Ask one of the suggested questions, as its example asks it."""
+        asked, system = self._suggested[int(message.key) - 1]
+        if system and not self.branches.system:
+            self.branches = dataclasses.replace(self.branches, system=system)
+            self.ui.tell("The example's system message is used, too (ctrl+g shows it).")
+        self.query_one(Waiting).add(asked)
+        self.go_on()
 
     def on_resize(self) -> None:
         """The line on top fits the width."""
@@ -169,7 +203,10 @@ attached, detached, base. The conversation stays.
         """The line on top, and a word where nothing is said yet."""
         self.query_one("#status", Static).update(self._status())
         talking = bool(self.conversation.turns)
-        self.transcript.invite("" if talking else invitation(self._loaded, self._problem))
+        suggested = [] if talking or not self.ready else [asked for asked, _ in self._suggested]
+        self.composer.shortcuts = tuple(str(i) for i in range(1, len(suggested) + 1))
+        said = invitation(self._loaded, self._problem, suggested)
+        self.transcript.invite("" if talking else said)
 
     def _status(self) -> Text:
         if self._loading is not None:
@@ -265,6 +302,17 @@ attached, detached, base. The conversation stays.
                 self._begin(weights)
 
         self.app.push_screen(WeightsDialog(known), decide)
+
+    def action_editor(self) -> None:
+        """Write the message in the person's own editor."""
+        try:
+            command = editor.editor()
+            with self.app.suspend():
+                text = editor.edited(self.composer.text, command)
+        except (ShadowMLXError, SuspendNotSupported) as error:
+            self.ui.tell(str(error), "warning")
+            return
+        self.composer.write(text)
 
     def action_thoughts(self) -> None:
         """Open what was thought before the answers, or fold it away."""

@@ -257,3 +257,34 @@ async def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
             found.append(app.screen.query_one(".-found"))
         assert found[0] is not found[1]
         assert found[0] is found[2]
+
+
+async def test_questions_of_the_run_are_sent_by_their_numbers(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "1 bring two red cups 2 find the ␛[31mbook" in words(pilot))
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        await press(pilot, *"x1", "ctrl+u")  # in what is written, a digit is a digit
+        assert not chat.conversation.turns
+        await press(pilot, "2")
+        await until(pilot, lambda: "attached heard find the" in words(pilot))
+        assert chat.conversation.system == "Be brief."
+        await until(pilot, lambda: not chat.answering)
+        await press(pilot, "1")
+        assert chat.composer.text == "1"
+
+
+async def test_without_an_editor_one_message_says_what_to_do(
+    adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await press(pilot, *"text", "ctrl+b")
+        assert "set EDITOR" in told(pilot)
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        assert chat.composer.text == "text"
