@@ -181,6 +181,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/worker/comparing.py",
         "shadow_mlx/worker/encoding.py",
         "shadow_mlx/worker/messages.py",
+        "shadow_mlx/worker/replies.py",
         "shadow_mlx/worker/models.py",
         "shadow_mlx/worker/reading.py",
         "tui/child.py",

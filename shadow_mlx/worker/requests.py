@@ -139,6 +139,13 @@ class ListModels(Request):
 
 
 @dataclass(frozen=True)
+class SearchHub(Request):
+    """Models of the hub by words in their names; the reply is a ``Models`` of what it offers."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class Download(Request):
     """Fetch a model from the hub."""
 

@@ -64,6 +64,9 @@ def main() -> None:
             send(m.Imported(request.id, made(request.options["adapter_path"])))
         elif isinstance(request, m.Push):
             push(request)
+        elif isinstance(request, m.SearchHub):
+            hits = [one for one in MODELS if request.words in one.name.lower()]
+            send(m.Models(request.id, hits))
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):

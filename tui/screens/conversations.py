@@ -38,7 +38,6 @@ class ConversationsDialog(Dialog[str]):
     """
 
     DEFAULT_CSS = """
-    ConversationsDialog .dialog { width: 100; }
     ConversationsDialog .keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

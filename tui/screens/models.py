@@ -15,8 +15,9 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.screens.dialogs import Ask
+from tui.screens.hub_search import HubDialog
 from tui.views import memory
+from tui.views.models_view import verdict
 from tui.views.words import bar, counted
 from tui.widgets.tables import chosen, fill
 
@@ -39,7 +40,8 @@ class ModelsScreen(Page):
 The models that come along, those in folders here, and those in the hub's cache.
 
 - `t` trains on the one under the cursor · `c` chats with it
-- `d` fetches one from the Hugging Face hub by its id · `Escape` stops that · `r` looks again
+- `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
+  fetches it · `Escape` stops that · `r` looks again
 """
     DEFAULT_CSS = """
     ModelsScreen DataTable { height: 1fr; }
@@ -85,7 +87,7 @@ The models that come along, those in folders here, and those in the hub's cache.
                 visible(model.quantization),
                 visible(model.architecture),
                 model.where,
-                _verdict(model) if model.supported else "✘ not supported",
+                verdict(model) if model.supported else "✘ not supported",
             )
             for model in self._models
         ]
@@ -151,14 +153,13 @@ The models that come along, those in folders here, and those in the hub's cache.
             await self.ui.chat_with(None, model.name)
 
     def action_download(self) -> None:
-        """Ask for an id, and fetch it."""
-        question = "Id on the Hugging Face hub:"
+        """Find one on the hub, and fetch it."""
 
         def fetch(name: str | None) -> None:
             if name:
                 self._fetch(name)
 
-        self.app.push_screen(Ask(question, "mlx-community/Qwen3-0.6B-4bit"), fetch)
+        self.app.push_screen(HubDialog(), fetch)
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self, name: str) -> None:
@@ -187,15 +188,6 @@ def fetched(name: str, done: int, total: int) -> str:
     """How far a download is, in a line."""
     share = done / total
     return f"{name}  {bar(share, 20)} {share:.0%}  {words.size(done)} of {words.size(total)}"
-
-
-def _verdict(model: m.ModelView) -> str:
-    """Whether the weights fit, in two words; the training estimate is another matter."""
-    size = machine.memory_of_machine()
-    if not size or not model.size_bytes:
-        return ""
-    share = model.size_bytes / size
-    return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
 
 
 def _memory(model: m.ModelView) -> str:
