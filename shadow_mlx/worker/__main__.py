@@ -32,6 +32,7 @@ JOBS: dict[type[m.Request], str] = {
     m.Measure: "encoding",
     m.ListModels: "models",
     m.Download: "models",
+    m.RemoveModel: "models",
     m.SearchHub: "models",
     m.Estimate: "estimating",
     m.Suggest: "suggesting",

@@ -146,6 +146,13 @@ class SearchHub(Request):
 
 
 @dataclass(frozen=True)
+class RemoveModel(Request):
+    """Remove a model from the hub's cache; the text of the reply is how much room that makes."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Download(Request):
     """Fetch a model from the hub."""
 

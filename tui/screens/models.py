@@ -15,6 +15,7 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
+from tui.screens.dialogs import Choice
 from tui.screens.hub_search import HubDialog
 from tui.views import memory
 from tui.views.models_view import verdict
@@ -42,6 +43,7 @@ The models that come along, those in folders here, and those in the hub's cache.
 - `t` trains on the one under the cursor · `c` chats with it
 - `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
   fetches it · `Escape` stops that · `r` looks again
+- `x` deletes what was fetched from the hub, after a question
 """
     DEFAULT_CSS = """
     ModelsScreen DataTable { height: 1fr; }
@@ -51,6 +53,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         Binding("t", "train", "Train", id="models-train"),
         Binding("c", "chat", "Chat", id="models-chat"),
         Binding("d", "download", "Download", id="models-download"),
+        Binding("x", "remove", "Delete", id="models-remove"),
         Binding("r", "look", "Look again", id="models-look"),
         Binding("escape", "stop", "Stop", show=False),
     ]
@@ -160,6 +163,32 @@ The models that come along, those in folders here, and those in the hub's cache.
                 self._fetch(name)
 
         self.app.push_screen(HubDialog(), fetch)
+
+    def action_remove(self) -> None:
+        """Remove one from the hub's cache, after a question."""
+        model = self._chosen()
+        if model is None or model.where != "hub cache":
+            self.ui.tell("Only what was fetched from the hub is deleted here.", "warning")
+            return
+        size = words.size(model.size_bytes)
+        question = f"Delete {model.name} ({size}) from the hub's cache? d fetches it again."
+
+        def decide(choice: str | None) -> None:
+            if choice:
+                self._remove(model.name)
+
+        self.put(Choice(question, [("delete", "y", "Delete it")]), decide)
+
+    @work(group="remove")
+    async def _remove(self, name: str) -> None:
+        child = self.ui.processes["data"]
+        try:
+            done = await child.result(m.RemoveModel(child.number(), name), m.Done)
+        except ChildError as error:
+            self.ui.tell(str(error), "error")
+            return
+        self.ui.tell(f"{name} is deleted: {done.text} are free again.")
+        self.action_look()
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self, name: str) -> None:
