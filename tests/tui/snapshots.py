@@ -126,7 +126,7 @@ async def conversations(pilot: Pilot[Any]) -> None:
 async def chat_settings(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "5")
-    await until(pilot, lambda: "ATTACHED" in words(pilot))
+    await until(pilot, lambda: "1 bring two red cups" in words(pilot))
     await press(pilot, "ctrl+g", "tab", *"0")
     await until(pilot, lambda: "! --max-tokens: must be at least 1" in words(pilot))
     await until(pilot, lambda: pilot.app.screen.query("#row-max_kv_size"))
