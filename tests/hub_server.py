@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -88,6 +89,8 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
     if hub.broken:
         return send(request, 500, b"{}")
     parts = path.split("/")
+    if path == "api/models":
+        return send(request, 200, json.dumps(found(request, hub)).encode())
     if parts[0] == "api":  # api/models/owner/name[/revision/…|/tree/…]
         key = "/".join(parts[1:4])
         if key not in hub.repos:
@@ -135,6 +138,24 @@ def answer(request: BaseHTTPRequestHandler, hub: FakeHub) -> None:
         headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         return send(request, 206, content[start:], headers, hub)
     send(request, 200, content, headers, hub)
+
+
+def found(request: BaseHTTPRequestHandler, hub: FakeHub) -> list[dict[str, object]]:
+    """The models whose names have the words that are searched, with what is known of them."""
+    query = parse_qs(urlsplit(request.path).query)
+    words = query["search"][0].lower().split()
+    offers = []
+    for key, folder in hub.repos.items():
+        name = key.removeprefix("models/")
+        if key != name and all(word in name.lower() for word in words):
+            offer: dict[str, object] = {"id": name, "gated": key in hub.gated}
+            if "config" in query["expand"]:
+                offer["config"] = json.loads((folder / "config.json").read_text())
+            if "safetensors" in query["expand"]:
+                size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+                offer["safetensors"] = {"parameters": {"BF16": size // 2}}
+            offers.append(offer)
+    return offers
 
 
 def git_id(content: bytes) -> str:

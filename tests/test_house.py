@@ -133,7 +133,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "tui/widgets/transcript.py",
     ],
     "tui/screens/test_talking.py": [
-        "tui/widgets/waiting.py",
     ],
     "tui/test_app.py": [
         "shadow_mlx/cli/commands/tui.py",
@@ -179,6 +178,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/worker/comparing.py",
         "shadow_mlx/worker/encoding.py",
         "shadow_mlx/worker/messages.py",
+        "shadow_mlx/worker/replies.py",
         "shadow_mlx/worker/models.py",
         "shadow_mlx/worker/reading.py",
         "tui/child.py",

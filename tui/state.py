@@ -37,7 +37,8 @@ class UiState:
     ``panes`` has the sizes, in cells, of panes whose divider was moved; ``keys`` maps binding ids
     to keys (rebinding), ``columns`` data to the columns chosen by hand. ``answers`` and ``compare``
     hold options of ``AnswerConfig`` and ``CompareConfig``. ``at_end`` says how the end of a run is
-    told: one of :data:`AT_END`.
+    told: one of :data:`AT_END`. ``cut_conversation`` is the name of the conversation that a signal
+    cut off, to go on with it.
     """
 
     theme: str = "textual-dark"
@@ -54,6 +55,7 @@ class UiState:
     recent_adapters: tuple[str, ...] = ()
     columns: dict[str, Any] = field(default_factory=dict)
     at_end: str = "nothing"
+    cut_conversation: str = ""
 
     def columns_of(self, data: str) -> dict[str, str]:
         """The columns that were chosen by hand for these data (options by name), if any.

@@ -47,11 +47,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """What was said, and the system message. ``saved`` tells whether a file holds it."""
+    """What was said, and the system message."""
 
     turns: tuple[Turn, ...] = ()
     system: str = ""
-    saved: bool = True
 
     @classmethod
     def from_messages(cls, messages: Sequence[Mapping[str, str]], mode: str = "") -> Conversation:
@@ -81,7 +80,7 @@ class Conversation:
 
     def said(self, *turns: Turn) -> Conversation:
         """With further turns."""
-        return replace(self, turns=(*self.turns, *turns), saved=False)
+        return replace(self, turns=(*self.turns, *turns))
 
     def asked(self, text: str) -> Conversation:
         """With a person's next message."""
@@ -91,7 +90,7 @@ class Conversation:
         """Without the last question and what followed it; and that question."""
         for i in reversed(range(len(self.turns))):
             if self.turns[i].role == "user":
-                return replace(self, turns=self.turns[:i], saved=False), self.turns[i].text
+                return replace(self, turns=self.turns[:i]), self.turns[i].text
         return self, ""
 
     def last_answer(self) -> str:

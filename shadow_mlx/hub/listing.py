@@ -62,7 +62,7 @@ def listing(name: str, kind: str, timeout: float | None = None) -> Listing:
     from huggingface_hub import constants
     from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
-    _check_endpoint(constants.ENDPOINT)
+    check_endpoint(constants.ENDPOINT)
     with hub_errors(name, kind):
         response = get_session().get(
             f"{constants.ENDPOINT}/api/{kind}s/{name}",
@@ -83,7 +83,7 @@ def request_headers() -> dict[str, str]:
     return {"user-agent": "shadow-mlx", **({"authorization": f"Bearer {token}"} if token else {})}
 
 
-def _check_endpoint(address: str) -> None:
+def check_endpoint(address: str) -> None:
     """The hub's client fails in many ways at an address that is none."""
     try:
         parts = urlsplit(address)

@@ -8,9 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from shadow_mlx import words
 from shadow_mlx.backbones import bundled
 from shadow_mlx.backbones.folder import has_all_weights
-from shadow_mlx.hub import resolving
+from shadow_mlx.hub import resolving, searching
+from shadow_mlx.hub.removing import remove_model
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -20,11 +22,15 @@ NEARBY = (".", "models", "mlx_model")
 def serve(
     request: m.Request, send: Callable[[m.Reply], None], stop: StopToken
 ) -> Iterator[m.Reply]:
-    """Replies to ``ListModels`` and ``Download``; progress of a download goes to ``send``."""
+    """Replies to requests about models; the progress of a download goes to ``send``."""
     if isinstance(request, m.ListModels):
         found = [*_bundled(), *_nearby(), *_cached()]
         unique = {model.path: model for model in reversed(found)}
         yield m.Models(request.id, [model for model in found if unique[model.path] is model])
+    elif isinstance(request, m.SearchHub):
+        yield m.Models(request.id, [_offered(one) for one in searching.search(request.words)])
+    elif isinstance(request, m.RemoveModel):
+        yield m.Done(request.id, words.size(remove_model(request.name)))
     elif isinstance(request, m.Download):
 
         def on_bytes(name: str, done: int, total: int) -> None:
@@ -49,6 +55,25 @@ def describe(name: str, where: str, folder: Path) -> m.ModelView | None:
     size = sum(path.stat().st_size for path in weights)
     return m.ModelView(
         name, where, str(folder.resolve()), kind, _quantization(config), size, supported, reason
+    )
+
+
+def _offered(one: searching.Offer) -> m.ModelView:
+    """A model of the hub, as far as is known before it is fetched."""
+    supported, reason = True, "needs a login on the hub (hf auth login)" if one.gated else ""
+    if one.architecture and not _in_mlx_lm(one.architecture):
+        supported, reason = False, f"mlx-lm does not know the architecture {one.architecture}"
+    elif not one.size_bytes:
+        supported, reason = False, "the hub lists no weights in safetensors"
+    return m.ModelView(
+        one.name,
+        "hub",
+        one.name,
+        one.architecture,
+        one.quantization,
+        one.size_bytes,
+        supported,
+        reason,
     )
 
 

@@ -34,6 +34,14 @@ class Ask(Request):
 
 
 @dataclass(frozen=True)
+class Suggest(Request):
+    """First questions of the validation examples of an adapter's run; at most ``count``."""
+
+    adapter: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Stop(Request):
     """End the request ``target`` early; what there is of it is kept."""
 
@@ -135,6 +143,20 @@ class TryStep(Request):
 @dataclass(frozen=True)
 class ListModels(Request):
     """The models that this machine has."""
+
+
+@dataclass(frozen=True)
+class SearchHub(Request):
+    """Models of the hub by words in their names; the reply is a ``Models`` of what it offers."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class RemoveModel(Request):
+    """Remove a model from the hub's cache; the text of the reply is how much room that makes."""
+
+    name: str
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from shadow_mlx.runs import launching
 from shadow_mlx.runs.live import is_live
+from tests.hub_server import FakeHub, fake_hub
 from tests.tui.at_home import three_runs
 from tests.tui.support import FAKE_TRAIN, ROOT, run, write_adapter
 
@@ -61,3 +62,23 @@ def long_name(own_place: Path) -> str:
     """A folder to be completed."""
     (own_place / "a-folder-with-a-long-name").mkdir()
     return "a-folder-with-a-long-name"
+
+
+@pytest.fixture
+def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A stand-in hub with one model, and an empty cache."""
+    remote = own_place.parent / "remote"
+    remote.mkdir()
+    (remote / "config.json").write_text('{"model_type": "qwen3"}')
+    (remote / "model.safetensors").write_bytes(os.urandom(1 << 20) * 24)
+    with fake_hub() as running:
+        running.repos["models/owner/large"] = remote
+        for name, value in {
+            "HF_HOME": str(own_place.parent / "home"),
+            "HF_ENDPOINT": running.url,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield running

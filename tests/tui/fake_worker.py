@@ -1,8 +1,9 @@
 """A worker that answers at once without any model: ``python -m tests.tui.fake_worker``.
 
 What a message says decides what it does: ``long`` streams until it is stopped, ``die`` ends the
-process as the system would for want of memory, ``fail`` fails. It imports what is heavy when asked
-for it: each test starts one or two of these, and few want a comparison.
+process as the system would for want of memory, ``fail`` fails, ``think`` thinks first, and JSON is
+said back. It imports what is heavy when asked for it: each test starts one or two of these, and few
+want a comparison.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MODELS = [
     ),
 ]
 
+SUGGESTED = [("bring two red cups", ""), ("find the \x1b[31mbook", "Be brief.")]
+
 
 def main() -> None:
     requests: queue.Queue[m.Request | None] = queue.Queue()
@@ -48,6 +51,8 @@ def main() -> None:
             load(request)
         elif isinstance(request, m.Ask):
             answer(request, stopped)
+        elif isinstance(request, m.Suggest):
+            send(m.Suggested(request.id, SUGGESTED))
         elif isinstance(request, m.Estimate):
             estimate(request)
         elif isinstance(request, m.TryStep):
@@ -61,6 +66,9 @@ def main() -> None:
             send(m.Imported(request.id, made(request.options["adapter_path"])))
         elif isinstance(request, m.Push):
             push(request)
+        elif isinstance(request, m.SearchHub):
+            hits = [one for one in MODELS if request.words in one.name.lower()]
+            send(m.Models(request.id, hits))
         elif isinstance(request, m.ListModels):
             send(m.Models(request.id, MODELS))
         elif isinstance(request, m.ReadPage | m.Check):
@@ -116,7 +124,12 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
     if said == "fail":
         send(m.Failed(request.id, "the chat template refuses"))
         return
+    thought = "first this, then that" if said == "think" else ""
+    if thought:
+        send(m.Piece(request.id, thought, "reasoning"))
     pieces = [f"{request.mode} ", "heard ", f"**{said}** "]
+    if said.startswith("{"):
+        pieces = [said]
     for piece in pieces:
         send(m.Piece(request.id, piece))
     while said == "long" and not stopped.wait(0.01):
@@ -124,9 +137,8 @@ def answer(request: m.Ask, stopped: threading.Event) -> None:
         send(m.Piece(request.id, pieces[-1]))
     reason = "interrupted" if said == "long" else "stop"
     text = "".join(pieces)
-    send(
-        m.Answered(request.id, request.mode, text, 7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
-    )
+    figures = (7, 20, 3, 900.0, 55.0, 42_000_000, reason, 0.02)
+    send(m.Answered(request.id, request.mode, text, *figures, thought))
 
 
 def estimate(request: m.Estimate) -> None:

@@ -116,12 +116,20 @@ async def chat(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: "answering" not in words(pilot) and "55/s" in words(pilot))
         await press(pilot, "ctrl+t")
     await until(pilot, lambda: "BASE" in words(pilot))
+    await press(pilot, "ctrl+r")
+    await until(pilot, lambda: "[ 2/2 ]" in words(pilot) and "answering" not in words(pilot))
+
+
+async def conversations(pilot: Pilot[Any]) -> None:
+    await chat(pilot)
+    await press(pilot, "ctrl+l")
+    await until(pilot, lambda: "2 questions" in words(pilot))
 
 
 async def chat_settings(pilot: Pilot[Any]) -> None:
     write_adapter(Path("mine"))
     await press(pilot, "5")
-    await until(pilot, lambda: "ATTACHED" in words(pilot))
+    await until(pilot, lambda: "1 bring two red cups" in words(pilot))
     await press(pilot, "ctrl+g", "tab", *"0")
     await until(pilot, lambda: "! --max-tokens: must be at least 1" in words(pilot))
     await until(pilot, lambda: pilot.app.screen.query("#row-max_kv_size"))
@@ -206,6 +214,7 @@ SCENES: dict[str, Scene] = {
     "train": train,
     "run": one_run,
     "chat": chat,
+    "conversations": conversations,
     "chat-settings": chat_settings,
     "compare": compare,
     "compare-settings": compare_settings,

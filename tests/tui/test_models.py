@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from shadow_mlx.worker.messages import ModelView
-from tests.hub_server import FakeHub, fake_hub
+from tests.hub_server import FakeHub
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, text, told, until, words
 from tui.app import ShadowApp
 from tui.screens.home import models_line
 from tui.screens.models import fetched
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    remote = own_place.parent / "remote"
-    remote.mkdir()
-    (remote / "config.json").write_text('{"model_type": "qwen3"}')
-    (remote / "model.safetensors").write_bytes(os.urandom(MB) * 24)
-    with fake_hub() as running:
-        running.repos["models/owner/large"] = remote
-        for name, value in {
-            "HF_HOME": str(own_place.parent / "home"),
-            "HF_ENDPOINT": running.url,
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "NO_PROXY": "127.0.0.1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 async def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None:
@@ -60,7 +38,7 @@ async def test_a_download_shows_bytes_stops_and_goes_on(server: FakeHub) -> None
 
 async def ask_for(pilot: Pilot[Any], name: str) -> None:
     await press(pilot, "d")
-    await until(pilot, lambda: "Id on the Hugging Face hub" in words(pilot))
+    await until(pilot, lambda: "Find a model on the Hugging Face hub" in words(pilot))
     await press(pilot, "ctrl+u", *name, "enter")
 
 

@@ -46,6 +46,24 @@ def test_without_colour_nothing_is_lost() -> None:
     assert terminal.end() == 0
 
 
+def test_a_message_is_written_in_the_persons_own_editor(own_place: Path) -> None:
+    script = own_place / "editor"
+    script.write_text("echo second >> $1; echo third >> $1\n")
+    terminal = Terminal(VISUAL="", EDITOR=f"sh {script}")
+    terminal.wait_for("[1 Home]")
+    terminal.press("5")
+    terminal.wait_for("BASE sprout")
+    terminal.press("first ")
+    terminal.wait_for("first")
+    terminal.press("\x02")  # Ctrl+B
+    terminal.wait_for("first second third")
+    terminal.press(" and more")
+    terminal.wait_for("third and more")  # it goes on where the text ends
+    terminal.press(LEAVE)
+    assert terminal.end() == 0
+    assert b"Traceback" not in terminal.raw
+
+
 def test_from_start_to_a_tuned_chat(own_place: Path) -> None:
     """Everything is real: sprout, its data, the run, the answers. They are only short."""
     state_file().write_text(json.dumps({"answers": {"max_tokens": 20}}))

@@ -10,16 +10,18 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES, AnswerConfig, ChatConfig
 from shadow_mlx.config.paths import from_here
-from shadow_mlx.generation.conversation import Conversation
+from shadow_mlx.errors import ShadowMLXError
+from shadow_mlx.generation.branches import Branches
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.runs.listing import adapters_of_runs
 from shadow_mlx.worker import messages as m
+from tui import editor
 from tui.child import ChildError
 from tui.screens.dialogs import Ask
 from tui.screens.settings import FormDialog
@@ -34,6 +36,9 @@ from tui.widgets.waiting import Waiting
 OF_WEIGHTS = ("model", "trust_remote_code", "adapter_path", "mode")
 """Options that say which weights answer: they are the page's, and are not kept for the next one."""
 
+SUGGESTED = 3
+"""Questions that are suggested."""
+
 
 class ChatScreen(TalkingPage):
     """One conversation with one loaded model."""
@@ -46,16 +51,26 @@ The line on top says at every moment **which weights answer**. `Ctrl+T` lets the
 attached, detached, base. The conversation stays.
 
 - `Enter` sends, `Ctrl+J` begins a new line, `Escape` stops an answer and keeps what there is
+- While nothing is said, `1`, `2` and `3` in the empty field send questions of the run's own
+  validation examples
 - What is sent meanwhile waits for its turn; `Escape` takes it back into the field
-- `Ctrl+R` answers again · `Ctrl+E` edits your last message and sends it anew, `Escape` keeps it
-- `Ctrl+Y` copies the answer · `Ctrl+F` searches · `Ctrl+N` begins anew
-- `Ctrl+S` saves, `Ctrl+L` loads a conversation
+- `Ctrl+R` answers again · `Ctrl+E` edits your last message, once more the one before; both make a
+  **version** beside the former one
+- Alt with left and right, or `[` and `]` outside of the field, go through the versions (`2/3`); Alt
+  with up and down, or `<` and `>`, lead to another message that has some
+- `Ctrl+Z` undoes the last step
+- `Ctrl+N` begins another conversation, `Ctrl+L` lists them: each is kept by itself
+- `Ctrl+B` opens the message in your editor (`$VISUAL` or `$EDITOR`), for a long one
+- `Ctrl+K` opens what a model thought before its answers, or folds it away
+- `Ctrl+S` saves one as a line of chat data · `Ctrl+Y` copies the answer · `Ctrl+F` searches
 - `Ctrl+G` every option of `shadow-mlx chat`: system message, sampling, reasoning …
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
+    ChatScreen { align-horizontal: center; }
     ChatScreen #status { height: 1; padding: 0 1; background: $panel; }
-    ChatScreen #composer { margin: 0 1; border: none; background: $panel; }
+    ChatScreen #composer { max-width: 90; margin: 0 1; border: none; background: $panel; }
+    ChatScreen Waiting { max-width: 90; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "mode", "Mode", id="chat-mode", priority=True),
@@ -63,6 +78,8 @@ attached, detached, base. The conversation stays.
         Binding("ctrl+y", "copy", "Copy", id="chat-copy", priority=True),
         Binding("ctrl+g", "settings", "Settings", id="chat-settings", priority=True),
         Binding("ctrl+o", "open", "Model", id="chat-open", priority=True),
+        Binding("ctrl+k", "thoughts", "Thoughts", show=False, id="chat-thoughts", priority=True),
+        Binding("ctrl+b", "editor", "Editor", show=False, id="chat-editor", priority=True),
         Binding("ctrl+f", "search", "Search", show=False, id="chat-search", priority=True),
     ]
 
@@ -72,6 +89,7 @@ attached, detached, base. The conversation stays.
         self._loading: Weights | None = None
         self._problem = ""
         self._wanted = ""  # what was searched last
+        self._suggested: list[tuple[str, str]] = []  # questions, each with its system message
 
     def body(self) -> ComposeResult:
         """Which weights, the conversation, the field."""
@@ -82,9 +100,9 @@ attached, detached, base. The conversation stays.
 
     def on_mount(self) -> None:
         """Load the newest adapter, or the bundled model."""
-        self.conversation = Conversation(system=self.ui.state.system_prompt)
+        self.branches = Branches(system=self.ui.state.system_prompt)
         self.draw()
-        self.call_after_refresh(self.show_kept)
+        self.call_after_refresh(self.show_cut)
         if self._loading is None and self._loaded is None:
             self._load_newest()
 
@@ -144,6 +162,30 @@ attached, detached, base. The conversation stays.
             self.ui.remember_first("recent_models", model)
         self.draw()
         self.go_on()
+        self._suggest(adapter)
+
+    @work(exclusive=True, group="suggest")
+    async def _suggest(self, adapter: str | None) -> None:
+        """Look for something to ask, beside all else."""
+        self._suggested = []
+        if adapter:
+            child = self.ui.processes["data"]
+            try:
+                request = m.Suggest(child.number(), str(Path(adapter).resolve()), SUGGESTED)
+                found = (await child.result(request, m.Suggested)).questions
+            except ChildError:  # nobody asked for it: the chat goes on without
+                found = []
+            self._suggested = [(asked, system) for asked, system in found]
+        self.draw()
+
+    def on_composer_shortcut(self, message: Composer.Shortcut) -> None:
+        """Ask one of the suggested questions, as its example asks it."""
+        asked, system = self._suggested[int(message.key) - 1]
+        if system and not self.branches.system:
+            self.branches = dataclasses.replace(self.branches, system=system)
+            self.ui.tell("The example's system message is used, too (ctrl+g shows it).")
+        self.query_one(Waiting).add(asked)
+        self.go_on()
 
     def on_resize(self) -> None:
         """The line on top fits the width."""
@@ -161,7 +203,10 @@ attached, detached, base. The conversation stays.
         """The line on top, and a word where nothing is said yet."""
         self.query_one("#status", Static).update(self._status())
         talking = bool(self.conversation.turns)
-        self.transcript.invite("" if talking else invitation(self._loaded, self._problem))
+        suggested = [] if talking or not self.ready else [asked for asked, _ in self._suggested]
+        self.composer.shortcuts = tuple(str(i) for i in range(1, len(suggested) + 1))
+        said = invitation(self._loaded, self._problem, suggested)
+        self.transcript.invite("" if talking else said)
 
     def _status(self) -> Text:
         if self._loading is not None:
@@ -190,6 +235,8 @@ attached, detached, base. The conversation stays.
         """Copy the newest answer."""
         if answer := self.conversation.last_answer():
             self.copy(answer, "The answer")
+        else:
+            self.ui.tell("Nothing is answered yet.")
 
     def action_settings(self) -> None:
         """Every option of a chat."""
@@ -213,12 +260,13 @@ attached, detached, base. The conversation stays.
     def _use(self, options: ChatConfig, shown: Mapping[str, Any]) -> None:
         """Ask by these options from now on; load what they name, if that is something else."""
         system = options.system_prompt or ""
-        self.conversation = dataclasses.replace(self.conversation, system=system)
+        self.branches = dataclasses.replace(self.branches, system=system)
+        self.keep()
         answers = form.chosen(options.part(AnswerConfig))
         self.ui.remember(answers=answers, system_prompt=system)
         if all(getattr(options, n) == (shown[n] or getattr(ChatConfig, n)) for n in OF_WEIGHTS):
             return
-        if not self._busy():
+        if not self.busy():
             adapter = options.adapter_path
             beside = options.model is None and holds_adapter(
                 adapter
@@ -226,15 +274,9 @@ attached, detached, base. The conversation stays.
             used = adapter if beside or options.mode != "base" else None
             self._begin(Weights(options.model, used, options.trust_remote_code), options.mode)
 
-    def _busy(self) -> bool:
-        """Whether an answer is on its way; then a word about it is said."""
-        if self.answering:
-            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
-        return self.answering
-
     async def action_next_adapter(self) -> None:
         """The next of the recent adapters answers from now on; the conversation stays."""
-        if self._busy() or self._loading is not None:
+        if self.busy() or self._loading is not None:
             return
         recent = [one for one in self.ui.state.recent_adapters if holds_adapter(one)]
         ring = sorted(finder.unique(recent, await self._run_adapters()))
@@ -248,7 +290,7 @@ attached, detached, base. The conversation stays.
     @work(exclusive=True, group="open")
     async def action_open(self) -> None:
         """Choose among the known adapters and models; the conversation stays."""
-        if self._busy():
+        if self.busy():
             return
         state = self.ui.state
         known = known_weights(
@@ -260,6 +302,22 @@ attached, detached, base. The conversation stays.
                 self._begin(weights)
 
         self.app.push_screen(WeightsDialog(known), decide)
+
+    def action_editor(self) -> None:
+        """Write the message in the person's own editor."""
+        try:
+            command = editor.editor()
+            with self.app.suspend():
+                text = editor.edited(self.composer.text, command)
+        except (ShadowMLXError, SuspendNotSupported) as error:
+            self.ui.tell(str(error), "warning")
+            return
+        self.composer.write(text)
+
+    def action_thoughts(self) -> None:
+        """Open what was thought before the answers, or fold it away."""
+        if not self.transcript.fold():
+            self.ui.tell("No answer here tells what was thought before it.")
 
     def action_search(self) -> None:
         """Find a message by what it says; the same words again find the next one."""

@@ -15,8 +15,10 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
-from tui.screens.dialogs import Ask
+from tui.screens.dialogs import Choice
+from tui.screens.hub_search import HubDialog
 from tui.views import memory
+from tui.views.models_view import verdict
 from tui.views.words import bar, counted
 from tui.widgets.tables import chosen, fill
 
@@ -39,7 +41,9 @@ class ModelsScreen(Page):
 The models that come along, those in folders here, and those in the hub's cache.
 
 - `t` trains on the one under the cursor · `c` chats with it
-- `d` fetches one from the Hugging Face hub by its id · `Escape` stops that · `r` looks again
+- `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
+  fetches it · `Escape` stops that · `r` looks again
+- `x` deletes what was fetched from the hub, after a question
 """
     DEFAULT_CSS = """
     ModelsScreen DataTable { height: 1fr; }
@@ -49,6 +53,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         Binding("t", "train", "Train", id="models-train"),
         Binding("c", "chat", "Chat", id="models-chat"),
         Binding("d", "download", "Download", id="models-download"),
+        Binding("x", "remove", "Delete", id="models-remove"),
         Binding("r", "look", "Look again", id="models-look"),
         Binding("escape", "stop", "Stop", show=False),
     ]
@@ -85,7 +90,7 @@ The models that come along, those in folders here, and those in the hub's cache.
                 visible(model.quantization),
                 visible(model.architecture),
                 model.where,
-                _verdict(model) if model.supported else "✘ not supported",
+                verdict(model) if model.supported else "✘ not supported",
             )
             for model in self._models
         ]
@@ -151,14 +156,39 @@ The models that come along, those in folders here, and those in the hub's cache.
             await self.ui.chat_with(None, model.name)
 
     def action_download(self) -> None:
-        """Ask for an id, and fetch it."""
-        question = "Id on the Hugging Face hub:"
+        """Find one on the hub, and fetch it."""
 
         def fetch(name: str | None) -> None:
             if name:
                 self._fetch(name)
 
-        self.app.push_screen(Ask(question, "mlx-community/Qwen3-0.6B-4bit"), fetch)
+        self.app.push_screen(HubDialog(), fetch)
+
+    def action_remove(self) -> None:
+        """Remove one from the hub's cache, after a question."""
+        model = self._chosen()
+        if model is None or model.where != "hub cache":
+            self.ui.tell("Only what was fetched from the hub is deleted here.", "warning")
+            return
+        size = words.size(model.size_bytes)
+        question = f"Delete {model.name} ({size}) from the hub's cache? d fetches it again."
+
+        def decide(choice: str | None) -> None:
+            if choice:
+                self._remove(model.name)
+
+        self.put(Choice(question, [("delete", "y", "Delete it")]), decide)
+
+    @work(group="remove")
+    async def _remove(self, name: str) -> None:
+        child = self.ui.processes["data"]
+        try:
+            done = await child.result(m.RemoveModel(child.number(), name), m.Done)
+        except ChildError as error:
+            self.ui.tell(str(error), "error")
+            return
+        self.ui.tell(f"{name} is deleted: {done.text} are free again.")
+        self.action_look()
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self, name: str) -> None:
@@ -187,15 +217,6 @@ def fetched(name: str, done: int, total: int) -> str:
     """How far a download is, in a line."""
     share = done / total
     return f"{name}  {bar(share, 20)} {share:.0%}  {words.size(done)} of {words.size(total)}"
-
-
-def _verdict(model: m.ModelView) -> str:
-    """Whether the weights fit, in two words; the training estimate is another matter."""
-    size = machine.memory_of_machine()
-    if not size or not model.size_bytes:
-        return ""
-    share = model.size_bytes / size
-    return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
 
 
 def _memory(model: m.ModelView) -> str:

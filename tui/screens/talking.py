@@ -9,20 +9,26 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets.markdown import MarkdownStream
 
-from shadow_mlx.generation.conversation import Conversation, Turn
+from shadow_mlx.generation.branches import Branches
+from shadow_mlx.generation.conversation import Turn
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
-from tui.screens.conversation_files import ConversationPage
+from tui.screens.versions import VersionsPage
+from tui.shelf import new_name
 from tui.views.chat_view import Weights, cost
 from tui.widgets.composer import Composer
-from tui.widgets.transcript import Bubble, Transcript
+from tui.widgets.transcript import Bubble
 from tui.widgets.waiting import Waiting
 
-EDITING = "Your last message is in the field: Enter sends it anew, Escape keeps all as it was."
+EDITING = (
+    "Enter sends it anew beside the former one, Escape leaves it; ctrl+e takes the one before."
+)
+
+UNASKED = "Nothing is asked yet."
 
 
-class TalkingPage(ConversationPage):
+class TalkingPage(VersionsPage):
     """A page that sends messages and streams the answers into its transcript.
 
     What is sent while nobody can answer waits, and is asked in its turn. Nothing that was said is
@@ -43,6 +49,7 @@ class TalkingPage(ConversationPage):
         self._stopping = False
         self._last: m.Answered | None = None
         self._draft: str | None = None  # what stood in the field before Ctrl+E
+        self._edited = 0  # the place of the question that is edited
 
     @property
     def ready(self) -> bool:
@@ -54,24 +61,10 @@ class TalkingPage(ConversationPage):
         """Whose answers come now, beside the mode."""
         raise NotImplementedError
 
-    def draw(self) -> None:
-        """Show the state around the conversation."""
-        raise NotImplementedError
-
     @property
     def answering(self) -> bool:
         """Whether an answer is on its way."""
         return self._asked is not None
-
-    @property
-    def transcript(self) -> Transcript:
-        """The conversation on the screen."""
-        return self.query_one(Transcript)
-
-    @property
-    def composer(self) -> Composer:
-        """The field."""
-        return self.query_one(Composer)
 
     def on_composer_sent(self, message: Composer.Sent) -> None:
         """Ask, now or when its turn comes."""
@@ -84,24 +77,27 @@ class TalkingPage(ConversationPage):
         waiting = self.query_one(Waiting)
         if self.answering or not self.ready or not waiting.texts:
             return
-        conversation = self.conversation
+        asked = self.branches
         if self._draft is not None:
-            conversation, _ = conversation.before_last_question()
+            asked = asked.first(self._edited)
             draft, self._draft = self._draft, None
             self.composer.write(draft)
-        self.conversation = conversation.asked(waiting.next())
-        self.mark_unsaved()
-        self._ask(self.conversation)
+        self.remember_way()
+        self.branches = asked.asked(waiting.next())
+        self.keep()
+        self._ask(self.branches)
 
-    def _ask(self, asked: Conversation) -> None:
+    def _ask(self, asked: Branches) -> None:
         self._asked, self._stopping = self.ui.processes["models"].number(), False
         self._answer(asked, self._asked)
 
     @work(group="answer")
-    async def _answer(self, asked: Conversation, number: int) -> None:
+    async def _answer(self, asked: Branches, number: int) -> None:
         """Stream an answer; a former one stays until this one is complete."""
-        again = len(self.conversation.turns) > len(asked.turns)
-        former = await self.transcript.begin(asked.turns, keep=again)
+        again = len(self.branches.path) > len(asked.path)
+        former = await self.transcript.begin(asked.conversation.turns, keep=again)
+        if not again:
+            self.number()
         blank = Turn("assistant", "", self.mode, weights=self.answered_by)
         bubble = await self.transcript.say(blank)
         stream = bubble.stream()
@@ -124,21 +120,24 @@ class TalkingPage(ConversationPage):
         else:
             for one in former:
                 await one.remove()
-            turns = (*asked.turns, turn)
-            self.conversation = dataclasses.replace(self.conversation, turns=turns, saved=False)
+            if again:
+                self.remember_way()
+            self.branches = dataclasses.replace(asked.said(turn), system=self.branches.system)
+            self._marked = None
             bubble.finish(turn)
-            self.mark_unsaved()
+            self.number()
+            self.keep()
         self.draw()
         if not self._stopping:
             self.go_on()
 
     async def _listen(
-        self, asked: Conversation, number: int, bubble: Bubble, stream: MarkdownStream
+        self, asked: Branches, number: int, bubble: Bubble, stream: MarkdownStream
     ) -> Turn | None:
         """The answer as it comes; what there is of it where it was stopped."""
         child, blank, thoughts = self.ui.processes["models"], bubble.turn, ""
         pieces: list[str] = []
-        request = m.Ask(number, blank.mode, asked.messages(), self.ui.state.answers)
+        request = m.Ask(number, blank.mode, asked.conversation.messages(), self.ui.state.answers)
         await self.ui.processes.loaded(self._weights)  # another page may have loaded others
         if self._stopping:
             return None
@@ -159,12 +158,13 @@ class TalkingPage(ConversationPage):
         text, thought = "".join(pieces), thoughts.strip()
         return dataclasses.replace(blank, text=text, note="stopped", reasoning=thought)
 
-    async def show_conversation(self, conversation: Conversation) -> None:
-        """Go on with another conversation."""
+    async def show_conversation(self, branches: Branches, name: str = "") -> None:
+        """Go on with another conversation; ``name`` is the one under which it is kept."""
         self._leave_editing()
-        self.conversation, self._last = conversation, None
-        await self.transcript.show(conversation.turns)
-        self.mark_unsaved()
+        self.branches, self._kept_as = branches, name or new_name()
+        self._last, self._marked = None, None
+        await self.transcript.show(branches.conversation.turns)
+        self.number()
         self.draw()
 
     def action_stop_or_leave(self) -> None:
@@ -185,14 +185,14 @@ class TalkingPage(ConversationPage):
         """All is as it was before Ctrl+E."""
         if self._draft is not None:
             draft, self._draft = self._draft, None
-            self.transcript.set_former(len(self.conversation.turns))
+            self.transcript.set_former(len(self.branches.path))
             self.composer.write(draft)
 
     def _settled(self) -> bool:
         """Whether the last question can be asked anew; else a word about why not."""
-        if self.answering:
-            self.ui.tell("An answer is on its way; Escape stops it.", "warning")
-        elif self._draft is not None:
+        if self.busy():
+            return False
+        if self._draft is not None:
             self.ui.tell(EDITING, "warning")
         elif not self.ready:
             self.ui.tell("Nothing is loaded yet.", "warning")
@@ -201,16 +201,36 @@ class TalkingPage(ConversationPage):
         return False
 
     def action_again(self) -> None:
-        """Answer the last message again."""
-        conversation, question = self.conversation.before_last_question()
-        if question and self._settled():
-            self._ask(conversation.asked(question))
+        """Answer the last message again, beside the answer that there is."""
+        at = self._question_before(len(self.branches.path))
+        if at is None:
+            self.ui.tell(UNASKED)
+        elif self._settled():
+            self._ask(self.branches.first(at + 1))
 
     def action_edit(self) -> None:
-        """Take the last message into the field; until it is sent, nothing is given up."""
-        conversation, question = self.conversation.before_last_question()
-        if question and self._settled():
+        """Take the last message into the field, or the one before that which is there."""
+        turns = self.conversation.turns
+        if self._draft is not None and self.composer.text == turns[self._edited].text:
+            at = self._question_before(self._edited)
+            if at is None:
+                self.ui.tell("It is the first one.")
+                return
+        else:
+            at = self._question_before(len(turns))
+            if at is None:
+                self.ui.tell(UNASKED)
+                return
+            if not self._settled():
+                return
             self._draft = self.composer.text
-            self.transcript.set_former(len(conversation.turns))
-            self.composer.write(question)
-            self.ui.tell(EDITING)
+        self._edited = at
+        self.transcript.set_former(at)
+        self.composer.write(turns[at].text)
+        self.transcript.bring(at)
+        self.ui.tell(EDITING)
+
+    def _question_before(self, place: int) -> int | None:
+        """The place of the last question before another one, if there is any."""
+        turns = self.conversation.turns
+        return next((i for i in reversed(range(place)) if turns[i].role == "user"), None)

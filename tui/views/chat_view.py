@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +75,8 @@ def weights_line(
     return text
 
 
-def invitation(loaded: m.Loaded | None, problem: str) -> str:
-    """What stands where there is no message yet."""
+def invitation(loaded: m.Loaded | None, problem: str, questions: Sequence[str] = ()) -> str:
+    """What stands where there is no message yet; ``questions`` are sent by their numbers."""
     if problem:
         return f"! {visible(problem)}\n\nctrl+o chooses another adapter or model."
     if loaded is None:
@@ -83,6 +84,13 @@ def invitation(loaded: m.Loaded | None, problem: str) -> str:
     lines = ["Say something. ctrl+t switches which weights answer:"]
     lines += [f"  {mode:<9} {MEANING[mode]}" for mode in loaded.modes]
     lines.append("f6 goes on with another adapter, ctrl+o lists them.")
+    lines.append("ctrl+l lists the conversations of before.")
+    if questions:
+        lines.append("\nQuestions of the run's validation examples, sent by their numbers:")
+        lines += [
+            f"  {number}  {visible(' '.join(asked.split()))}"
+            for number, asked in enumerate(questions, 1)
+        ]
     if loaded.note:
         lines.append(f"\n{visible(loaded.backbone)}: {visible(loaded.note)}")
     return "\n".join(lines)

@@ -28,6 +28,13 @@ digits change the page.
         Binding("f7", "app.go('compare')", show=False),
     ]
 
+    class Shortcut(Message):
+        """The person pressed one of the :attr:`shortcuts` in the empty field."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     class Sent(Message):
         """The person sent a message, or pressed Enter without one."""
 
@@ -35,7 +42,15 @@ digits change the page.
             super().__init__()
             self.text = text
 
+    shortcuts: tuple[str, ...] = ()
+    """Letters that stand for whole messages, as long as the field is empty."""
+
     async def _on_key(self, event: events.Key) -> None:
+        if not self.text and event.character and event.character in self.shortcuts:
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Shortcut(event.character))
+            return
         if event.key == "enter":
             event.prevent_default()
             event.stop()

@@ -66,6 +66,12 @@ class Finder(Vertical):
         field.focus()
         field.cursor_position = len(text)
 
+    @property
+    def marked(self) -> str:
+        """The name that is marked in the list, or ``""``."""
+        at = self.query_one(OptionList).highlighted
+        return self._found[at] if at is not None and at < len(self._found) else ""
+
     def _match(self) -> None:
         typed = self.query_one(Field).value.strip()
         if finder.is_path(typed):

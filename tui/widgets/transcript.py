@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Collapsible, Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
@@ -18,14 +19,20 @@ class Bubble(Vertical):
     """One message of the conversation, with who said it above it."""
 
     DEFAULT_CSS = """
-    Bubble { height: auto; padding: 0 1; margin-bottom: 1; }
+    Bubble { height: auto; max-width: 90; padding: 0 1; margin-bottom: 1; }
+    Bubble .head { height: auto; }
+    Bubble .head Static { width: auto; }
+    Bubble .head .note { width: 1fr; padding-left: 2; }
+    Bubble .version { padding-left: 2; }
     Bubble .who { text-style: bold; }
     Bubble.-base .who { color: $way-base; }
     Bubble.-attached .who { color: $way-attached; }
     Bubble.-detached .who { color: $way-detached; }
     Bubble .note { color: $text-muted; }
     Bubble Markdown { margin: 0; padding: 0 2; background: transparent; }
-    Bubble .said { padding: 0 2; }
+    Bubble MarkdownFence { margin: 0; }
+    Bubble MarkdownFence > Label { padding: 0 1; }
+    Bubble .said { padding: 0 1; border-left: wide $primary; }
     Bubble Collapsible { border: none; padding: 0; margin: 0; background: transparent; }
     Bubble .thought { color: $text-muted; }
     Bubble.-former { text-opacity: 50%; }
@@ -37,22 +44,36 @@ class Bubble(Vertical):
         super().__init__()
         self.turn = turn
         self.set_class(bool(turn.mode), f"-{turn.mode}")
+        self._version = ""
+
+    def number(self, version: int, of: int, *, marked: bool) -> None:
+        """Which of its versions this is; marked, it is the one that the keys change."""
+        said = f"{version}/{of}" if of > 1 else ""
+        self._version = f"[ {said} ]" if marked and said else said
+        self._draw_head()
 
     def compose(self) -> ComposeResult:
         """The person's words as they are; an answer as Markdown whose links lead nowhere."""
-        yield Static(visible(self.turn.who), classes="who", markup=False)
+        with Horizontal(classes="head"):
+            yield Static(visible(self.turn.who), classes="who", markup=False)
+            yield Static(classes="version", markup=False)
+            yield Static(classes="note", markup=False)
         if self.turn.role == "assistant":
             yield Collapsible(Static("", classes="thought", markup=False), title="")
-        if self.turn.role == "assistant":
-            yield Markdown(visible(self.turn.text), open_links=False)
+            yield Markdown(shown(self.turn.text), open_links=False)
         else:
             yield Static(visible(self.turn.text), classes="said", markup=False)
-        yield Static(visible(self.turn.note), classes="note", markup=False)
 
     def on_mount(self) -> None:
-        """No empty line where there is no note."""
-        self.query_one(".note").display = bool(self.turn.note)
+        """What stands beside who said it."""
+        self._draw_head()
         self.think(self.turn.reasoning)
+
+    def _draw_head(self) -> None:
+        for part, said in ((".version", self._version), (".note", visible(self.turn.note))):
+            for static in self.query(part).results(Static):
+                static.display = bool(said)
+                static.update(said)
 
     def think(self, reasoning: str, *, ended: bool = True) -> None:
         """Fold away what was thought by now; nothing is shown where nothing was."""
@@ -70,16 +91,16 @@ class Bubble(Vertical):
         """The answer is complete."""
         self.turn = turn
         self.think(turn.reasoning)
-        note = self.query_one(".note", Static)
-        note.display = bool(turn.note)
-        note.update(visible(turn.note))
+        self._draw_head()
+        if (text := shown(turn.text)) != visible(turn.text):
+            self.query_one(Markdown).update(text)
 
 
 class Transcript(VerticalScroll):
     """All bubbles of a conversation, and a word before the first one."""
 
     DEFAULT_CSS = """
-    Transcript { height: 1fr; }
+    Transcript { height: 1fr; align-horizontal: center; }
     Transcript #empty { padding: 1 2; color: $text-muted; }
     """
 
@@ -125,6 +146,23 @@ class Transcript(VerticalScroll):
             await self.say(turn)
         return []
 
+    def number(self, places: Sequence[tuple[int, int]], marked: int | None) -> None:
+        """Say of each message which of how many versions it is."""
+        for i, (bubble, place) in enumerate(zip(self.query(Bubble), places, strict=False)):
+            bubble.number(*place, marked=i == marked)
+
+    def bring(self, place: int) -> None:
+        """Have a message in sight."""
+        list(self.query(Bubble))[place].scroll_visible(top=True)
+
+    def fold(self) -> bool:
+        """Open what was thought before each answer, or fold it away; whether there is such."""
+        folded = [one for one in self.query(Collapsible) if one.display]
+        closed = any(one.collapsed for one in folded)
+        for one in folded:
+            one.collapsed = not closed
+        return bool(folded)
+
     def set_former(self, first: int) -> None:
         """Show the bubbles from this one on as about to be replaced, and no others."""
         for i, bubble in enumerate(self.query(Bubble)):
@@ -148,3 +186,15 @@ class Transcript(VerticalScroll):
         bubbles[self._found].add_class("-found")
         bubbles[self._found].scroll_visible()
         return True
+
+
+def shown(text: str) -> str:
+    """An answer as Markdown; one that is JSON as a whole is code, in the colours of code."""
+    said = visible(text)
+    if said.lstrip()[:1] not in ("{", "["):
+        return said
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return said
+    return f"~~~~json\n{said}\n~~~~"

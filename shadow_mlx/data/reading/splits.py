@@ -87,6 +87,22 @@ def resolve(
     return Splits(Part(train, kept), Part(train, held), test, note, notes)
 
 
+def validation_examples(
+    data: str | Path, valid_fraction: float, seed: int, columns: ColumnConfig = AS_NAMED
+) -> Records | None:
+    """The validation examples that :func:`resolve` gives; their lines are not checked before.
+
+    Raises:
+        DataError: Nothing is there.
+    """
+    files = locate(data)
+    if files.valid:
+        return JsonLines(files.valid, columns)
+    train = JsonLines(files.train, columns)
+    _, held = split_indices(len(train), valid_fraction, seed)
+    return Part(train, held) if len(held) else None
+
+
 def overlaps(reports: Sequence[CheckReport]) -> list[Overlap]:
     """Which files have examples in common, each with those before it."""
     pairs = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.data.reading.problems import InvalidDataError
-from shadow_mlx.data.reading.splits import resolve, split_indices
+from shadow_mlx.data.reading.splits import resolve, split_indices, validation_examples
 from shadow_mlx.errors import DataError
 
 
@@ -97,3 +97,12 @@ def test_examples_on_both_sides_of_the_split_are_counted(write_lines: Any) -> No
     known = sum(splits.valid[i].text in train for i in range(len(splits.valid)))
     assert known
     assert f"{known} examples of the validation part are in the training part, too" in splits.notes
+
+
+def test_the_validation_examples_alone_are_the_same(write_lines: Any, tmp_path: Path) -> None:
+    path = write_lines([{"text": str(i)} for i in range(50)])
+    whole, alone = resolve(path, 0.2, 1).valid, validation_examples(path, 0.2, 1)
+    assert whole is not None
+    assert alone is not None
+    assert [alone[i] for i in range(len(alone))] == [whole[i] for i in range(len(whole))]
+    assert validation_examples(path, 0.0, 1) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -123,25 +122,22 @@ async def test_markup_in_messages_is_text(adapter: Path) -> None:
         assert text(pilot).count("a[b]c[/b]") == 2
 
 
-async def test_saving_loading_and_the_warning_before(adapter: Path, own_place: Path) -> None:
+async def test_saving_and_loading(adapter: Path, own_place: Path) -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app) as pilot:
         await press(pilot, "5")
         await until(pilot, lambda: "ATTACHED" in words(pilot))
         await say(pilot, "hi")
         await until(pilot, lambda: "55/s" in words(pilot))
-        await press(pilot, "ctrl+q")
-        await until(pilot, lambda: "not saved" in words(pilot))
-        await press(pilot, "escape", "ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: "Save the conversation" in words(pilot))
         await press(pilot, "enter")
         await until(pilot, lambda: (own_place / "conversation.jsonl").exists())
-        await until(pilot, lambda: not app.unsaved)
         await press(pilot, "ctrl+n")
         await until(pilot, lambda: "heard hi" not in words(pilot))
         await press(pilot, "ctrl+l")
-        await until(pilot, lambda: "Load a conversation" in words(pilot))
-        await press(pilot, "enter")
+        await until(pilot, lambda: "Go on with which" in words(pilot))
+        await press(pilot, *"./conversation.jsonl", "enter")
         await until(pilot, lambda: "heard hi" in words(pilot))
 
 
@@ -246,28 +242,6 @@ async def test_adapters_are_picked_from_a_list(adapter: Path, own_place: Path) -
         assert "ATTACHED old on sprout" in headline(pilot)
 
 
-async def test_what_is_not_saved_is_asked_about(adapter: Path, own_place: Path) -> None:
-    lines = {"messages": [{"role": "user", "content": "from a file"}]}
-    (own_place / "conversation.jsonl").write_text(json.dumps(lines))
-
-    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-        await press(pilot, "5")
-        await until(pilot, lambda: "ATTACHED" in headline(pilot))
-        await say(pilot, "hi")
-        await until(pilot, lambda: "55/s" in headline(pilot))
-        await press(pilot, "ctrl+n")
-        await until(pilot, lambda: "Give it up?" in words(pilot))
-        await press(pilot, "escape")
-        assert "heard hi" in words(pilot)
-        await press(pilot, "ctrl+l")
-        await until(pilot, lambda: "Give it up?" in words(pilot))
-        await press(pilot, "y")
-        await until(pilot, lambda: "Load a conversation" in words(pilot))
-        await press(pilot, "enter")
-        await until(pilot, lambda: "from a file" in words(pilot))
-        assert "heard hi" not in words(pilot)
-
-
 async def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app) as pilot:
@@ -283,3 +257,34 @@ async def test_a_search_goes_on_to_the_next_message(adapter: Path) -> None:
             found.append(app.screen.query_one(".-found"))
         assert found[0] is not found[1]
         assert found[0] is found[2]
+
+
+async def test_questions_of_the_run_are_sent_by_their_numbers(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "1 bring two red cups 2 find the ␛[31mbook" in words(pilot))
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        await press(pilot, *"x1", "ctrl+u")  # in what is written, a digit is a digit
+        assert not chat.conversation.turns
+        await press(pilot, "2")
+        await until(pilot, lambda: "attached heard find the" in words(pilot))
+        assert chat.conversation.system == "Be brief."
+        await until(pilot, lambda: not chat.answering)
+        await press(pilot, "1")
+        assert chat.composer.text == "1"
+
+
+async def test_without_an_editor_one_message_says_what_to_do(
+    adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await press(pilot, *"text", "ctrl+b")
+        assert "set EDITOR" in told(pilot)
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        assert chat.composer.text == "text"

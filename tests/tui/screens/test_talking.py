@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import events
 
+from shadow_mlx.generation.branches import Branches
 from tests.tui.screens.test_chat import headline
 from tests.tui.support import FAKE_WORKER, press, run, say, shown, until, words, write_adapter
 from tui.app import ShadowApp
@@ -127,7 +128,8 @@ async def test_a_former_answer_stays_until_there_is_another(
         for failing in ("fail", "die"):
             question = dataclasses.replace(before.turns[0], text=failing)
             turns = (question, before.turns[1])
-            await chat.show_conversation(dataclasses.replace(before, turns=turns))
+            changed = dataclasses.replace(before, turns=turns)
+            await chat.show_conversation(Branches.of(changed))
             await press(pilot, "ctrl+r")
             await until(pilot, lambda: not chat.answering)
             assert chat.conversation.turns == turns
@@ -147,19 +149,6 @@ async def test_each_answer_says_whose_it_is(adapter: Path, own_place: Path) -> N
         whose = [turn.who for turn in chat.conversation.turns if turn.role == "assistant"]
         assert set(whose) == {"attached · adapters", "attached · beside", "base · sprout"}
         assert all(one in words(pilot) for one in whose[1:])
-
-
-async def test_enter_does_not_give_up_a_conversation(adapter: Path) -> None:
-    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-        chat = await opened(pilot)
-        await answered(pilot, "hi")
-        await press(pilot, "ctrl+n")
-        await until(pilot, lambda: "Give it up?" in words(pilot))
-        await press(pilot, "enter")
-        await until(pilot, lambda: "Give it up?" not in words(pilot))
-        assert len(chat.conversation.turns) == 2
-        await press(pilot, "ctrl+q", "ctrl+q", "enter")  # nor does it leave
-        await until(pilot, lambda: pilot.app.screen is chat)
 
 
 async def test_many_pasted_lines_stay_lines(adapter: Path) -> None:

@@ -1,0 +1,30 @@
+"""Models are removed from the hub's cache, whole."""
+
+from __future__ import annotations
+
+from shadow_mlx.errors import InputError, SurroundingsError
+
+
+def remove_model(name: str) -> int:
+    """Remove all that the cache holds of a model; returns the bytes that this frees.
+
+    Raises:
+        InputError: It is not there.
+        SurroundingsError: The disk refuses.
+    """
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        cache = scan_cache_dir()
+    except CacheNotFound:
+        raise InputError(f"{name}: not in the hub's cache") from None
+    repos = (one for one in cache.repos if one.repo_type == "model" and one.repo_id == name)
+    repo = next(repos, None)
+    if repo is None:
+        raise InputError(f"{name}: not in the hub's cache")
+    plan = cache.delete_revisions(*(one.commit_hash for one in repo.revisions))
+    plan.execute()  # what the disk refuses it only logs
+    if repo.repo_path.exists():
+        raise SurroundingsError(f"{repo.repo_path}: cannot be removed")
+    return plan.expected_freed_size

@@ -1,0 +1,23 @@
+"""What is said of a model."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from shadow_mlx import machine
+from shadow_mlx.worker.messages import ModelView
+from tui.views.models_view import offered, verdict
+
+MODEL = ModelView("a/b", "hub", "a/b", "qwen3", "4-bit", 4_000_000_000, True)
+
+
+def test_it_says_what_is_known_and_whether_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_of_machine", lambda: 16_000_000_000)
+    assert offered(MODEL) == "4.00 GB · 4-bit · qwen3 · ✔ fits"
+    sizes = {10_000_000_000: "! tight", 15_000_000_000: "✘ too large", 0: ""}
+    for size, said in sizes.items():
+        assert verdict(dataclasses.replace(MODEL, size_bytes=size)) == said
+    other = dataclasses.replace(MODEL, size_bytes=0, supported=False, reason="not\x1b[ known")
+    assert offered(other) == "size unknown · 4-bit · qwen3 · ✘ not␛[ known"
