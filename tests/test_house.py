@@ -130,7 +130,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "tui/screens/test_chat.py": [
         "tui/screens/settings.py",
         "tui/screens/weights.py",
-        "tui/widgets/transcript.py",
+        "tui/widgets/waiting.py",
     ],
     "tui/screens/test_talking.py": [
     ],

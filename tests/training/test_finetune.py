@@ -41,6 +41,7 @@ def test_a_run_writes_what_the_contract_says(make_config, heard):
         "adapter_config.json",
         "adapter_model.safetensors",
         "README.md",
+        "draft_tokens.json",
         "run",
     }
     assert summary.best_step is not None

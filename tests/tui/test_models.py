@@ -59,7 +59,7 @@ async def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -
     async with shown(ShadowApp(), size) as pilot:
         await until(pilot, lambda: "Models here: sprout (" in words(pilot))
         screen = text(pilot)
-        assert "g   a first run, all filled in" in screen
+        assert "a first run, all filled in" in screen
         assert "F1  help" in screen
         assert "First run" in screen.splitlines()[-1]
 

@@ -28,7 +28,7 @@ def test_a_difference_is_told_by_its_text() -> None:
     name, size = "home-newcomer", snapshots.SIZES[0]
     svg = snapshots.file_of(name, size).read_text(encoding="utf-8")
     assert snapshots.difference(name, size, svg) == ""
-    other = svg.replace("Make", "Break", 1)
+    other = svg.replace("Two", "Twelve", 1)
     problem = snapshots.difference(name, size, other)
     assert "snapshots/home-newcomer-80x24.svg differs" in problem
-    assert any(line.startswith("+") and "Break" in line for line in problem.splitlines())
+    assert any(line.startswith("+") and "Twelve" in line for line in problem.splitlines())

@@ -24,7 +24,7 @@ from tests.tui.support import (
 from tui.app import ShadowApp
 from tui.screens.train import TrainScreen
 
-TABLE = "id,question,reply\n" + "".join(f"{i},what {i}?,it {i}\n" for i in range(12))
+TABLE = "id,asked,replied\n" + "".join(f"{i},what {i}?,it {i}\n" for i in range(12))
 
 
 def lines(path: Path) -> list[Any]:
@@ -61,7 +61,7 @@ async def test_a_table_becomes_lines_and_goes_to_the_form(
     again = ShadowApp(FAKE_WORKER)
     async with shown(again, size) as pilot:
         await opened(pilot, "orders.csv")  # the choice is remembered
-        await sees(pilot, "[completion] reply")
+        await sees(pilot, "[completion] replied")
 
 
 async def test_the_first_row_may_be_an_example(own_place: Path) -> None:

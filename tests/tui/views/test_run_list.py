@@ -18,7 +18,7 @@ CHANGED = ORDERS[0]
 
 def summary(name: str, **changes: object) -> RunSummary:
     one = RunSummary(
-        folder=Path.cwd() / name, status="done", step=10, total_steps=20, train_loss=1.0,
+        folder=Path("/of-a-test") / name, status="done", step=10, total_steps=20, train_loss=1.0,
         best_loss=0.5, losses=(2.0, 1.0), backbone="models/sprout", changed=100.0,
         has_adapter=True, death="", labels=Labels(),
     )  # fmt: skip
