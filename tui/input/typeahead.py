@@ -86,7 +86,8 @@ async def _answers(part: MessagePump) -> bool:
     if not part.call_later(answer):
         return False
     try:
-        await asyncio.wait_for(answered, ANSWER_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await answered
     except TimeoutError:
         return False
     return True

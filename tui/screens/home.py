@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -148,10 +149,9 @@ gives them other keys.
                 self._wake.clear()
                 known = self.ui.state.runs
                 self.post_message(self.Listed(await asyncio.to_thread(self._finder.find, known)))
-            try:
-                await asyncio.wait_for(self._wake.wait(), REFRESH_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):  # wait_for of Python 3.11 may lose a cancellation
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await self._wake.wait()
 
     def look_again(self) -> None:
         """A run was changed here: show it at once."""

@@ -249,7 +249,8 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
         self._starting = True
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._verdict.complete.wait(), JUDGED_SECONDS)
+                async with asyncio.timeout(JUDGED_SECONDS):
+                    await self._verdict.complete.wait()
             if config == self._config and await self._agreed():
                 await self._launch(config)
         finally:
