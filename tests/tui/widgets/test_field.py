@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.support import FAKE_WORKER, WIDE, completes, press, shown, until
+from tests.tui.support import FAKE_WORKER, WIDE, completes, press, shown, until, words
 from tui.app import ShadowApp
 from tui.widgets.field import Field, PathSuggester
 
@@ -50,3 +50,15 @@ async def test_the_last_of_several_paths_is_completed(
 async def test_a_single_path_may_hold_anything(own_place: Path) -> None:
     (own_place / "t w o").mkdir()
     assert await PathSuggester().get_suggestion("t w") == "t w o/"
+
+
+async def test_a_value_longer_than_its_field_is_seen() -> None:
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: app.screen.query(Field))
+        field = app.screen.query(Field).first()
+        field.value = "a-place/" * 20
+        await until(pilot, lambda: field.virtual_size.width > field.size.width)
+        await pilot.pause(0.1)
+        assert words(pilot).count("a-place/") > 2  # and no scrollbar over it
