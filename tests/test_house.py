@@ -132,8 +132,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "tui/screens/weights.py",
         "tui/widgets/waiting.py",
     ],
-    "tui/screens/test_talking.py": [
-    ],
+    "tui/screens/test_talking.py": [],
     "tui/test_app.py": [
         "shadow_mlx/cli/commands/tui.py",
         "tui/pages.py",
