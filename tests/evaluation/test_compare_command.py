@@ -212,5 +212,5 @@ def test_rivals_stand_in_table_and_report(
     assert "lora against attached: " in shown
     assert f"model {tiny_backbone.name}" in shown
     text = report.read_text(encoding="utf-8")
-    assert text.count('class="point rival"') == 2 * 3  # two rivals, three plots of points
+    assert text.count('class="point way-other-1"') == 2 * 3  # two rivals, three plots of points
     assert "lora against attached: " in text
