@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
 
-import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
 from benchmarks.memory import CASES, Case, trainer
 
 LOOP, HERE = "mlx-lm's loop", "here"

@@ -55,8 +55,8 @@ class PackedPlan(BatchPlan):
         dealt: list[list[int]] = [[] for _ in range(batches)]
         for stratum, begin in enumerate(range(0, count, batches)):
             members = order[begin : begin + batches]
-            places = self.drawn(epoch, 1 + stratum, batches)
-            for place, example in zip(places, members, strict=False):
+            places = self.drawn(epoch, 1 + stratum, batches)[: len(members)]
+            for place, example in zip(places, members, strict=True):
                 dealt[place].append(int(example))
         return [np.array(examples, np.int64) for examples in dealt]
 
