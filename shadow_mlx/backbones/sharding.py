@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def split(backbone: nn.Module, group: Any, name: str) -> int:
     return int(whole - get_total_parameters(backbone))
 
 
+_DEALT_OUT = {
+    "num_attention_heads": "attention heads",
+    "num_key_value_heads": "heads of keys and values",
+}
+
+
 def check(backbone: nn.Module, machines: int, name: str) -> None:
     """Say now what a split over so many machines would fail at, or do wrongly.
 
@@ -75,15 +82,14 @@ def check(backbone: nn.Module, machines: int, name: str) -> None:
             f"can split {', '.join(families())}. Leave --parallel tensor out, or take a model of "
             "one of these families"
         )
-    for setting, what in (
-        ("num_attention_heads", "attention heads"),
-        ("num_key_value_heads", "heads of keys and values"),
-    ):
-        heads = decoder.arguments.get(setting)
-        if isinstance(heads, int) and heads % machines:
-            fitting = [str(n) for n in range(2, heads + 1) if heads % n == 0]
+    counts = {what: decoder.arguments.get(setting) for setting, what in _DEALT_OUT.items()}
+    heads = {what: count for what, count in counts.items() if isinstance(count, int)}
+    together = gcd(*heads.values())
+    for what, count in heads.items():
+        if count % machines:
+            fitting = [str(n) for n in range(2, together + 1) if together % n == 0]
             raise ModelError(
-                f"{name}: its {heads} {what} cannot be dealt out evenly to {machines} machines; "
+                f"{name}: its {count} {what} cannot be dealt out evenly to {machines} machines; "
                 + (f"take {', '.join(fitting)} of them" if fitting else "it has to stay on one")
             )
 

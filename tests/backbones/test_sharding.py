@@ -32,7 +32,7 @@ def test_a_family_that_cannot_be_split_is_told_those_that_can():
 @pytest.mark.parametrize(
     ("machines", "said"),
     [
-        (3, "its 4 attention heads cannot be dealt out evenly to 3 machines; take 2, 4 of them"),
+        (3, "its 4 attention heads cannot be dealt out evenly to 3 machines; take 2 of them"),
         (4, "its 2 heads of keys and values cannot be dealt out evenly to 4 machines; take 2 of"),
     ],
 )
