@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
-from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -63,7 +62,6 @@ shown is bold.
 Digits (or `F2` to `F8`) change the page, `Ctrl+P` finds every action by name; *Change keys* there
 gives them other keys.
 """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"home--good", "home--bad"}
     DEFAULT_CSS = """
     HomePage #hint { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
     HomePage #hint { text-overflow: ellipsis; display: none; }
@@ -83,8 +81,6 @@ gives them other keys.
     HomePage.-wide #card-what { padding: 1 2; }
     HomePage.-wide #ways Card { padding: 1 2; height: 9; }
     HomePage #models { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
-    HomePage .home--good { color: $text-success; }
-    HomePage .home--bad { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "chat", "Chat", id="home-chat"),
@@ -176,19 +172,13 @@ gives them other keys.
         shown = run_list.ordered(run_list.matching(found.runs, wanted), self._order)
         said = run_list.headline(len(shown), len(found.runs), found.there, self._order, wanted)
         self.query_one("#hint", Static).update(visible(f"{said} · {HINT}"))
-        good, bad = (self._sign_style(name) for name in ("good", "bad"))
-        table = run_list.table(
-            shown, self._order, width=self._room, now=time.time(), good=good, bad=bad
-        )
+        table = run_list.table(shown, self._order, width=self._room, now=time.time())
         keys = [str(run.folder) for run in shown]
-        if self._drawn != (drawn := (table.said, keys, good, bad)):
+        if self._drawn != (drawn := (table.said, keys)):
             self._drawn = drawn
             fill(self.query_one(DataTable), table.titles, table.rows, keys)
         self.detail_of(self.chosen)
         self.refresh_bindings()
-
-    def _sign_style(self, name: str) -> Style:
-        return Style(color=self.get_component_styles(f"home--{name}").color.rich_color)
 
     @property
     def _room(self) -> int:

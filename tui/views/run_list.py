@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
-from rich.style import Style
 from rich.text import Text
 
 from shadow_mlx.runs.listing import SPARK, RunSummary, ago
 from shadow_mlx.terminal import visible
+from tui.views.palette import OF_STATES
 from tui.views.words import SIGNS, short, sparkline
 
 LONGEST_NAME = 34
@@ -94,9 +94,7 @@ def ordered(runs: Sequence[RunSummary], by: Column) -> list[RunSummary]:
     return sorted(newest, key=by.key, reverse=by.falling) if by.key is not None else newest
 
 
-def table(
-    runs: Sequence[RunSummary], by: Column, *, width: int, now: float, good: Style, bad: Style
-) -> Table:
+def table(runs: Sequence[RunSummary], by: Column, *, width: int, now: float) -> Table:
     """The list as it is shown.
 
     Args:
@@ -104,8 +102,6 @@ def table(
         by: What they are sorted by.
         width: Cells that there are.
         now: The time, in seconds since the epoch.
-        good: How the sign of a run looks that came to its end.
-        bad: The same of one that did not.
     """
     cells = [{title: visible(cell) for title, cell in _cells(run, now).items()} for run in runs]
     columns = _fitting(cells, by, width)
@@ -120,8 +116,8 @@ def table(
             text = Text(said[column.title], justify="right" if column.number else "left")
             if column.title == "Best loss" and run.best_loss is not None and run.best_loss == best:
                 text.style = "bold"
-            elif column.title == "State" and run.status in ("done", "patience", "failed"):
-                text.stylize(bad if run.status == "failed" else good, 0, 1)
+            elif column.title == "State" and (meaning := OF_STATES.get(run.status)):
+                text.stylize(meaning, 0, 1)
             row.append(text)
         rows.append(tuple(row))
     return Table(titles, tuple(rows))

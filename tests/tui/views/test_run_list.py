@@ -6,13 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from rich.style import Style
 
 from shadow_mlx.runs.labels import Labels
 from shadow_mlx.runs.listing import RunSummary
 from tui.views.run_list import COLUMNS, MARKED, ORDERS, Column, headline, matching, ordered, table
 
-GOOD, BAD = Style(color="green"), Style(color="red")
 CHANGED = ORDERS[0]
 
 
@@ -63,7 +61,7 @@ def test_it_is_filtered_by_all_that_is_said_of_a_run(wanted: str, found: str) ->
 
 
 def test_numbers_stand_right_and_the_best_is_bold() -> None:
-    shown = table(RUNS, CHANGED, width=200, now=3.0, good=GOOD, bad=BAD)
+    shown = table(RUNS, CHANGED, width=200, now=3.0)
     by_title = {title.plain.split(" ↓")[0]: i for i, title in enumerate(shown.titles)}
     assert list(by_title) == [one.title for one in COLUMNS]
     best = [row[by_title["Best loss"]] for row in shown.rows]
@@ -73,13 +71,13 @@ def test_numbers_stand_right_and_the_best_is_bold() -> None:
     called = [row[by_title["Run"]].plain.rpartition("/")[2] for row in shown.rows]
     assert called == ["a", "★ zebra", "c"]
     assert [str(row[by_title["State"]].spans[0].style) for row in shown.rows] == [
-        "green", "green", "red",
+        "good", "good", "bad",
     ]  # fmt: skip
 
 
 def test_what_is_spare_goes_first_where_there_is_no_room() -> None:
     def titles(width: int) -> list[str]:
-        shown = table(RUNS, CHANGED, width=width, now=3.0, good=GOOD, bad=BAD)
+        shown = table(RUNS, CHANGED, width=width, now=3.0)
         return [title.plain for title in shown.titles]
 
     assert titles(20) == ["State", "Run", "Steps", "Best loss", "Changed ↓"]
@@ -87,7 +85,7 @@ def test_what_is_spare_goes_first_where_there_is_no_room() -> None:
     assert "Losses" not in titles(64)
     assert "Losses" in titles(80)
     long = [summary("x" * 300)]
-    (row,) = table(long, CHANGED, width=80, now=3.0, good=GOOD, bad=BAD).rows
+    (row,) = table(long, CHANGED, width=80, now=3.0).rows
     assert len(row[1]) < 40
 
 
