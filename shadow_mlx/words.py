@@ -60,3 +60,8 @@ def number(value: float) -> str:
         if value >= 0.9995 * limit:  # what would be rounded up to it
             return f"{value / limit:.3g}{name}"
     return f"{value:.0f}"
+
+
+def counted(count: int, what: str, many: str = "") -> str:
+    """A number with what it counts: ``1 step``, ``2,000 steps``; ``many`` where no s does it."""
+    return f"{count:,} {what if count == 1 else many or what + 's'}"

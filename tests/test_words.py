@@ -56,3 +56,10 @@ def test_a_count_is_at_most_half_a_percent_off(count: int) -> None:
 def test_drafts() -> None:
     assert words.drafts(3.456, 2.14) == "3.5 tokens a pass (2.1 × as fast)"
     assert words.drafts(1.0, None) == "1.0 tokens a pass"
+
+
+def test_what_is_counted_is_one_or_many() -> None:
+    found = [words.counted(n, "step") for n in (0, 1, 2_000)]
+    assert found == ["0 steps", "1 step", "2,000 steps"]
+    assert words.counted(1, "reply", "replies") == "1 reply"
+    assert words.counted(3, "reply", "replies") == "3 replies"

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
+from shadow_mlx import words
 from shadow_mlx.cli.bars import BarDisplay
 from shadow_mlx.cli.json_output import print_json
 from shadow_mlx.cli.options import add_config_file, add_options, path_text
@@ -82,8 +83,9 @@ def _converted(made: Converted, options: ConvertConfig) -> tuple[dict[str, Any],
         "notes": list(made.notes),
     }
     listing = " --list-labels" if options.list_labels else ""
+    count = words.counted(made.examples, "example")
     lines = [
-        f"{made.path}: {_examples(made.examples)} ({made.format}) from {made.source}",
+        f"{made.path}: {count} ({made.format}) from {made.source}",
         *(f"note: {note}" for note in made.notes),
         f"shadow-mlx train --data {shlex.quote(str(made.path))}{listing}",
     ]
@@ -94,7 +96,7 @@ def _parts(made: Parts, options: ShuffleConfig) -> tuple[dict[str, Any], list[st
     figures = {"path": str(made.path), "source": str(made.source), "examples": made.examples}
     counts = ", ".join(f"{name} {count:,}" for name, count in made.examples.items())
     if len(made.examples) == 1:
-        counts = _examples(next(iter(made.examples.values())))
+        counts = words.counted(next(iter(made.examples.values())), "example")
     named = " ".join(_flags(options))
     command = f"shadow-mlx train --data {shlex.quote(str(made.path))} {named}".rstrip()
     return figures, [f"{made.path}: {counts} from {made.source}", command]
@@ -107,10 +109,6 @@ def _flags(options: ShuffleConfig) -> list[str]:
         flag = flag_name(ColumnConfig.__dataclass_fields__[name])
         flags += [flag] if value is True else [flag, shlex.quote(str(value))]
     return flags
-
-
-def _examples(count: int) -> str:
-    return f"{count:,} example{'' if count == 1 else 's'}"
 
 
 class _Shares(BarDisplay):

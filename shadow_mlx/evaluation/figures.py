@@ -230,8 +230,7 @@ def _p(p: float) -> str:
 
 def heading(figures: Mapping[str, Any]) -> str:
     """How many questions of which file, and whether that is all of them."""
-    count = len(figures["examples"])
-    return f"{count} question{'' if count == 1 else 's'} of {figures['data']}"
+    return f"{words.counted(len(figures['examples']), 'question')} of {figures['data']}"
 
 
 def incomplete(figures: Mapping[str, Any]) -> str:

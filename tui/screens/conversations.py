@@ -16,10 +16,10 @@ from textual.widgets import Static
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.runs.listing import ago
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from tui.screens.base import ui_of
 from tui.screens.dialogs import Choice, Dialog
 from tui.shelf import Kept, Shelf
-from tui.views.words import counted
 from tui.widgets.field import Field
 from tui.widgets.finder import Finder
 

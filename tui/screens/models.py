@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Static
 
 from shadow_mlx import machine, words
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
 from tui.screens.base import Page
@@ -19,7 +20,7 @@ from tui.screens.dialogs import Choice
 from tui.screens.hub_search import HubDialog
 from tui.views import memory
 from tui.views.models_view import verdict
-from tui.views.words import bar, counted
+from tui.views.words import bar
 from tui.widgets.tables import chosen, fill
 
 QUIET_SECONDS = 0.4

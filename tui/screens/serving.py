@@ -13,10 +13,10 @@ from shadow_mlx.config.paths import local
 from shadow_mlx.errors import ShadowMLXError
 from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.serving.keys import key_of
+from shadow_mlx.words import counted
 from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.views.serving import ServerView
-from tui.views.words import counted
 from tui.widgets.server_pane import ServerPane
 
 

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from shadow_mlx import words
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from shadow_mlx.worker import messages as m
 from tui.views import palette
-from tui.views.words import counted
 
 MEANING = {
     "attached": "backbone and shadow",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from shadow_mlx.worker import messages as m
-from tui.views.words import bar, counted
+from tui.views.words import bar
 
 NOTES = 6
 """Notes on a file that are shown above its records."""

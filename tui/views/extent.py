@@ -8,9 +8,8 @@ from shadow_mlx.config import TrainConfig
 from shadow_mlx.data.reading.extent import training_bytes
 from shadow_mlx.data.reading.splits import held_out
 from shadow_mlx.training.length import run_length
-from shadow_mlx.words import duration
+from shadow_mlx.words import counted, duration
 from tui.views.pace import Pace, StepPace, checks_of
-from tui.views.words import counted
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from shadow_mlx.config.paths import from_here
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.runs.listing import RunSummary
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from tui.views.command import flags
 from tui.views.run_list import name_of, place_of
-from tui.views.words import SIGNS, counted, short
+from tui.views.words import SIGNS, short
 
 Lines = list[tuple[str, str]]
 """What each line is about, and what it says."""

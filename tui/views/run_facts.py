@@ -12,8 +12,9 @@ from shadow_mlx import words
 from shadow_mlx.machine import Business
 from shadow_mlx.runs.curves import RunView
 from shadow_mlx.terminal import visible
+from shadow_mlx.words import counted
 from tui.views.form import to_text
-from tui.views.words import bar, counted
+from tui.views.words import bar
 
 Fact = tuple[str, str]
 """What it is, and its value."""

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from shadow_mlx import words
 from shadow_mlx.config import API_KEY_VARIABLE, ServeConfig
 from shadow_mlx.serving.reports import Figures, Listening
-from tui.views.words import counted, sparkline
+from shadow_mlx.words import counted
+from tui.views.words import sparkline
 
 Phase = Literal["off", "starting", "serving", "ending", "failed"]
 

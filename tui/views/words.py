@@ -51,11 +51,6 @@ def short(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
 
 
-def counted(count: int, what: str, many: str = "") -> str:
-    """A number with what it counts: ``1 step``, ``2,000 steps``; ``many`` where no s does it."""
-    return f"{count:,} {what if count == 1 else many or what + 's'}"
-
-
 def sparkline(values: Sequence[float], width: int) -> str:
     """A curve in one row of block characters, its highest value the full block."""
     shown = means(values, width)
@@ -111,7 +106,7 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         return ""
     parts = []
     if ended is not None:
-        parts.append(f"{words.duration(ended.seconds)}, {counted(ended.step, 'step')}")
+        parts.append(f"{words.duration(ended.seconds)}, {words.counted(ended.step, 'step')}")
     if view.best_loss is not None:
         parts.append(f"best validation loss {short(view.best_loss)} at step {view.best_step}")
     if view.validated is not None:

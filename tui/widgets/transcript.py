@@ -12,7 +12,7 @@ from textual.widgets.markdown import MarkdownStream
 
 from shadow_mlx.generation.conversation import Turn
 from shadow_mlx.terminal import visible
-from tui.views.words import counted
+from shadow_mlx.words import counted
 
 
 class Bubble(Vertical):

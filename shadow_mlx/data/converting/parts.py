@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from shadow_mlx import words
 from shadow_mlx.config import SampleConfig, ShuffleConfig, SplitConfig
 from shadow_mlx.data.converting.origin import SUFFIX, Source, check_free, is_ours
 from shadow_mlx.data.converting.writing import new_lines, said
@@ -53,7 +54,7 @@ def sample(data: str | Path, options: SampleConfig) -> Parts:
     """
     source, report = _checked(data, options)
     if options.examples > report.records:
-        have = f"{report.records:,} example{'' if report.records == 1 else 's'}"
+        have = words.counted(report.records, "example")
         raise InputError(f"--examples {options.examples:,}: {source} has {have}")
     chosen = np.sort(shuffled(report.records, options.seed)[: options.examples])
     return _one_file(source, options, f"sample-{options.examples}", "sample", chosen)
@@ -99,8 +100,7 @@ def divided(prints: npt.NDArray[np.uint64], options: SplitConfig) -> dict[str, I
     sizes = {name: max(round(count * share), 1) for name, share in wanted.items() if share}
     if sum(sizes.values()) >= count:
         raise InputError(
-            f"{count:,} different example{'' if count == 1 else 's'}: too few for "
-            f"{len(sizes) + 1} files"
+            f"{words.counted(count, 'different example')}: too few for {len(sizes) + 1} files"
         )
     order = shuffled(count, options.seed)
     first = _first_places(group, count)  # groups in the order of the file, whatever their numbers

@@ -72,7 +72,7 @@ class SeparatedTable:
             if len(cells) == len(names):
                 yield Row(dict(zip(names, cells, strict=True)), number, line)
             else:
-                found = f"a row of {len(cells):,} cell{'' if len(cells) == 1 else 's'}"
+                found = f"a row of {words.counted(len(cells), 'cell')}"
                 yield Problem(self._path, line, found, f"{len(names):,}, as the first row has")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:

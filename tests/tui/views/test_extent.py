@@ -13,9 +13,9 @@ from shadow_mlx.data.batches import BatchPlan
 from shadow_mlx.data.dataset import EncodedDataset, Example
 from shadow_mlx.data.reading.splits import split_indices
 from shadow_mlx.training.length import run_length
+from shadow_mlx.words import counted
 from tui.views.extent import extent
 from tui.views.pace import StepPace
-from tui.views.words import counted
 
 LENGTHS = [{}, {"iters": 7}, {"epochs": 0.3}, {"epochs": 2.5}]
 
