@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
@@ -49,7 +49,6 @@ def typed(found: list[Message]) -> str:
     return "".join(one.character or "" for one in found if isinstance(one, events.Key))
 
 
-@settings(deadline=None)
 @given(stream)
 def test_whatever_comes_what_is_typed_after_it_arrives(clock: Clock, pieces: list[bytes]) -> None:
     one = Decoder()
@@ -62,7 +61,6 @@ def test_whatever_comes_what_is_typed_after_it_arrives(clock: Clock, pieces: lis
     assert typed(list(one.feed(b"still here"))).endswith("still here")
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=6))), st.data())
 def test_a_paste_is_one_text_however_it_arrives(pieces: list[bytes], data: st.DataObject) -> None:
     payload = b"".join(pieces).replace(PASTE_END.encode(), b" ")

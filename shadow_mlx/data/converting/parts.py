@@ -98,10 +98,12 @@ def divided(prints: npt.NDArray[np.uint64], options: SplitConfig) -> dict[str, I
     count = len(different)
     wanted = {"test.jsonl": options.test_fraction, "valid.jsonl": options.valid_fraction}
     sizes = {name: max(round(count * share), 1) for name, share in wanted.items() if share}
-    if sum(sizes.values()) >= count:
+    if count <= len(sizes):
         raise InputError(
             f"{words.counted(count, 'different example')}: too few for {len(sizes) + 1} files"
         )
+    while sum(sizes.values()) >= count:  # rounded up, and nothing would be left to train on
+        sizes[max(sizes, key=sizes.__getitem__)] -= 1
     order = shuffled(count, options.seed)
     first = _first_places(group, count)  # groups in the order of the file, whatever their numbers
     part_of = np.zeros(count, np.int64)  # 0: train

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.config import ColumnConfig
@@ -99,7 +99,6 @@ def read(values: dict[str, Any], columns: ColumnConfig) -> Record | None:
     return dataclasses.replace(record, unread=(), absent=())
 
 
-@settings(deadline=None)
 @given(ROW, COLUMNS)
 def test_what_is_read_of_a_mapped_row_is_what_is_read_of_the_row(
     row: dict[str, Any], columns: dict[str, str]

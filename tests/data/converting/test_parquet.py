@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.config import ConvertConfig
@@ -140,7 +140,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(1, 3))
 def test_any_table_survives_the_trip(rows: list[dict[str, Any]], group: int) -> None:
     schema = pa.schema(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.data.converting.prose import paragraphs, pieces
@@ -95,7 +95,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join), st.integers(5, 80), st.booleans())
 def test_nothing_is_lost_and_nothing_is_too_long(text: str, longest: int, markdown: bool) -> None:
     found = list(pieces(paragraphs(text.splitlines(keepends=True), markdown=markdown), longest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.data.converting.rows import Row, column_names
@@ -16,7 +16,6 @@ def test_a_row_tells_its_line_or_its_number() -> None:
     assert str(Row({}, 7000).problem(place, "a", "b")) == "t: found in row 7,000: a; expected b"
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", " ", "a", " a", "a_2", "column1", "column2_2", "b"]), max_size=8)
 )

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_mlx.config import ConvertConfig
@@ -144,7 +144,6 @@ NAMES = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_table_survives_the_trip(data: st.DataObject) -> None:
     """Whatever Python's writer writes comes back, cell by cell."""
