@@ -6,14 +6,18 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from shadow_mlx.errors import HubError
 from shadow_mlx.hub.errors import UnexpectedAnswerError, endpoint, hub_errors, without_secrets
 
 _COMMIT = re.compile(r"[0-9a-zA-Z][\w.-]*")
+_KINDS = {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+T = TypeVar("T", dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True)
@@ -60,19 +64,38 @@ def listing(name: str, kind: str, timeout: float | None = None) -> Listing:
         HubError: The hub cannot be reached, refuses, or something else answers.
     """
     from huggingface_hub import constants
-    from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
     check_endpoint(constants.ENDPOINT)
     with hub_errors(name, kind):
-        response = get_session().get(
-            f"{constants.ENDPOINT}/api/{kind}s/{name}",
-            params={"blobs": "true"},
-            headers=request_headers(),
-            timeout=timeout or constants.HF_HUB_ETAG_TIMEOUT,
-            follow_redirects=True,
-        )
-        hf_raise_for_status(response)
-        return _read(_object(response))
+        return _read(said(f"{kind}s/{name}", {"blobs": "true"}, dict, timeout))
+
+
+def said(path: str, params: Mapping[str, Any], kind: type[T], timeout: float | None = None) -> T:
+    """What the hub's API says at ``path``, as JSON of this kind: an object or a list.
+
+    The address is one that :func:`check_endpoint` has let pass.
+
+    Raises:
+        UnexpectedAnswerError: Something else answers.
+        OSError: Or another error of the client's: the hub cannot be reached, or refuses.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils._http import get_session, hf_raise_for_status
+
+    response = get_session().get(
+        f"{constants.ENDPOINT}/api/{path}",
+        params=params,
+        headers=request_headers(),
+        timeout=timeout or constants.HF_HUB_ETAG_TIMEOUT,
+        follow_redirects=True,
+    )
+    hf_raise_for_status(response)
+    value = _json(response)
+    if not isinstance(value, kind):
+        found = _KINDS.get(type(value), "a number")
+        expected = _KINDS[kind]
+        raise UnexpectedAnswerError(f"{endpoint()} gave {found} where {expected} is expected")
+    return value
 
 
 def request_headers() -> dict[str, str]:
@@ -97,10 +120,10 @@ def check_endpoint(address: str) -> None:
         )
 
 
-def _object(response: Any) -> dict[str, Any]:
+def _json(response: Any) -> Any:
     text = response.text
     try:
-        value = response.json()
+        return response.json()
     except (ValueError, RecursionError):
         if text.lstrip()[:1] == "<" or "html" in response.headers.get("Content-Type", ""):
             where = without_secrets(f"{response.url.scheme}://{response.url.host}")
@@ -108,11 +131,6 @@ def _object(response: Any) -> dict[str, Any]:
         else:
             what = f"{endpoint()} gave an answer that is no whole JSON"
         raise UnexpectedAnswerError(what) from None
-    if not isinstance(value, dict):
-        kinds = {list: "a list", str: "a text", type(None): "nothing"}
-        found = kinds.get(type(value), "a number")
-        raise UnexpectedAnswerError(f"{endpoint()} gave {found} where an object is expected")
-    return value
 
 
 def _read(value: Mapping[str, Any]) -> Listing:

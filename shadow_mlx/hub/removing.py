@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from shadow_mlx.errors import InputError, SurroundingsError
 
 
@@ -23,7 +25,9 @@ def remove_model(name: str) -> int:
     repo = next(repos, None)
     if repo is None:
         raise InputError(f"{name}: not in the hub's cache")
-    plan = cache.delete_revisions(*(one.commit_hash for one in repo.revisions))
+    # Of this repository alone: copies of it have the same commits, by which the client deletes.
+    alone = dataclasses.replace(cache, repos=frozenset({repo}))
+    plan = alone.delete_revisions(*(one.commit_hash for one in repo.revisions))
     plan.execute()  # what the disk refuses it only logs
     if repo.repo_path.exists():
         raise SurroundingsError(f"{repo.repo_path}: cannot be removed")

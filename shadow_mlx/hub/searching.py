@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadow_mlx.errors import HubError
-from shadow_mlx.hub.errors import UnexpectedAnswerError, endpoint, http_error, reason
-from shadow_mlx.hub.listing import check_endpoint, request_headers
+from shadow_mlx.hub.errors import UnexpectedAnswerError, http_error, reason
+from shadow_mlx.hub.listing import check_endpoint, said
 
 MOST = 30
 """Models that one search gives."""
@@ -35,7 +35,6 @@ def search(words: str) -> list[Offer]:
         HubError: The hub cannot be reached, refuses, or something else answers.
     """
     from huggingface_hub import constants, errors
-    from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
     check_endpoint(constants.ENDPOINT)
     params = {
@@ -47,29 +46,12 @@ def search(words: str) -> list[Offer]:
         "expand": ["config", "safetensors", "downloads", "gated"],
     }
     try:
-        response = get_session().get(
-            f"{constants.ENDPOINT}/api/models",
-            params=params,
-            headers=request_headers(),
-            timeout=constants.HF_HUB_ETAG_TIMEOUT,
-            follow_redirects=True,
-        )
-        hf_raise_for_status(response)
-        return _read(response)
+        listed = said("models", params, list)
     except (http_error(), errors.HfHubHTTPError, UnexpectedAnswerError, OSError) as error:
         raise HubError(
             f"the hub cannot be searched ({reason(error)}); check the connection, or fetch a model "
             "by its id"
         ) from None
-
-
-def _read(response: Any) -> list[Offer]:
-    try:
-        listed = response.json()
-    except (ValueError, RecursionError):
-        listed = None
-    if not isinstance(listed, list):
-        raise UnexpectedAnswerError(f"{endpoint()} gave an answer that is no list")
     return [_offer(one) for one in listed if isinstance(one, dict) and _is_name(one.get("id"))]
 
 

@@ -10,6 +10,7 @@ from shadow_mlx.errors import InputError
 from shadow_mlx.hub.removing import remove_model
 
 COMMIT = "0" * 40
+"""Of all of them: a copy of a repository has its commits."""
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_all_of_one_model_goes(cache: Path) -> None:
     assert remove_model("owner/one") == 1000
     assert {one.name for one in cache.iterdir()} >= {"models--owner--two", "datasets--owner--one"}
+    for name in ("models--owner--two", "datasets--owner--one"):
+        assert (cache / name / "snapshots" / COMMIT / "model.safetensors").stat().st_size == 1000
     assert not (cache / "models--owner--one").exists()
 
 

@@ -44,10 +44,17 @@ def test_what_the_hub_does_not_say_is_left_open(hub: FakeHub) -> None:
     assert search("a") == [Offer("a/b", "", "", 0, 0, False), Offer("a/c", "", "", 9, 0, False)]
 
 
-@pytest.mark.parametrize("said", [b"<html>", b"{}", b""])
-def test_something_else_answers(hub: FakeHub, said: bytes) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"<html>", "a web page came"),
+        (b"{}", "an object where a list is expected"),
+        (b"", "no whole"),
+    ],
+)
+def test_something_else_answers(hub: FakeHub, said: bytes, told: str) -> None:
     hub.says["api/models"] = (200, said, {})
-    with pytest.raises(HubError, match=r"cannot be searched .* no list.* by its id"):
+    with pytest.raises(HubError, match=rf"cannot be searched .*{told}.* by its id"):
         search("a")
 
 
