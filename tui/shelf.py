@@ -86,6 +86,8 @@ class Shelf:
                 self._moved[name] = new_name()
             path = self._path(name)
             raw = _bounded(talk)
+            with disk_errors(self._folder):  # what was said is nobody else's to read
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with atomic_file(path) as file:
                 file.write(raw)
             self._kept[name], self._stamps[name] = talk, _stamp(path) or (0, 0)

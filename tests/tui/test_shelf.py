@@ -22,6 +22,7 @@ def test_what_is_kept_is_listed_and_opened(tmp_path: Path) -> None:
     (one,) = Shelf(tmp_path / "new").listed()
     assert (one.name, one.title, one.questions, one.who) == (name, "a question", 1, "base · w")
     assert Shelf(tmp_path / "new").opened(name) == TALK
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700  # nobody else reads them
 
 
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
