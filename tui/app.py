@@ -34,6 +34,7 @@ from tui.input.paints import PaintHold, takes_more
 from tui.pages import PAGES, RUN, maker
 from tui.server import LocalServer
 from tui.state import UiState, load_state, save_state
+from tui.style_sheet import StyleSheet
 from tui.views import palette
 from tui.views.serving import ServerView, at_work
 from tui.widgets.commands import Commands
@@ -62,7 +63,7 @@ class ShadowApp(App[None]):
     COMMANDS = {Commands}  # noqa: RUF012 - as Textual declares it
     MODES: ClassVar[dict[str, Any]] = {name: maker(name) for name in (*PAGES, RUN)}
     DEFAULT_MODE = "home"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's declaration - as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),
         (110, "-wide"),
     ]
@@ -79,6 +80,7 @@ class ShadowApp(App[None]):
 
     def __init__(self, worker_command: list[str] | None = None) -> None:
         super().__init__()
+        self.stylesheet = StyleSheet(self.get_css_variables())
         self.state: UiState = load_state()
         self.processes = Children(worker_command or system.worker_command())
         self.server = LocalServer(self._server_changed)

@@ -59,10 +59,15 @@ class Terminal:
         """What a person sees, its lines joined and its spaces squeezed."""
         return " ".join(" ".join(self._screen.display).split())
 
-    def wait_for(self, wanted: str | Callable[[str], Any]) -> None:
+    def wait_for(
+        self, wanted: str | Callable[[str], Any], patience_seconds: float = PATIENCE
+    ) -> None:
         """Read until a text stands on the screen, or a condition on the screen holds."""
         holds = (lambda screen: wanted in screen) if isinstance(wanted, str) else wanted
-        self._read_until(lambda: holds(self.screen))
+        deadline = time.monotonic() + patience_seconds
+        while not holds(self.screen):
+            assert time.monotonic() < deadline, self._seen()
+            assert self._read(), self._seen()
 
     def press(self, keys: str) -> None:
         """Type; ``\\x11`` is Ctrl+Q, and so on."""
@@ -91,12 +96,6 @@ class Terminal:
         _, status = os.waitpid(self.process, 0)
         os.close(self._keys)
         return os.waitstatus_to_exitcode(status)
-
-    def _read_until(self, condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, self._seen()
-            assert self._read(), self._seen()
 
     def _read(self) -> bool:
         """Take some output; returns whether there can be more."""

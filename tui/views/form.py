@@ -12,6 +12,7 @@ import shlex
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from shadow_mlx.config import (
@@ -95,7 +96,8 @@ class FormField:
     needed: bool
 
 
-def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
+@cache
+def fields(declared: type[Options] = TrainConfig) -> tuple[FormField, ...]:
     """All fields: the simple ones first, then group by group."""
     hints = typing.get_type_hints(declared)
     simple, needed = SIMPLE.get(declared, ()), NEEDED.get(declared, {})
@@ -105,7 +107,7 @@ def fields(declared: type[Options] = TrainConfig) -> list[FormField]:
     }
     groups = list(GROUP_TITLES)
     rest = sorted((f for f in found.values() if not f.simple), key=lambda f: groups.index(f.group))
-    return [*(found[name] for name in simple), *rest]
+    return *(found[name] for name in simple), *rest
 
 
 def simple_now(group: type[Options], texts: Mapping[str, str]) -> set[str]:
