@@ -15,6 +15,7 @@ from rich.text import Text
 from rich.theme import Theme
 from textual import work
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import LineFilter
@@ -193,6 +194,14 @@ class ShadowApp(App[None]):
     def remember_first(self, field: str, value: str) -> None:
         """Put ``value`` in front of one of the recent lists."""
         self.remember(**{field: self.state.with_first(field, value)})
+
+    def pop_screen(self) -> AwaitComplete:
+        """End what the screen still waits for, and then the screen.
+
+        Its parts go one by one; what looks for one that is gone would end the program.
+        """
+        self.workers.cancel_node(self.screen)
+        return super().pop_screen()
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""

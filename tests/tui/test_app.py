@@ -11,6 +11,7 @@ from textual.widgets import DataTable
 from tests.tui.support import FAKE_WORKER, NARROW, ROOT, WIDE, press, shown, text, told, until
 from tui import app as app_module
 from tui.app import PAGES, ShadowApp
+from tui.screens.hub_search import HubDialog
 from tui.screens.keys import KeysDialog
 
 
@@ -50,6 +51,21 @@ async def test_f1_shows_help_for_the_page_and_hides_it_again() -> None:
         await until(pilot, lambda: "Every run in this folder" in text(pilot))
         await press(pilot, "f1")
         await until(pilot, lambda: "Every run in this folder" not in text(pilot))
+
+
+async def test_what_a_dialog_waits_for_ends_before_its_parts() -> None:
+    """The parts of a screen that is left go one by one; nobody may look for one meanwhile."""
+    app = ShadowApp(FAKE_WORKER)
+    async with shown(app) as pilot:
+        await press(pilot, "2", "d")
+        await until(pilot, lambda: isinstance(app.screen, HubDialog))
+        dialog = app.screen
+        await press(pilot, *"qwen")
+        (search,) = [worker for worker in app.workers if worker.node is dialog]
+        dialog.dismiss(None)
+        assert search.is_cancelled
+        assert dialog.query("#said")
+        await until(pilot, lambda: not dialog.is_attached)
 
 
 class Broken(ShadowApp):

@@ -154,7 +154,7 @@ async def test_another_adapter_is_chosen(adapter: Path) -> None:
             await until(pilot, lambda: isinstance(pilot.app.screen, WeightsDialog))
             await press(pilot, *name, "enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, DeliverScreen))
-        assert "./empty: no adapter here" in told(pilot)
+        await until(pilot, lambda: "./empty: no adapter here" in told(pilot))
         await until(pilot, lambda: command(pilot).endswith("--adapter-path other"))
         await press(pilot, "p")
         assert row(pilot, "push", "folder").value == "other"

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import re
 import shlex
-import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +25,7 @@ from shadow_mlx.config import (
     TrainConfig,
 )
 from shadow_mlx.config.option import GROUP_TITLES, Options, flag_name, option_info
-from shadow_mlx.config.values import choices_of, describe_type, element_of, plain_type
+from shadow_mlx.config.values import choices_of, describe_type, element_of, hints_of, plain_type
 from shadow_mlx.errors import ConfigError
 
 SIMPLE_FRAMES: dict[type[Options], dict[str, tuple[str, ...]]] = {
@@ -96,10 +95,14 @@ class FormField:
     needed: bool
 
 
+def fields(declared: type = TrainConfig) -> tuple[FormField, ...]:
+    """All fields of a group of options: the simple ones first, then group by group."""
+    return _fields(declared)
+
+
 @cache
-def fields(declared: type[Options] = TrainConfig) -> tuple[FormField, ...]:
-    """All fields: the simple ones first, then group by group."""
-    hints = typing.get_type_hints(declared)
+def _fields(declared: type) -> tuple[FormField, ...]:
+    hints = hints_of(declared)
     simple, needed = SIMPLE.get(declared, ()), NEEDED.get(declared, {})
     found = {
         one.name: _field(one, hints[one.name], simple=one.name in simple, needed=one.name in needed)
