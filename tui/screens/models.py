@@ -19,7 +19,7 @@ from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.screens.hub_search import HubDialog
 from tui.views import memory
-from tui.views.models_view import verdict
+from tui.views.models_view import room, verdict
 from tui.views.words import bar
 from tui.widgets.tables import chosen, fill
 
@@ -44,11 +44,13 @@ The models that come along, those in folders here, and those in the hub's cache.
 - `t` trains on the one under the cursor · `c` chats with it
 - `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
   fetches it · `Escape` stops that · `r` looks again
-- `x` deletes what was fetched from the hub, after a question
+- `x` deletes what was fetched from the hub, after a question; the last line tells the room that all
+  of it takes on the disk, and what is free there
 """
     DEFAULT_CSS = """
     ModelsScreen DataTable { height: 1fr; }
     ModelsScreen #note { height: auto; padding: 0 1; }
+    ModelsScreen #room { height: 1; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "train", "Train", id="models-train"),
@@ -67,9 +69,10 @@ The models that come along, those in folders here, and those in the hub's cache.
         self._verdicts: dict[str, str] = {}  # by path: training it with the default settings
 
     def body(self) -> ComposeResult:
-        """The table, and a line about the one under the cursor."""
+        """The table, some lines about the one under the cursor, and one about the disk."""
         yield DataTable(cursor_type="row", zebra_stripes=True)
         yield Static("Looking for models …", id="note", markup=False)
+        yield Static(id="room", markup=False)
 
     def on_mount(self) -> None:
         """Look."""
@@ -80,10 +83,12 @@ The models that come along, those in folders here, and those in the hub's cache.
         """Look for models, in the child."""
         again = bool(self._models)
         try:
-            self._models = await self.ui.processes.installed_models()
+            found = await self.ui.processes.installed_models()
         except ChildError as error:
             self._note(f"! {error}")
             return
+        self._models = found.models
+        self.query_one("#room", Static).update(room(found))
         rows = [
             (
                 visible(model.name),

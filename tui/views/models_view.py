@@ -1,4 +1,4 @@
-"""What is said of a model: whether its weights fit here, and what the hub offers."""
+"""What is said of models: whether weights fit here, what the hub offers, the room on the disk."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def offered(model: m.ModelView) -> str:
     size = words.size(model.size_bytes) if model.size_bytes else "size unknown"
     says = verdict(model) if model.supported else f"✘ {model.reason}"
     return visible(" · ".join(filter(None, (size, model.quantization, model.architecture, says))))
+
+
+def room(found: m.Models) -> str:
+    """What fetched models take on their disk, and what is free there, in a line."""
+    taken = "No model is fetched yet"
+    if found.fetched_bytes:
+        taken = f"Fetched models take {words.size(found.fetched_bytes)}"
+    free = f" · {words.size(found.free_bytes, 1)} free on their disk" if found.free_bytes else ""
+    return f"{taken}{free}"
