@@ -22,6 +22,7 @@ from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.runs.record import EventReader
 from tests.tui.support import NARROW, WIDE, picture, press, run, say, shown, until, words
 from tui.app import ShadowApp
+from tui.screens.batch_view import BatchView
 from tui.screens.data import DataScreen
 from tui.widgets.option_row import OptionRow
 from tui.widgets.side_by_side import SideBySide
@@ -198,7 +199,8 @@ async def _test_file(tour: Tour) -> None:
     await press(pilot, "ctrl+r")
     await until(pilot, lambda: "test.jsonl" in words(pilot))
     await press(pilot, "ctrl+r")
-    await until(pilot, lambda: "FIXED" in words(pilot), PATIENCE)
+    measured = tour.app.screen.query_one(BatchView)
+    await until(pilot, lambda: measured.figures and "FIXED" in words(pilot), PATIENCE)
     await tour.take("compare-file")
 
 

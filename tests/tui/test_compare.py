@@ -384,3 +384,26 @@ async def test_a_search_is_cleared_by_an_empty_one() -> None:
         await until(pilot, lambda: "(1), containing 'question 1'" in words(pilot))
         await press(pilot, "slash", "backspace", "enter")  # what was searched is selected
         await until(pilot, lambda: "containing" not in words(pilot) and "(2)" in words(pilot))
+
+
+async def test_before_something_is_measured_nothing_is_said_of_it() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _ready(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
+        await press(pilot, *"long.jsonl", "enter")
+        await until(pilot, lambda: "detached: answers" in words(pilot))
+        assert "FIXED" not in words(pilot)
+        assert "f Filter" not in words(pilot)
+        await press(pilot, "escape")
+        await sees(pilot, "FIXED", "f Filter", "p Pair")
+
+
+async def test_an_answer_takes_the_rows_that_it_needs() -> None:
+    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
+        await _asked(pilot, "hi")
+        columns = pilot.app.screen.query(Column)
+        assert all(column.region.height <= 6 for column in columns)
+        columns.first().query_one(Static).update("a line\n" * 200)
+        await until(pilot, lambda: columns.first().region.height > 40)
+        assert columns.first().region.bottom <= WIDE[1] - 1

@@ -33,6 +33,7 @@ class BatchView(Vertical):
     BatchView #figures { height: auto; max-height: 8; }
     BatchView .caption { height: 1; padding: 0 1; color: $text-muted; }
     BatchView #matrix { height: auto; max-height: 8; }
+    BatchView.-empty * { display: none; }
     BatchView #each { height: 1fr; }
     BatchView #examples { height: 1fr; }
     BatchView #detail { height: 60%; padding: 0 1; }
@@ -44,7 +45,7 @@ class BatchView(Vertical):
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="-empty")
         self.figures: Mapping[str, Any] | None = None
         self._examples: list[comparison.Example] = []
         self._found: list[comparison.Example] = []
@@ -71,6 +72,7 @@ class BatchView(Vertical):
     def show(self, figures: Mapping[str, Any]) -> None:
         """Put a comparison in, all examples shown."""
         self.figures = figures
+        self.remove_class("-empty")
         models = names(figures)
         self._examples = comparison.examples_of(figures)
         self._filter, self._words = "all", ""
@@ -146,6 +148,10 @@ class BatchView(Vertical):
             self._first, self._second = pair
             self._filter = "regressed" if again else "fixed"
             self._list()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is nothing to be filtered before something is measured."""
+        return self.figures is not None or action not in ("filter", "pair", "search")
 
     def action_filter(self) -> None:
         """All, fixed, regressed, wrong, right, wrong in all, mixed."""

@@ -164,9 +164,9 @@ differs from **attached** is underlined.
             hint = f"{hint} · as in the chat: {named}"
         if self.blind:
             hint = f"blind: the next answers come without names · {hint}"
-        text = f" {names} · {self._busy or hint}"
+        text = f"{names} · {self._busy or hint}"
         if not self.adapters:
-            text = " no adapter yet: train one (4), or ctrl+o"
+            text = "no adapter yet: train one (4), or ctrl+o"
         self.query_one("#status", Static).update(Text(text, no_wrap=True))
 
     def on_input_submitted(self, event: Field.Submitted) -> None:

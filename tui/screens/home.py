@@ -38,7 +38,7 @@ MODELS_AFTER_SECONDS = 0.5
 
 MODELS_SHOWN = 3
 
-HINT = "Enter opens one · / filters · s sorts · g a first run · F1 help"
+HINT = "Enter opens one · / filters · s sorts · F1 help"
 
 
 class HomePage(ManagingPage):

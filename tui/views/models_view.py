@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.text import Text
+
 from shadow_mlx import machine, words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
+
+Row = tuple[str | Text, ...]
+"""Cells of a table."""
 
 
 def verdict(model: m.ModelView) -> str:
@@ -14,6 +21,37 @@ def verdict(model: m.ModelView) -> str:
         return ""
     share = model.size_bytes / size
     return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
+
+
+def table(models: Sequence[m.ModelView], *, beside: bool) -> tuple[Row, list[Row]]:
+    """Titles and rows; where more stands ``beside``, only what one compares and chooses by."""
+    rows: list[Row] = []
+    for model in models:
+        more = (visible(model.quantization), visible(model.architecture), model.where)
+        fits = verdict(model) if model.supported else "✘ not supported"
+        rows.append(
+            (
+                visible(model.name),
+                Text(words.size(model.size_bytes), justify="right"),
+                *(() if beside else more),
+                fits,
+            )
+        )
+    middle = () if beside else ("Weights", "Architecture", "Where")
+    return ("Model", Text("Size", justify="right"), *middle, "Here"), rows
+
+
+def facts(model: m.ModelView) -> list[tuple[str, str]]:
+    """What the list leaves out where there is room beside it."""
+    found = [
+        ("model", model.name),
+        ("from", model.where),
+        ("architecture", model.architecture),
+        ("weights", model.quantization),
+        ("size", words.size(model.size_bytes)),
+        ("folder", model.path),
+    ]
+    return [(about, said) for about, said in found if said]
 
 
 def offered(model: m.ModelView) -> str:

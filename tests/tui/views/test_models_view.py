@@ -8,7 +8,7 @@ import pytest
 
 from shadow_mlx import machine
 from shadow_mlx.worker.messages import Models, ModelView
-from tui.views.models_view import offered, room, verdict
+from tui.views.models_view import facts, offered, room, table, verdict
 
 MODEL = ModelView("a/b", "hub", "a/b", "qwen3", "4-bit", 4_000_000_000, True)
 
@@ -29,3 +29,15 @@ def test_the_room_on_the_disk() -> None:
     assert room(Models(1, [], 4_250_000_000)) == "Fetched models take 4.25 GB"
     none = room(Models(1, [], 0, 900_000_000))
     assert none == "No model is fetched yet · 900 MB free on their disk"
+
+
+def test_beside_the_list_stands_what_it_leaves_out() -> None:
+    models = [MODEL, dataclasses.replace(MODEL, name="\x1b[1m", quantization="", supported=False)]
+    titles, rows = table(models, beside=False)
+    assert list(map(str, titles)) == ["Model", "Size", "Weights", "Architecture", "Where", "Here"]
+    assert list(map(str, rows[0]))[:5] == ["a/b", "4.00 GB", "4-bit", "qwen3", "hub"]
+    titles, rows = table(models, beside=True)
+    assert list(map(str, titles)) == ["Model", "Size", "Here"]
+    assert list(map(str, rows[1])) == ["␛[1m", "4.00 GB", "✘ not supported"]
+    assert dict(facts(MODEL))["weights"] == "4-bit"
+    assert "weights" not in dict(facts(models[1]))
