@@ -42,6 +42,7 @@ SETTLED = 20
 MEASURED = 40
 """Examples of the test file."""
 
+ADAPTER = "robot"
 REQUEST = "Could you bring me the red cup from the kitchen?"
 
 
@@ -143,11 +144,10 @@ async def _data(tour: Tour) -> None:
 async def _training(tour: Tour, iters: int) -> None:
     app, pilot = tour.app, tour.pilot
     simple = {"model": "sprout", "data": "robot-intents"}
-    short = {"adapter_path": "short", "iters": max(2, iters // 5), "rank": 4, "steps_per_report": 2}
-    await app.train_with(simple | short)
+    await app.train_with(simple | {"adapter_path": "quick", "iters": max(2, iters // 5)})
     await press(pilot, "ctrl+r")
     await until(pilot, lambda: "✔ done" in words(pilot), PATIENCE)
-    simple |= {"adapter_path": "adapters", "iters": iters}
+    simple |= {"adapter_path": ADAPTER, "iters": iters}
     await app.train_with(simple)
     await until(pilot, lambda: "examples to learn from" in words(pilot))
     await tour.take("train")
@@ -163,7 +163,7 @@ async def _training(tour: Tour, iters: int) -> None:
 
 
 def _step() -> int:
-    return EventReader(Path("adapters")).read_all().step
+    return EventReader(Path(ADAPTER)).read_all().step
 
 
 async def _chat(tour: Tour) -> None:

@@ -161,10 +161,9 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
     def _fit(self) -> None:
         if self.path is None:
             return
+        self.query_one("#content", Static).update(self._drawn(self._width))
         if self._view in ("records", "tokens") and self._count != self._page_size:
-            self._load()
-        else:
-            self.query_one("#content", Static).update(self._drawn(self._width))
+            self._load(again=True)
 
     def _show(self, path: Path) -> None:
         self.path, self._start, self._total, self._page = path, 0, None, None
@@ -215,12 +214,12 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
         self._draw()
 
     @work(exclusive=True, group="page")
-    async def _load(self) -> None:
-        """Ask for what the view shows, and show it."""
+    async def _load(self, *, again: bool = False) -> None:
+        """Ask for what the view shows, and show it; ``again``, the former stands there so long."""
         child, path = self.ui.processes["data"], str(self.path)
         content = self.query_one("#content", Static)
         self._count = self._page_size
-        if self._view != "records":
+        if self._view != "records" and not again:
             content.update("working …")
         try:
             if self._view == "records":
