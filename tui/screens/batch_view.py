@@ -17,7 +17,7 @@ from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
 from tui.views import comparison
 from tui.widgets.divider import Divider
-from tui.widgets.tables import fill
+from tui.widgets.tables import fill, numeric
 
 
 class BatchView(Vertical):
@@ -32,6 +32,7 @@ class BatchView(Vertical):
     BatchView #notice { height: auto; padding: 0 1; text-style: bold; }
     BatchView #figures { height: auto; max-height: 8; }
     BatchView .caption { height: 1; padding: 0 1; color: $text-muted; }
+    BatchView .caption { text-wrap: nowrap; text-overflow: ellipsis; }
     BatchView #matrix { height: auto; max-height: 8; }
     BatchView.-empty * { display: none; }
     BatchView #each { height: 1fr; }
@@ -81,12 +82,12 @@ class BatchView(Vertical):
         self.query_one("#notice", Static).update(visible(notice))
         fill(
             self.query_one("#figures", DataTable),
-            comparison.columns(figures),
-            comparison.rows(figures),
+            numeric(comparison.columns(figures)),
+            map(numeric, comparison.rows(figures)),
         )
         matrix = self.query_one("#matrix", DataTable)
         against = [f"against {visible(name)}" for name in models]
-        fill(matrix, ("model", *against), comparison.matrix(figures))
+        fill(matrix, numeric(("model", *against)), map(numeric, comparison.matrix(figures)))
         matrix.display = len(models) > 1
         self._list()
         self.query_one("#examples").focus()

@@ -157,6 +157,8 @@ differs from **attached** is underlined.
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
         hint = "type a prompt, or ctrl+r for a test file" if self._contenders else "…"
+        if self.has_class("-batch"):
+            hint = "w goes back to the prompt, ctrl+r measures another test file"
         if options := self.ui.state.answers:
             named = ", ".join(
                 f"{name.replace('_', ' ')} {value}" for name, value in options.items()
@@ -260,6 +262,7 @@ differs from **attached** is underlined.
     def action_prompt(self) -> None:
         """Back to the prompt and the columns."""
         self.remove_class("-batch")
+        self._draw()
         self.query_one("#prompt").focus()
         self.refresh_bindings()
 
