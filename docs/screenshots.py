@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 
 from shadow_mlx.backbones.bundled import bundled_data
 from shadow_mlx.runs.record import EventReader
-from tests.tui.support import NARROW, WIDE, picture, press, run, say, shown, until, words
+from tests.tui.support import NARROW, WIDE, judged, picture, press, run, say, shown, until, words
 from tui.app import ShadowApp
 from tui.screens.batch_view import BatchView
 from tui.screens.data import DataScreen
@@ -113,7 +113,7 @@ async def _all_pages(iters: int, every: Path | None) -> None:
         await _test_file(tour)
         await _deliver(tour)
         await _server(tour)
-        await press(pilot, "escape", "1")
+        await press(pilot, "escape", "1", "home")
         await until(pilot, lambda: "✔ done" in words(pilot))
         await tour.take("home")
 
@@ -149,7 +149,7 @@ async def _training(tour: Tour, iters: int) -> None:
     await until(pilot, lambda: "✔ done" in words(pilot), PATIENCE)
     simple |= {"adapter_path": ADAPTER, "iters": iters}
     await app.train_with(simple)
-    await until(pilot, lambda: "examples to learn from" in words(pilot))
+    await judged(pilot, "✔ Memory", "examples to learn from", "Ready.")
     await tour.take("train")
     often = {"steps_per_report": 2, "steps_per_eval": max(1, iters // 6)}
     await app.train_with(simple | often)

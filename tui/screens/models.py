@@ -204,12 +204,15 @@ The models that come along, those in folders here, and those in the hub's cache.
     @work(group="remove")
     async def _remove(self, name: str) -> None:
         child = self.ui.processes["data"]
+        self.workers.cancel_group(self, "memory")  # an estimate would fetch its settings again
+        self._models = [one for one in self._models if one.name != name]
+        self._list()
         try:
             done = await child.result(m.RemoveModel(child.number(), name), m.Done)
         except ChildError as error:
             self.ui.tell(str(error), "error")
-            return
-        self.ui.tell(f"{name} is deleted: {done.text} are free again.")
+        else:
+            self.ui.tell(f"{name} is deleted: {done.text} are free again.")
         self.action_look()
 
     @work(exclusive=True, group="fetch")
