@@ -113,7 +113,7 @@ async def _all_pages(iters: int, every: Path | None) -> None:
         await _test_file(tour)
         await _deliver(tour)
         await _server(tour)
-        await press(pilot, "escape", "1", "home")
+        await press(pilot, "escape", "1", "up")
         await until(pilot, lambda: "✔ done" in words(pilot))
         await tour.take("home")
 
