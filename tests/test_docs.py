@@ -20,7 +20,7 @@ README = ROOT / "README.md"
 PAGES = sorted([README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OF_OTHERS = ("--extra", "--no-dev", "--renew")  # flags of uv and of our own tools
+OF_OTHERS = ("--extra", "--no-dev", "--renew", "--every")  # flags of uv and of our own tools
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -176,6 +176,22 @@ def test_flags_are_known(page: Path) -> None:
 def test_every_page_is_linked_from_the_front_page() -> None:
     linked = {target for _, target in LINK.findall(prose(README))}
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+@each_page
+def test_tests_that_are_named_exist(page: Path) -> None:
+    named = [span for span in spans(page) if re.fullmatch(r"tests/[\w/]+\.py", span)]
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_each_feature_of_the_ui_has_its_state_and_its_test() -> None:
+    lines = text(ROOT / "docs" / "tui-features.md").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    rows = [row for row in rows if row[0].isdecimal()]
+    assert [row[0] for row in rows] == [str(i) for i in range(1, 26)]
+    assert {row[2] for row in rows} <= {"have", "partly", "missing"}
+    assert [row[1] for row in rows if row[2] == "have" and "`tests/" not in row[4]] == []
+    assert sum(row[2] == "have" for row in rows) >= 23
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "tui/widgets/lines.py",
     ],
     "tui/test_compare.py": [
-        "tui/screens/batch_view.py",
         "tui/screens/comparing.py",
         "tui/screens/example.py",
         "tui/views/comparison.py",

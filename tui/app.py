@@ -249,6 +249,12 @@ class ShadowApp(App[None]):
         others = super().get_system_commands(screen)
         yield from (one for one in others if one.title != "Keys")  # F1 tells them
 
+    def search_themes(self) -> None:
+        """Choose a theme by seeing it."""
+        from tui.widgets.themes import ThemePalette
+
+        self.push_screen(ThemePalette())
+
     def _change_keys(self, page: Screen[Any]) -> None:
         from tui.screens.keys import KeysDialog
 

@@ -217,14 +217,14 @@ class Children:
         """The child has let go of its weights."""
         self._loaded = None
 
-    async def installed_models(self) -> list[m.ModelView]:
-        """The models that this machine has, as the data's child sees them.
+    async def installed_models(self) -> m.Models:
+        """The models that this machine has, as the data's child sees them, and their room.
 
         Raises:
             ChildError: It cannot look.
         """
         child = self["data"]
-        return (await child.result(m.ListModels(child.number()), m.Models)).models
+        return await child.result(m.ListModels(child.number()), m.Models)
 
     async def close(self) -> None:
         """End all of them; whoever asks from now on is told that the program ends."""

@@ -14,11 +14,11 @@ def remove_model(name: str) -> int:
         InputError: It is not there.
         SurroundingsError: The disk refuses.
     """
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        cache = scan_cache_dir()
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
     except CacheNotFound:
         raise InputError(f"{name}: not in the hub's cache") from None
     repos = (one for one in cache.repos if one.repo_type == "model" and one.repo_id == name)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow_mlx import words
 from shadow_mlx.backbones import bundled
 from shadow_mlx.backbones.folder import has_all_weights
 from shadow_mlx.hub import resolving, searching
 from shadow_mlx.hub.removing import remove_model
+from shadow_mlx.hub.room import fetched_models, room
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
+
+if TYPE_CHECKING:
+    from huggingface_hub import CachedRepoInfo
 
 NEARBY = (".", "models", "mlx_model")
 
@@ -24,9 +28,11 @@ def serve(
 ) -> Iterator[m.Reply]:
     """Replies to requests about models; the progress of a download goes to ``send``."""
     if isinstance(request, m.ListModels):
-        found = [*_bundled(), *_nearby(), *_cached()]
+        fetched = fetched_models()
+        found = [*_bundled(), *_nearby(), *_cached(fetched)]
         unique = {model.path: model for model in reversed(found)}
-        yield m.Models(request.id, [model for model in found if unique[model.path] is model])
+        here = [model for model in found if unique[model.path] is model]
+        yield m.Models(request.id, here, *room(fetched))
     elif isinstance(request, m.SearchHub):
         yield m.Models(request.id, [_offered(one) for one in searching.search(request.words)])
     elif isinstance(request, m.RemoveModel):
@@ -91,17 +97,8 @@ def _nearby() -> Iterator[m.ModelView]:
                     yield view
 
 
-def _cached() -> Iterator[m.ModelView]:
-    from huggingface_hub import scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
-    try:
-        cache = scan_cache_dir()
-    except CacheNotFound:
-        return
-    for repo in sorted(cache.repos, key=lambda repo: repo.repo_id):
-        if repo.repo_type != "model":
-            continue
+def _cached(fetched: Sequence[CachedRepoInfo]) -> Iterator[m.ModelView]:
+    for repo in fetched:
         newest = max(repo.revisions, key=lambda one: one.last_modified, default=None)
         if newest is None:
             continue

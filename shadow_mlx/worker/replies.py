@@ -257,11 +257,17 @@ class Suggested(Reply):
 
 @dataclass(frozen=True)
 class Models(Reply):
-    """The models of this machine."""
+    """The models of this machine, or of the hub.
+
+    ``fetched_bytes`` are on the disk for those in the hub's cache, and ``free_bytes`` are free
+    there; 0 where that is unknown.
+    """
 
     final: ClassVar[bool] = True
 
     models: list[ModelView]
+    fetched_bytes: int = 0
+    free_bytes: int = 0
 
 
 @dataclass(frozen=True)

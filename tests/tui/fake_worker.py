@@ -70,7 +70,7 @@ def main() -> None:
             hits = [one for one in MODELS if request.words in one.name.lower()]
             send(m.Models(request.id, hits))
         elif isinstance(request, m.ListModels):
-            send(m.Models(request.id, MODELS))
+            send(m.Models(request.id, MODELS, 2_000_000_000, 81_300_000_000))
         elif isinstance(request, m.ReadPage | m.Check):
             from shadow_mlx.worker import reading
 

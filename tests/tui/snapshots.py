@@ -95,6 +95,25 @@ async def data(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "assistant: 1 red cups" in words(pilot))
 
 
+async def convert_table(pilot: Pilot[Any]) -> None:
+    rows = "".join(f"{i},what {i}?,it {i}\n" for i in range(12))
+    Path("orders.csv").write_text(f"id,asked,replied\n{rows}")
+    await press(pilot, "3")
+    await until(pilot, lambda: "orders.csv" in words(pilot))
+    await press(pilot, *"orders", "enter")
+    await until(pilot, lambda: "orders.csv is a CSV table" in words(pilot))
+    await press(pilot, "down", "p")
+    await until(pilot, lambda: "[prompt] asked" in words(pilot))
+
+
+async def convert_text(pilot: Pilot[Any]) -> None:
+    Path("book.md").write_text("# One\n\nText.\n\n" * 400)
+    await press(pilot, "3")
+    await until(pilot, lambda: "book.md" in words(pilot))
+    await press(pilot, *"book", "enter")
+    await until(pilot, lambda: "at most 4,000 characters" in words(pilot))
+
+
 async def train(pilot: Pilot[Any]) -> None:
     _write_data()
     _app(pilot).remember(form={"data": "orders.jsonl", "model": "sprout", "epochs": "2"})
@@ -211,6 +230,8 @@ SCENES: dict[str, Scene] = {
     "help": help_panel,
     "models": models,
     "data": data,
+    "convert-table": convert_table,
+    "convert-text": convert_text,
     "train": train,
     "run": one_run,
     "chat": chat,

@@ -14,7 +14,17 @@ from textual.widgets import DataTable, Input, Static
 
 from shadow_mlx.worker import messages as m
 from tests.evaluation.made import made_comparison
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, sees, shown, told, until, words
+from tests.tui.support import (
+    FAKE_WORKER,
+    NARROW,
+    WIDE,
+    press,
+    sees,
+    shown,
+    told,
+    until,
+    words,
+)
 from tui.app import ShadowApp
 from tui.screens.comparing import AdapterPicker
 from tui.state import load_state
@@ -24,23 +34,23 @@ from tui.widgets.option_row import OptionRow
 from tui.widgets.side_by_side import Column, SideBySide
 
 
-async def _ready(pilot: Pilot[Any]) -> None:
+async def open_compare(pilot: Pilot[Any]) -> None:
     await press(pilot, "6")
     await until(pilot, lambda: "type a prompt" in words(pilot))
 
 
-async def _asked(pilot: Pilot[Any], prompt: str) -> None:
+async def ask_all(pilot: Pilot[Any], prompt: str) -> None:
     """A prompt that every column has answered."""
     if pilot.app.current_mode != "compare":
-        await _ready(pilot)
+        await open_compare(pilot)
     await press(pilot, *prompt, "enter")
     columns = pilot.app.screen.query_one(SideBySide)
     await until(pilot, lambda: len(columns.answers) == len(columns.order) > 0)
 
 
-async def _measured(pilot: Pilot[Any]) -> None:
+async def measure_two(pilot: Pilot[Any]) -> None:
     """The fake's two questions."""
-    await _ready(pilot)
+    await open_compare(pilot)
     await press(pilot, "ctrl+r")
     await until(pilot, lambda: "Measure a test file" in words(pilot))
     await press(pilot, *"x.jsonl", "enter")
@@ -71,7 +81,7 @@ async def test_one_prompt_to_all_modes(size: tuple[int, int]) -> None:
 
 async def test_what_differs_from_the_attached_answer_is_underlined() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _asked(pilot, "hello")
+        await ask_all(pilot, "hello")
         drawn = [_marked(column) for column in pilot.app.screen.query(Column)]
         assert drawn == [["base"], [], ["detached"]]
 
@@ -79,7 +89,7 @@ async def test_what_differs_from_the_attached_answer_is_underlined() -> None:
 @pytest.mark.parametrize("how", ["key", "mouse"])
 async def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+b", *"hello", "enter")
         await until(pilot, lambda: "Which answer is the best? a, b, c" in words(pilot))
         assert "B attached" not in words(pilot)
@@ -93,9 +103,9 @@ async def test_a_blind_vote_hides_the_names_until_it_is_given(how: str) -> None:
         assert f"{winner} 1" in words(pilot)
 
 
-async def test_stopped_the_others_are_not_asked() -> None:
+async def test_stopped_the_others_are_notask_all() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, *"long", "enter")
         await until(pilot, lambda: "on on" in words(pilot))
         await press(pilot, "escape")
@@ -106,7 +116,7 @@ async def test_stopped_the_others_are_not_asked() -> None:
 
 async def test_blind_nothing_shows_before_all_have_answered_and_a_failure_ends_it() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         columns = pilot.app.screen.query_one(SideBySide)
         await press(pilot, "ctrl+b")
         columns.begin(blind=True)
@@ -128,7 +138,7 @@ async def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Pa
     shutil.copytree(adapter, own_place / "hidden" / ".away")
 
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+o")
         await until(pilot, lambda: "Adapters to compare" in words(pilot))
         picker = pilot.app.screen
@@ -144,7 +154,7 @@ async def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Pa
         await press(pilot, "ctrl+s")
         await until(pilot, lambda: len(pilot.app.screen.query(Column)) == 7)
         pilot.app.screen.query_one("#prompt").focus()
-        await _asked(pilot, "hello")
+        await ask_all(pilot, "hello")
         columns = pilot.app.screen.query_one(SideBySide)
         assert all(column.outer_size.width == 30 for column in columns.query(Column))
         assert columns.order[0] == "base"
@@ -157,7 +167,7 @@ async def test_several_adapters_by_mark_and_by_path(own_place: Path, adapter: Pa
 
 async def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _measured(pilot)
+        await measure_two(pilot)
         assert "✔ ✘ question 1" in words(pilot)
         await press(pilot, "f")
         await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
@@ -175,7 +185,7 @@ async def test_a_test_file_with_its_matrix_filters_and_examples() -> None:
 
 async def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() -> None:
     async with shown(ShadowApp(FAKE_WORKER)) as pilot:
-        await _measured(pilot)
+        await measure_two(pilot)
         pilot.app.screen.query_one("#matrix").focus()
         await press(pilot, "down", "down", "right", "enter")
         await until(pilot, lambda: "fixed: detached against base (1)" in words(pilot))
@@ -194,7 +204,7 @@ async def test_the_matrix_leads_to_the_examples_and_these_to_the_whole_screen() 
 
 async def test_the_line_between_list_and_example_moves() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _measured(pilot)
+        await measure_two(pilot)
         detail = pilot.app.screen.query_one("#detail")
         before = detail.outer_size.height
         await press(pilot, "f10")
@@ -206,7 +216,7 @@ async def test_the_line_between_list_and_example_moves() -> None:
 async def test_what_the_form_says_is_kept_but_what_belongs_to_the_file() -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app, WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: app.screen.query("#row-text_feature"))
         rows = {row.field.name: row for row in app.screen.query(OptionRow)}
@@ -228,7 +238,7 @@ async def test_the_adapters_of_the_form_are_compared_from_then_on(
 ) -> None:
     shutil.copytree(adapter, own_place / "t w o")
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: pilot.app.screen.query("#row-limit"))
         pilot.app.screen.query_one("#row-adapter_path", OptionRow).value = "adapters 't w o'"
@@ -240,7 +250,7 @@ async def test_the_adapters_of_the_form_are_compared_from_then_on(
 
 async def test_rivals_are_named_one_behind_the_other() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: "Measure a test file" in words(pilot))
         pilot.app.screen.query_one("#row-rival", OptionRow).value = "lora 'my dora' a/b"
@@ -249,9 +259,9 @@ async def test_rivals_are_named_one_behind_the_other() -> None:
             await until(pilot, lambda name=name: f"against {name}" in words(pilot))
 
 
-async def test_stopped_the_test_file_shows_what_was_measured() -> None:
+async def test_stopped_the_test_file_shows_what_wasmeasure_two() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+r")
         await until(pilot, lambda: "Measure a test file" in words(pilot))
         await press(pilot, *"long.jsonl", "enter")
@@ -262,7 +272,7 @@ async def test_stopped_the_test_file_shows_what_was_measured() -> None:
 
 async def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _measured(pilot)
+        await measure_two(pilot)
         await press(pilot, "e")
         await until(pilot, lambda: "compare-x.html" in words(pilot))
         await press(pilot, "enter")
@@ -332,7 +342,7 @@ def test_differences_are_underlined_word_by_word() -> None:
 
 async def test_prompts_that_are_typed_ahead_are_asked_in_turn_and_not_glued() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, *"long", "enter")
         await until(pilot, lambda: "heard **long**" in words(pilot))
         await press(pilot, *"two", "enter", *"rest")
@@ -359,7 +369,7 @@ async def test_a_vote_neither_takes_typed_letters_nor_is_passed_over(
 
     monkeypatch.setattr(app.processes, "loaded", loaded)
     async with shown(app, WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         await press(pilot, "ctrl+b", *"one", "enter", *"a", "enter", *"b")
         typed.set()
         await until(pilot, lambda: "Which answer is the best?" in words(pilot))
@@ -373,13 +383,13 @@ async def test_the_chats_settings_are_named_where_they_count() -> None:
     app = ShadowApp(FAKE_WORKER)
     app.remember(answers={"temp": 1.2, "thinking": "off"})
     async with shown(app, WIDE) as pilot:
-        await _ready(pilot)
+        await open_compare(pilot)
         assert "as in the chat: temp 1.2, thinking off" in words(pilot)
 
 
 async def test_a_search_is_cleared_by_an_empty_one() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await _measured(pilot)
+        await measure_two(pilot)
         await press(pilot, "slash", *"question 1", "enter")
         await until(pilot, lambda: "(1), containing 'question 1'" in words(pilot))
         await press(pilot, "slash", "backspace", "enter")  # what was searched is selected

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual import events
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from shadow_mlx.config.paths import absolute, local
@@ -283,3 +285,27 @@ async def test_pasted_lines_are_joined_in_a_field_of_one_line(pasted: str) -> No
         field = pilot.app.screen.query_one("#find", Input)
         field.post_message(events.Paste(pasted))
         await until(pilot, lambda: field.value.split() == ["one", "two"])
+
+
+def first_rule(pilot: Pilot[Any]) -> str:
+    """The line above the first record."""
+    return next((row for row in text(pilot).splitlines() if "line 1 ·" in row), "")
+
+
+async def test_what_is_shown_fits_the_width_and_the_height_when_they_change(
+    own_place: Path,
+) -> None:
+    write(own_place / "talk.jsonl", 60)
+    app = ShadowApp()
+    async with shown(app, WIDE) as pilot:
+        await press(pilot, "3")
+        assert isinstance(app.screen, DataScreen)
+        app.screen.open("talk.jsonl")
+        await sees(pilot, "60 records checked", "records 1 to 11 of 60", "question 11")
+        for width, height, said in ((NARROW[0], 50, "1 to 11"), (100, 24, "1 to 4"), (140, 24, "")):
+            await pilot.resize_terminal(width, height)
+            await sees(pilot, f"records {said}")
+            await until(pilot, lambda w=width: w - 6 < len(first_rule(pilot)) <= w)
+            assert not [row for row in text(pilot).splitlines() if set(row.strip()) == {"─"}]
+        await press(pilot, "n")
+        await sees(pilot, "records 5 to 8 of 60", "question 5")

@@ -58,7 +58,7 @@ async def test_an_export_in_two_keys(size: tuple[int, int], adapter: Path) -> No
         await opened(pilot)
         await press(pilot, "enter")
         await until(pilot, lambda: "$ mlx_lm.generate --model exported" in words(pilot))
-        await sees(pilot, "✔ exported: exported", "250,000 parameters · 1.0 MB")
+        await sees(pilot, "✔ exported into exported", "250,000 parameters · 1.0 MB")
         assert page(pilot).query_one("#outcome").has_class("-good")
 
 

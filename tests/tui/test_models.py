@@ -45,11 +45,15 @@ async def ask_for(pilot: Pilot[Any], name: str) -> None:
 async def test_whether_training_a_model_fits_is_told_when_the_cursor_rests_on_it() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
         await press(pilot, "2")
-        verdict = "on the longest examples that they allow: ✔ Fits: 8 GB of 8 GB."
-        await until(pilot, lambda: verdict in words(pilot))
+        await until(pilot, lambda: "Trained with the default settings on the" in words(pilot))
+        assert "✔ Fits: 8 GB of 8 GB." in words(pilot)
         await press(pilot, "down", "down")
         await until(pilot, lambda: "its blocks are others" in words(pilot))
         assert "Fits:" not in words(pilot)
+        assert "architecture talkie" in words(pilot)
+        await pilot.resize_terminal(*NARROW)
+        await until(pilot, lambda: "Architecture Where Here" in words(pilot))
+        assert "its blocks are others Fetched models take 2.00 GB" in words(pilot)
         await press(pilot, "t")
         await until(pilot, lambda: "its blocks are others" in told(pilot))
 

@@ -17,7 +17,7 @@ from tui.screens.dialogs import Ask
 from tui.screens.example import ExampleView
 from tui.views import comparison
 from tui.widgets.divider import Divider
-from tui.widgets.tables import fill
+from tui.widgets.tables import fill, numeric
 
 
 class BatchView(Vertical):
@@ -32,7 +32,9 @@ class BatchView(Vertical):
     BatchView #notice { height: auto; padding: 0 1; text-style: bold; }
     BatchView #figures { height: auto; max-height: 8; }
     BatchView .caption { height: 1; padding: 0 1; color: $text-muted; }
+    BatchView .caption { text-wrap: nowrap; text-overflow: ellipsis; }
     BatchView #matrix { height: auto; max-height: 8; }
+    BatchView.-empty * { display: none; }
     BatchView #each { height: 1fr; }
     BatchView #examples { height: 1fr; }
     BatchView #detail { height: 60%; padding: 0 1; }
@@ -44,7 +46,7 @@ class BatchView(Vertical):
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="-empty")
         self.figures: Mapping[str, Any] | None = None
         self._examples: list[comparison.Example] = []
         self._found: list[comparison.Example] = []
@@ -71,6 +73,7 @@ class BatchView(Vertical):
     def show(self, figures: Mapping[str, Any]) -> None:
         """Put a comparison in, all examples shown."""
         self.figures = figures
+        self.remove_class("-empty")
         models = names(figures)
         self._examples = comparison.examples_of(figures)
         self._filter, self._words = "all", ""
@@ -79,12 +82,12 @@ class BatchView(Vertical):
         self.query_one("#notice", Static).update(visible(notice))
         fill(
             self.query_one("#figures", DataTable),
-            comparison.columns(figures),
-            comparison.rows(figures),
+            numeric(comparison.columns(figures)),
+            map(numeric, comparison.rows(figures)),
         )
         matrix = self.query_one("#matrix", DataTable)
         against = [f"against {visible(name)}" for name in models]
-        fill(matrix, ("model", *against), comparison.matrix(figures))
+        fill(matrix, numeric(("model", *against)), map(numeric, comparison.matrix(figures)))
         matrix.display = len(models) > 1
         self._list()
         self.query_one("#examples").focus()
@@ -146,6 +149,10 @@ class BatchView(Vertical):
             self._first, self._second = pair
             self._filter = "regressed" if again else "fixed"
             self._list()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is nothing to be filtered before something is measured."""
+        return self.figures is not None or action not in ("filter", "pair", "search")
 
     def action_filter(self) -> None:
         """All, fixed, regressed, wrong, right, wrong in all, mixed."""

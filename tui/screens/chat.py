@@ -12,6 +12,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from shadow_mlx.config import MODES, AnswerConfig, ChatConfig
@@ -52,7 +53,8 @@ attached, detached, base. The conversation stays.
 
 - `Enter` sends, `Ctrl+J` begins a new line, `Escape` stops an answer and keeps what there is
 - While nothing is said, `1`, `2` and `3` in the empty field send questions of the run's own
-  validation examples
+  validation examples; a message that begins with such a digit begins with a space, which is not
+  sent
 - What is sent meanwhile waits for its turn; `Escape` takes it back into the field
 - `Ctrl+R` answers again · `Ctrl+E` edits your last message, once more the one before; both make a
   **version** beside the former one
@@ -67,9 +69,9 @@ attached, detached, base. The conversation stays.
 - `F6` goes on with the next of the recent adapters · `Ctrl+O` lists adapters and models
 """
     DEFAULT_CSS = """
-    ChatScreen { align-horizontal: center; }
     ChatScreen #status { height: 1; padding: 0 1; background: $panel; }
-    ChatScreen #composer { max-width: 90; margin: 0 1; border: none; background: $panel; }
+    ChatScreen #writing { height: auto; align-horizontal: center; }
+    ChatScreen #composer { max-width: 90; border: none; background: $panel; }
     ChatScreen Waiting { max-width: 90; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -95,8 +97,9 @@ attached, detached, base. The conversation stays.
         """Which weights, the conversation, the field."""
         yield Static(id="status", markup=False)
         yield Transcript()
-        yield Waiting()
-        yield Composer(compact=True, placeholder="Message (Enter sends)", id="composer")
+        with Vertical(id="writing"):  # below the messages, which stand in the middle too
+            yield Waiting()
+            yield Composer(compact=True, placeholder="Message (Enter sends)", id="composer")
 
     def on_mount(self) -> None:
         """Load the newest adapter, or the bundled model."""

@@ -157,6 +157,8 @@ differs from **attached** is underlined.
     def _draw(self) -> None:
         names = ", ".join(visible(Path(adapter).name) for adapter in self.adapters)
         hint = "type a prompt, or ctrl+r for a test file" if self._contenders else "…"
+        if self.has_class("-batch"):
+            hint = "w goes back to the prompt, ctrl+r measures another test file"
         if options := self.ui.state.answers:
             named = ", ".join(
                 f"{name.replace('_', ' ')} {value}" for name, value in options.items()
@@ -164,9 +166,9 @@ differs from **attached** is underlined.
             hint = f"{hint} · as in the chat: {named}"
         if self.blind:
             hint = f"blind: the next answers come without names · {hint}"
-        text = f" {names} · {self._busy or hint}"
+        text = f"{names} · {self._busy or hint}"
         if not self.adapters:
-            text = " no adapter yet: train one (4), or ctrl+o"
+            text = "no adapter yet: train one (4), or ctrl+o"
         self.query_one("#status", Static).update(Text(text, no_wrap=True))
 
     def on_input_submitted(self, event: Field.Submitted) -> None:
@@ -260,6 +262,7 @@ differs from **attached** is underlined.
     def action_prompt(self) -> None:
         """Back to the prompt and the columns."""
         self.remove_class("-batch")
+        self._draw()
         self.query_one("#prompt").focus()
         self.refresh_bindings()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -75,7 +78,8 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
         self.path: Path | None = None
         self._chosen = ""  # what training is given: the file or its folder
         self._siblings: list[Path] = []
-        self._start = 0
+        self._start = self._count = 0  # the records that are shown: from which on, and how many
+        self._drawn: Callable[[int], str | Text] = lambda width: ""  # what is shown, at a width
         self._total: int | None = None
         self._checked: m.Checked | None = None
         self._problems: list[m.ProblemView] = []
@@ -150,6 +154,17 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
         self._look_around()
         self._show(files[0])
 
+    def on_resize(self) -> None:
+        """Lines fit the width, and another number of records may fit the height."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        if self.path is None:
+            return
+        self.query_one("#content", Static).update(self._drawn(self._width))
+        if self._view in ("records", "tokens") and self._count != self._page_size:
+            self._load(again=True)
+
     def _show(self, path: Path) -> None:
         self.path, self._start, self._total, self._page = path, 0, None, None
         self._checked, self._problems = None, []
@@ -199,40 +214,50 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
         self._draw()
 
     @work(exclusive=True, group="page")
-    async def _load(self) -> None:
-        """Ask for what the view shows, and show it."""
+    async def _load(self, *, again: bool = False) -> None:
+        """Ask for what the view shows, and show it; ``again``, the former stands there so long."""
         child, path = self.ui.processes["data"], str(self.path)
         content = self.query_one("#content", Static)
-        width = self.size.width - 4
-        if self._view != "records":
+        self._count = self._page_size
+        if self._view != "records" and not again:
             content.update("working …")
         try:
             if self._view == "records":
-                ask = m.ReadPage(child.number(), path, self._start, self._page_size, self._columns)
+                ask = m.ReadPage(child.number(), path, self._start, self._count, self._columns)
                 page = await child.result(ask, m.Page)
                 self._total = page.total if page.total is not None else self._total
-                content.update(data_view.records(page, width))
+                self._draw_by(partial(data_view.records, page))
                 self._keep(page)
             elif self._view == "tokens":
                 number = child.number()
-                show = m.ShowTokens(number, path, self._start, self._page_size, self._options)
-                content.update(data_view.tokens(await child.result(show, m.Tokens), width))
+                show = m.ShowTokens(number, path, self._start, self._count, self._options)
+                shown = await child.result(show, m.Tokens)
+                self._draw_by(partial(data_view.tokens, shown))
             else:
-                await self._measure(path, content, width)
+                await self._measure(path, content)
         except ChildError as error:
-            content.update(f"! {visible(str(error))}")
+            said = f"! {visible(str(error))}"
+            self._draw_by(lambda _: said)
             return
         self.query_one("#scroll").scroll_home(animate=False)
         self._draw()
 
-    async def _measure(self, path: str, content: Static, width: int) -> None:
+    @property
+    def _width(self) -> int:
+        return self.size.width - 4
+
+    def _draw_by(self, drawn: Callable[[int], str | Text]) -> None:
+        self._drawn = drawn
+        self.query_one("#content", Static).update(drawn(self._width))
+
+    async def _measure(self, path: str, content: Static) -> None:
         child = self.ui.processes["data"]
         request = m.Measure(child.number(), path, self._options)
         async for reply in child.ask(request):
             if isinstance(reply, m.Progress):
                 content.update(f"{reply.what} {reply.done:,} of {reply.total:,}")
             elif isinstance(reply, m.Measured):
-                content.update(data_view.lengths(reply, self._length, width))
+                self._draw_by(partial(data_view.lengths, reply, self._length))
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -257,7 +282,7 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
             facts = data_view.facts(name, self._checked, self._total)
             self.query_one("#facts", Static).update(facts)
             if self._view in ("records", "tokens") and self._total:
-                end = min(self._start + self._page_size, self._total)
+                end = min(self._start + self._count, self._total)
                 views += f"   records {self._start + 1:,} to {end:,} of {self._total:,}"
             elif self._view == "problems" and self._checked:
                 count = self._checked.problem_count
@@ -272,8 +297,8 @@ are written as JSON Lines beside them first: a dialog asks which column holds wh
         """The next page of records, or the one before."""
         if self.path is None or self._view not in ("records", "tokens"):
             return
-        last = max(0, (self._total or self._page_size) - 1)
-        start = self._start + by * self._page_size
+        last = max(0, (self._total or self._count) - 1)
+        start = self._start + by * self._count
         if 0 <= start <= last or by < 0:
             self._start = max(0, start)
             self._load()

@@ -38,7 +38,7 @@ MODELS_AFTER_SECONDS = 0.5
 
 MODELS_SHOWN = 3
 
-HINT = "Enter opens one · / filters · s sorts · g a first run · F1 help"
+HINT = "Enter opens one · / filters · s sorts · F1 help"
 
 
 class HomePage(ManagingPage):
@@ -133,7 +133,7 @@ gives them other keys.
     async def _list_models(self) -> None:
         self._models_known = True
         try:
-            models = await self.ui.processes.installed_models()
+            models = (await self.ui.processes.installed_models()).models
         except ChildError:  # the models' page says what is wrong
             return
         self.query_one("#models", Static).update(visible(models_line(models)))

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from shadow_mlx import machine, words
@@ -19,15 +20,14 @@ from tui.screens.base import Page
 from tui.screens.dialogs import Choice
 from tui.screens.hub_search import HubDialog
 from tui.views import memory
-from tui.views.models_view import verdict
+from tui.views.models_view import facts, room, table
 from tui.views.words import bar
+from tui.widgets.divider import Divider
+from tui.widgets.pairs import pairs
 from tui.widgets.tables import chosen, fill
 
 QUIET_SECONDS = 0.4
 """How long the cursor must rest before a model's training memory is estimated."""
-
-COLUMNS = ("Model", "Size", "Weights", "Architecture", "Where", "Here")
-
 
 KEPT = "What was fetched is kept: d goes on from there."
 
@@ -44,11 +44,19 @@ The models that come along, those in folders here, and those in the hub's cache.
 - `t` trains on the one under the cursor · `c` chats with it
 - `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
   fetches it · `Escape` stops that · `r` looks again
-- `x` deletes what was fetched from the hub, after a question
+- `x` deletes what was fetched from the hub, after a question; the last line tells the room that all
+  of it takes on the disk, and what is free there
 """
     DEFAULT_CSS = """
-    ModelsScreen DataTable { height: 1fr; }
-    ModelsScreen #note { height: auto; padding: 0 1; }
+    ModelsScreen #panes { height: 1fr; }
+    ModelsScreen DataTable { width: 1fr; height: 1fr; }
+    ModelsScreen #about { height: auto; max-height: 40%; padding: 0 1; }
+    ModelsScreen #note { height: auto; }
+    ModelsScreen Divider { display: none; }
+    ModelsScreen.-wide #panes { layout: horizontal; }
+    ModelsScreen.-wide #about { width: 44%; height: 100%; max-height: 100%; }
+    ModelsScreen.-wide Divider { display: block; }
+    ModelsScreen #room { height: 1; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "train", "Train", id="models-train"),
@@ -67,9 +75,13 @@ The models that come along, those in folders here, and those in the hub's cache.
         self._verdicts: dict[str, str] = {}  # by path: training it with the default settings
 
     def body(self) -> ComposeResult:
-        """The table, and a line about the one under the cursor."""
-        yield DataTable(cursor_type="row", zebra_stripes=True)
-        yield Static("Looking for models …", id="note", markup=False)
+        """The table, what is known of the one under the cursor, and the room on the disk."""
+        with Vertical(id="panes"):
+            yield DataTable(cursor_type="row", zebra_stripes=True)
+            yield Divider("models")
+            with VerticalScroll(id="about", can_focus=False):
+                yield Static("Looking for models …", id="note", markup=False)
+        yield Static(id="room", markup=False)
 
     def on_mount(self) -> None:
         """Look."""
@@ -80,25 +92,30 @@ The models that come along, those in folders here, and those in the hub's cache.
         """Look for models, in the child."""
         again = bool(self._models)
         try:
-            self._models = await self.ui.processes.installed_models()
+            found = await self.ui.processes.installed_models()
         except ChildError as error:
             self._note(f"! {error}")
             return
-        rows = [
-            (
-                visible(model.name),
-                words.size(model.size_bytes),
-                visible(model.quantization),
-                visible(model.architecture),
-                model.where,
-                verdict(model) if model.supported else "✘ not supported",
-            )
-            for model in self._models
-        ]
-        fill(self.query_one(DataTable), COLUMNS, rows, [model.path for model in self._models])
-        self._describe()
+        self._models = found.models
+        self.query_one("#room", Static).update(room(found))
+        self._list()
         if again:
             self.ui.tell(f"Looked again: {counted(len(self._models), 'model')}.")
+
+    def _list(self) -> None:
+        titles, rows = table(self._models, beside=self._beside)
+        fill(self.query_one(DataTable), titles, rows, [model.path for model in self._models])
+        self._describe()
+
+    @property
+    def _beside(self) -> bool:
+        """Whether what is known of a model stands beside the list."""
+        return self.has_class("-wide")
+
+    def on_resize(self) -> None:
+        """Other columns fit."""
+        if self._models:
+            self.call_after_refresh(self._list)
 
     def on_data_table_row_highlighted(self) -> None:
         """Tell about the one under the cursor."""
@@ -120,7 +137,11 @@ The models that come along, those in folders here, and those in the hub's cache.
             self._note("No model is here yet: d fetches one.")
         else:
             known = self._verdicts.get(model.path)
-            self._note(f"{model.path}\n{model.reason or known or _memory(model)}")
+            said = model.reason or known or _memory(model)
+            if self._beside:
+                self.query_one("#note", Static).update(pairs([*facts(model), ("training", said)]))
+            else:
+                self._note(f"{model.path}\n{said}")
             if model.supported and known is None:
                 self._weigh(model)
 
@@ -183,12 +204,15 @@ The models that come along, those in folders here, and those in the hub's cache.
     @work(group="remove")
     async def _remove(self, name: str) -> None:
         child = self.ui.processes["data"]
+        self.workers.cancel_group(self, "memory")  # an estimate would fetch its settings again
+        self._models = [one for one in self._models if one.name != name]
+        self._list()
         try:
             done = await child.result(m.RemoveModel(child.number(), name), m.Done)
         except ChildError as error:
             self.ui.tell(str(error), "error")
-            return
-        self.ui.tell(f"{name} is deleted: {done.text} are free again.")
+        else:
+            self.ui.tell(f"{name} is deleted: {done.text} are free again.")
         self.action_look()
 
     @work(exclusive=True, group="fetch")

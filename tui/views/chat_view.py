@@ -91,6 +91,7 @@ def invitation(loaded: m.Loaded | None, problem: str, questions: Sequence[str] =
             f"  {number}  {visible(' '.join(asked.split()))}"
             for number, asked in enumerate(questions, 1)
         ]
+        lines.append("To write a message that begins with a digit, type a space first.")
     if loaded.note:
         lines.append(f"\n{visible(loaded.backbone)}: {visible(loaded.note)}")
     return "\n".join(lines)

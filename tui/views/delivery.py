@@ -89,10 +89,10 @@ def exported(reply: m.Exported) -> Outcome:
     folder = from_here(str(figures["folder"]))
     if reply.to != "model":
         return Outcome(
-            (f"✔ exported: {folder}", f"the adapter, as {reply.to} opens it"), "", folder
+            (f"✔ exported into {folder}", f"the adapter, as {reply.to} opens it"), "", folder
         )
     lines = [
-        f"✔ exported: {folder}",
+        f"✔ exported into {folder}",
         f"{figures['parameters']:,} parameters · {_size(figures['bytes'])}",
         *_remarks(figures),
     ]

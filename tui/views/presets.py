@@ -21,6 +21,9 @@ PRESETS: dict[type[Options], dict[str, dict[str, str]]] = {
 }
 """By their names, from the shortest to the longest run; the values are those of a form's fields."""
 
+UNCHANGED = "the defaults"
+"""What a preset means that sets nothing."""
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -43,7 +46,7 @@ def meaning(group: type[Options], name: str) -> str:
     """What a preset changes, in the words of the form: ``epochs 6, patience 5``."""
     titles = {field.name: field.title for field in form.fields(group)}
     settings = PRESETS[group][name]
-    return ", ".join(f"{titles[key]} {value}" for key, value in settings.items()) or "the defaults"
+    return ", ".join(f"{titles[key]} {value}" for key, value in settings.items()) or UNCHANGED
 
 
 def applied(group: type[Options], name: str, texts: Mapping[str, str]) -> Applied:

@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from typing import Any
 
+from rich.text import Text
 from textual import events
 from textual.suggester import Suggester
 from textual.widgets import Input
@@ -72,6 +73,13 @@ class Field(Input):
     ) -> None:
         super().__init__(value, **options)
         self.path, self._several = path, several
+        self._meaning = self.placeholder
+
+    def on_resize(self) -> None:
+        """What stands in the empty field fits, or says that it goes on."""
+        meaning = Text(self._meaning)
+        meaning.truncate(self.content_size.width, overflow="ellipsis")
+        self.placeholder = meaning.plain
 
     def on_focus(self) -> None:
         """What a program puts in needs no completion: only one who writes does."""

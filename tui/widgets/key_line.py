@@ -10,6 +10,8 @@ from textual.widgets._footer import FooterKey
 
 GAP = 2
 """Cells between a key and its name, and behind the name."""
+EDGE = 1
+"""Cells on the left, as everywhere on a page."""
 
 
 class KeyLine(Footer):
@@ -17,6 +19,10 @@ class KeyLine(Footer):
 
     They are in the order in which the page declares them, whatever has the focus, so that those
     that matter most are there. Help, which has its place at the end, names the others.
+    """
+
+    DEFAULT_CSS = """
+    KeyLine { padding-left: 1; }
     """
 
     def __init__(self) -> None:
@@ -32,7 +38,7 @@ class KeyLine(Footer):
             if binding.show and enabled:
                 (program if node is self.app else own).setdefault(binding.action, binding)
         last = list(program.values())
-        room = self.app.size.width - sum(map(self._width, last))
+        room = self.app.size.width - EDGE - sum(map(self._width, last)) + 1  # no gap at the end
         for binding in sorted(own.values(), key=self._rank):
             room -= self._width(binding)
             if room < 0:

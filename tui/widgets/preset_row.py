@@ -12,6 +12,9 @@ from textual.widgets import Button, Label
 from shadow_mlx.config.option import Options
 from tui.views import presets
 
+ROOMY = 90
+"""Columns from which on every preset says what it changes."""
+
 
 class PresetRow(Horizontal):
     """Buttons that fill some of a form's fields; a full circle says which stands there.
@@ -21,7 +24,7 @@ class PresetRow(Horizontal):
     """
 
     DEFAULT_CSS = """
-    PresetRow { height: 1; }
+    PresetRow { height: 1; padding-left: 1; }
     PresetRow Button, PresetRow Button:focus { height: 1; min-width: 4; border: none; }
     PresetRow Button { width: auto; margin-right: 1; background: transparent; }
     PresetRow Button.-on { text-style: bold; }
@@ -64,9 +67,19 @@ class PresetRow(Horizontal):
             button.set_class(name == self._current, "-on")
         self.query_one("#preset-own", Label).update("" if self._current else "● your own")
 
+    def on_resize(self) -> None:
+        """What goes without saying is left out where there is little room."""
+        for name in presets.names_of(self._group):
+            button = self.query_one(f"#preset-{name}", Button)
+            button.label = self._label(name)
+            button.refresh(layout=True)  # of another width, which a new label alone does not make
+
     def _label(self, name: str) -> str:
         sign = "●" if name == self._current else "○"
-        return f"{sign} {name}: {presets.meaning(self._group, name)}"
+        meaning = presets.meaning(self._group, name)
+        if meaning == presets.UNCHANGED and self.app.size.width < ROOMY:
+            return f"{sign} {name}"
+        return f"{sign} {name}: {meaning}"
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A click."""

@@ -68,6 +68,7 @@ class ServerPane(Vertical):
         if new := server.log(self._logged):
             log.write_lines(new)
             self._logged = server.logged
+        log.display = log.line_count > 0
 
 
 def _titled(lines: list[tuple[str, str]]) -> Text:

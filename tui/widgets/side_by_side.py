@@ -34,7 +34,8 @@ class Column(VerticalScroll):
     """One answer, with what it took."""
 
     DEFAULT_CSS = """
-    Column { width: 1fr; height: 1fr; padding: 0 1; border: round $panel-lighten-2; }
+    Column { width: 1fr; height: auto; min-height: 6; max-height: 100%; padding: 0 1; }
+    Column { border: round $panel-lighten-2; }
     Column:focus { border: round $primary; }
     Column { border-title-style: bold; border-title-color: $foreground; }
     Column.-base { border-title-color: $way-base; }
@@ -85,7 +86,7 @@ class SideBySide(Vertical):
     SideBySide #columns { height: 1fr; layout: horizontal; }
     SideBySide.-crowded Column { width: 30; }
     SideBySide.-stacked #columns { layout: vertical; }
-    SideBySide.-stacked Column { width: 1fr; height: auto; min-height: 6; max-height: 14; }
+    SideBySide.-stacked Column { width: 1fr; max-height: 14; }
     SideBySide #tally { height: auto; padding: 0 1; }
     """
 

@@ -33,6 +33,14 @@ def fill(
     table.call_after_refresh(table.refresh, layout=True)
 
 
+def numeric(cells: Sequence[str | Text]) -> list[Text]:
+    """A name and the numbers beside it, which stand at the right edges of their columns."""
+    first, *others = map(_text, cells)
+    for one in others:
+        one.justify = "right"
+    return [first, *others]
+
+
 def _text(cell: str | Text) -> Text:
     return Text(cell) if isinstance(cell, str) else cell
 

@@ -14,8 +14,8 @@ A small language model learns your job from your examples, on this machine.
  attached   question ──▶ ┃ model + shadow ┃ ──▶ answer    the best answers
  detached   question ──▶ ┃ shadow ┃ ──▶ answer            small and quick
 
-The model stays as it is; a small one beside it learns, its shadow. Alone it
-is a model of its own: for a phone, a robot, a server. Page 6 compares both."""
+The model stays as it is; a small one beside it learns, its shadow. Alone it is \
+a model of its own: for a phone, a robot, a server. Page 6 compares both."""
 FIRST = [
     (
         "g",
@@ -25,7 +25,7 @@ FIRST = [
     ),
 ]
 OWN = [
-    ("3", "your own data: JSON Lines of chats"),
+    ("3", "your own data: chats, tables or texts"),
     ("4", "the training form"),
     ("2", "the models of this machine"),
     ("F1", "help, here and everywhere"),

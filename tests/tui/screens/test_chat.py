@@ -267,6 +267,11 @@ async def test_questions_of_the_run_are_sent_by_their_numbers(adapter: Path) -> 
         assert isinstance(chat, ChatScreen)
         await press(pilot, *"x1", "ctrl+u")  # in what is written, a digit is a digit
         assert not chat.conversation.turns
+        assert "begins with a digit, type a space first" in words(pilot)
+        await press(pilot, "space", *"2")
+        assert not chat.conversation.turns
+        assert chat.composer.text == " 2"
+        await press(pilot, "backspace", "backspace")
         await press(pilot, "2")
         await until(pilot, lambda: "attached heard find the" in words(pilot))
         assert chat.conversation.system == "Be brief."
@@ -288,3 +293,28 @@ async def test_without_an_editor_one_message_says_what_to_do(
         chat = pilot.app.screen
         assert isinstance(chat, ChatScreen)
         assert chat.composer.text == "text"
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_the_field_stands_below_the_messages(adapter: Path, size: tuple[int, int]) -> None:
+    async with shown(ShadowApp(FAKE_WORKER), size) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "ATTACHED" in words(pilot))
+        await say(pilot, "hi")
+        await until(pilot, lambda: "55/s" in words(pilot))
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        bubble = chat.query("Bubble").first().content_region
+        assert chat.composer.content_region.x == bubble.x
+        assert abs(chat.composer.content_region.width - bubble.width) <= 2
+
+
+async def test_a_message_begins_with_a_digit_behind_a_space(adapter: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: "1 bring two red cups" in words(pilot))
+        await say(pilot, " 2 cups")
+        await until(pilot, lambda: "attached heard 2 cups" in words(pilot))
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        assert chat.conversation.turns[0].text == "2 cups"

@@ -57,3 +57,10 @@ async def test_a_key_goes_through_the_columns(place: Path) -> None:
             seen += arrows
         assert len(set(seen)) == 7
         assert rows(pilot) == ["new", "cut", "old"]
+
+
+async def test_the_hint_is_not_cut_where_there_is_little_room(place: Path) -> None:
+    async with shown(ShadowApp(FAKE_WORKER)) as pilot:
+        await until(pilot, lambda: rows(pilot) == ["new", "cut", "old"])
+        await until(pilot, lambda: "3 runs, the newest first · Enter opens one" in words(pilot))
+        assert "s sorts · F1 help" in text(pilot)

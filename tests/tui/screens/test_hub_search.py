@@ -13,18 +13,21 @@ async def test_a_model_is_found_by_typing_and_fetched(server: FakeHub) -> None:
     async with shown(ShadowApp(), WIDE) as pilot:
         await press(pilot, "2")
         await until(pilot, lambda: "sprout" in words(pilot), 20)
+        await until(pilot, lambda: "No model is fetched yet · " in words(pilot), 20)
+        assert "free on their disk" in words(pilot)
         await press(pilot, "d", *"lar")
         await until(pilot, lambda: "25 MB · qwen3 · ✔ fits" in words(pilot), 20)
         await press(pilot, "enter")
         await until(pilot, lambda: "owner/large is here." in told(pilot), 20)
         await press(pilot, "x")
         await until(pilot, lambda: "Only what was fetched" in told(pilot), 20)
-        await until(pilot, lambda: "hub cache" in words(pilot), 20)
+        await until(pilot, lambda: "Fetched models take 25 MB · " in words(pilot), 20)
         await press(pilot, "end", "ctrl+end", "x")
         await until(pilot, lambda: "Delete owner/large (25 MB)" in words(pilot), 20)
         await press(pilot, "y")
         await until(pilot, lambda: "owner/large is deleted" in told(pilot), 20)
-        await until(pilot, lambda: "hub cache" not in words(pilot), 20)
+        await until(pilot, lambda: "No model is fetched yet · " in words(pilot), 20)
+        assert "owner/large" not in words(pilot)
 
 
 async def test_what_is_not_supported_says_why(own_place: Path) -> None:

@@ -20,7 +20,7 @@ FIGURES: dict[str, Any] = {
 def test_an_export_says_where_how_large_and_how_it_is_run() -> None:
     found = delivery.exported(m.Exported(1, "model", FIGURES))
     assert found.lines == (
-        "✔ exported: phone",
+        "✔ exported into phone",
         "1,033,280 parameters · 4.1 MB",
         "checked: its logits are 4e-07 from the detached model's",
     )
@@ -51,7 +51,7 @@ def test_a_command_is_for_a_shell() -> None:
 
 def test_an_adapter_for_others_is_no_model() -> None:
     found = delivery.exported(m.Exported(1, "peft", {"folder": "for-peft"}))
-    assert found.lines == ("✔ exported: for-peft", "the adapter, as peft opens it")
+    assert found.lines == ("✔ exported into for-peft", "the adapter, as peft opens it")
     assert found.command == ""
 
 

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from shadow_mlx import machine
-from shadow_mlx.worker.messages import ModelView
-from tui.views.models_view import offered, verdict
+from shadow_mlx.worker.messages import Models, ModelView
+from tui.views.models_view import facts, offered, room, table, verdict
 
 MODEL = ModelView("a/b", "hub", "a/b", "qwen3", "4-bit", 4_000_000_000, True)
 
@@ -21,3 +21,23 @@ def test_it_says_what_is_known_and_whether_it_fits(monkeypatch: pytest.MonkeyPat
         assert verdict(dataclasses.replace(MODEL, size_bytes=size)) == said
     other = dataclasses.replace(MODEL, size_bytes=0, supported=False, reason="not\x1b[ known")
     assert offered(other) == "size unknown · 4-bit · qwen3 · ✘ not␛[ known"
+
+
+def test_the_room_on_the_disk() -> None:
+    both = Models(1, [], 4_250_000_000, 81_340_000_000)
+    assert room(both) == "Fetched models take 4.25 GB · 81.3 GB free on their disk"
+    assert room(Models(1, [], 4_250_000_000)) == "Fetched models take 4.25 GB"
+    none = room(Models(1, [], 0, 900_000_000))
+    assert none == "No model is fetched yet · 900 MB free on their disk"
+
+
+def test_beside_the_list_stands_what_it_leaves_out() -> None:
+    models = [MODEL, dataclasses.replace(MODEL, name="\x1b[1m", quantization="", supported=False)]
+    titles, rows = table(models, beside=False)
+    assert list(map(str, titles)) == ["Model", "Size", "Weights", "Architecture", "Where", "Here"]
+    assert list(map(str, rows[0]))[:5] == ["a/b", "4.00 GB", "4-bit", "qwen3", "hub"]
+    titles, rows = table(models, beside=True)
+    assert list(map(str, titles)) == ["Model", "Size", "Here"]
+    assert list(map(str, rows[1])) == ["␛[1m", "4.00 GB", "✘ not supported"]
+    assert dict(facts(MODEL))["weights"] == "4-bit"
+    assert "weights" not in dict(facts(models[1]))

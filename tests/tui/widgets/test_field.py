@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
 
 from tests.tui.support import FAKE_WORKER, WIDE, completes, press, shown, until, words
 from tui.app import ShadowApp
@@ -60,3 +61,15 @@ async def test_a_value_longer_than_its_field_is_seen() -> None:
         await until(pilot, lambda: field.virtual_size.width > field.size.width)
         await pilot.pause(0.1)
         assert words(pilot).count("a-place/") > 2  # and no scrollbar over it
+
+
+class Empty(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Field(placeholder="as many as there is room for", compact=True)
+
+
+async def test_what_an_empty_field_means_is_not_cut_in_silence() -> None:
+    async with Empty().run_test(size=(12, 3)) as pilot:
+        await until(pilot, lambda: words(pilot) == "as many as …")
+        await pilot.resize_terminal(60, 3)
+        await until(pilot, lambda: "as many as there is room for" in words(pilot))

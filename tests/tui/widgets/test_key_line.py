@@ -20,6 +20,7 @@ async def test_what_does_not_fit_is_left_out_and_comes_back(adapter: object) -> 
         many = lambda: [key.action for key in app.screen.query_one(KeyLine).query(FooterKey)]  # noqa: E731
         await until(pilot, lambda: "open" in many())
         before = many()
+        assert text(pilot).splitlines()[-1].startswith(" ^t Mode")  # the edge of every page
         await press(pilot, "escape")  # the focus is elsewhere, the keys are not
         await pilot.pause()
         await until(pilot, lambda: many() == before)

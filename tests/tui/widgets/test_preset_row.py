@@ -35,3 +35,13 @@ async def test_it_shows_what_stands_there_and_goes_round() -> None:
             assert (text(pilot).count("●"), row.following) == (1, following)
         await pilot.click("#preset-thorough")
         await until(pilot, lambda: app.chosen == ["thorough"])
+
+
+async def test_what_stands_there_is_seen_where_there_is_little_room() -> None:
+    app = Row()
+    async with app.run_test(size=(80, 4)) as pilot:
+        app.query_one(PresetRow).show({"data": "x", "epochs": "3"})
+        await until(pilot, lambda: "● your own" in text(pilot))
+        assert "normal: the defaults" not in text(pilot)
+        await pilot.resize_terminal(100, 4)
+        await until(pilot, lambda: "normal: the defaults" in text(pilot))

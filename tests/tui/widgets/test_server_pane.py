@@ -45,6 +45,8 @@ async def test_each_line_of_the_log_comes_once_and_another_server_begins_anew() 
     app = Shown()
     async with app.run_test(size=(120, 30)):
         pane, log = app.query_one(ServerPane), app.query_one(Log)
+        pane.show(server)
+        assert not log.display  # an empty box says nothing
         for number in range(3):
             server._note(b"line %d" % number)
             pane.show(server)
@@ -56,3 +58,4 @@ async def test_each_line_of_the_log_comes_once_and_another_server_begins_anew() 
         pane.show(server)
         assert list(log.lines)[:1] == ["anew"]
         assert log.line_count == 1
+        assert log.display

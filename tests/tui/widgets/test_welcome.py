@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.support import FAKE_WORKER, NARROW, WIDE, shown, until, words
 from tui.app import ShadowApp
+from tui.widgets.welcome import Welcome
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -18,3 +19,4 @@ async def test_a_newcomer_sees_what_the_two_models_are(size: tuple[int, int]) ->
         assert len(cards) == 3
         assert all(card.region.width <= 90 and card.region.right <= size[0] for card in cards)
         assert all(card.region.bottom <= size[1] - 1 for card in cards)
+        assert pilot.app.screen.query_one(Welcome).max_scroll_y == 0
