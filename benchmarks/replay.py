@@ -200,7 +200,7 @@ def small(name: str, sizes: ShadowConfig, blocks: int, dtype: str) -> AttachedMo
     own = {**config_of(name), "num_hidden_layers": blocks, "torch_dtype": dtype}
     del own["quantization"]
     options = dataclasses.replace(
-        TrainConfig(model=name, shadow_budget=0), **dataclasses.asdict(sizes)
+        TrainConfig(model=name, shadow_budget=0.0), **dataclasses.asdict(sizes)
     )
     backbone = build_backbone(own, name)
     mx.eval(backbone.parameters())
