@@ -6,6 +6,10 @@ All figures are ratios to the backbone alone, over the tokens behind the first o
 ``--cpu-time`` the seconds are those of the process, which other programs leave alone; drafts are
 then paced by them, too. With ``--drafts N`` nothing is paced: each pass judges N drafts of the
 shadow, so that acceptance and tokens a pass depend on no clock.
+
+With ``--unknown`` only drafts and plain attached decoding are asked, the ratio is of these two,
+and the text should be far from what the shadow learnt: chats of another task, or prose (a ``.txt``
+or ``.md`` file), of which the first words of each paragraph are continued.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+BEGINNING = 12
+"""Words of a paragraph that is continued."""
 
 Way = Callable[[Any, int, float, Callable[[], None]], "tuple[int, Any]"]
 """Answers a conversation with so many tokens at most, at a temperature; calls back with each piece.
@@ -136,12 +143,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--adapter-path", default="adapters")
     parser.add_argument("--model")
-    parser.add_argument("--data", required=True, help="chats (a .jsonl file)")
+    parser.add_argument("--data", required=True, help="chats (a .jsonl file), or prose")
     parser.add_argument("--limit", type=int, default=40, help="questions")
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--temp", type=float, action="append", help="temperatures (default: 0)")
     parser.add_argument("--drafts", type=int, help="always so many for a pass (default: paced)")
     parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--unknown", action="store_true", help="drafts beside plain decoding alone")
     parser.add_argument("--peft", metavar="PYTHON", help="one that has torch and peft: asked, too")
     args = parser.parse_args(argv)
     if args.cpu_time and args.peft:
@@ -149,12 +157,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.cpu_time:
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before MLX loads it: waiting threads count
         time.perf_counter = time.process_time
-    from shadow_mlx.data.reading.strict_json import read_json
-    from shadow_mlx.generation.conversation import Conversation
-
-    with Path(args.data).open("rb") as lines:
-        records = [read_json(line) for line in islice(lines, args.limit)]
-    asked = [Conversation.from_messages(one["messages"][:-1], "attached") for one in records]
+    asked = asked_in(Path(args.data), args.limit)
+    if not args.unknown and isinstance(asked[0], str):
+        parser.error("--data: prose is for --unknown")
     with ExitStack() as running:
         programs = {
             name: running.enter_context(started(command))
@@ -162,13 +167,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         for temperature in args.temp or [0.0]:
             contenders = contenders_of(args.model, args.adapter_path, programs, args.drafts)
+            if args.unknown:
+                contenders = {name: contenders[name] for name in ("attached", "drafts")}
             for number, conversation in enumerate(asked, 1):
                 order = list(contenders.values())
                 for contender in order if number % 2 else reversed(order):
                     contender.ask(conversation, args.max_tokens, temperature)
                 if number % 10 == 0 or number == len(asked):
                     print(f"temperature {temperature:g}, {number} questions")
-                    print(*lines_of(contenders), sep="\n", flush=True)
+                    lines = beside_plain if args.unknown else lines_of
+                    print(*lines(contenders), sep="\n", flush=True)
+
+
+def asked_in(path: Path, limit: int) -> list[Any]:
+    """The first conversations of a file, their answers left out; or how its paragraphs begin."""
+    from shadow_mlx.data.reading.strict_json import read_json
+    from shadow_mlx.generation.conversation import Conversation
+
+    if path.suffix in (".txt", ".md"):
+        words = [part.split() for part in path.read_text(encoding="utf-8").split("\n\n")]
+        prose = [part for part in words if len(part) > BEGINNING and part[0].isalpha()]
+        return [" ".join(part[:BEGINNING]) for part in prose[:limit]]
+    with path.open("rb") as lines:
+        records = [read_json(line) for line in islice(lines, limit)]
+    return [Conversation.from_messages(one["messages"][:-1], "attached") for one in records]
 
 
 def peft_commands(peft: str | None, model: str | None, adapter_path: str) -> dict[str, list[str]]:
@@ -230,6 +252,21 @@ def lines_of(contenders: Mapping[str, Contender]) -> list[str]:
         f"{_drafting(contender)}"
         for name, contender in contenders.items()
         if contender.figures
+    ]
+
+
+def beside_plain(contenders: Mapping[str, Contender]) -> list[str]:
+    """How drafts do beside plain decoding of the same answers, and what they did."""
+    plain, drafts = contenders["attached"], contenders["drafts"]
+    pairs = list(zip(drafts.figures, plain.figures, strict=True))
+    ratios = [(ours[0] / ours[1]) / (theirs[0] / theirs[1]) for ours, theirs in pairs]
+    (tokens, seconds), (plainly, without) = (
+        [sum(one[i] for one in contender.figures) for i in (0, 1)] for contender in (drafts, plain)
+    )
+    return [
+        f"  drafts: {statistics.median(ratios):.3f} × plain attached, the median of {len(ratios)} "
+        f"answers; {tokens / seconds / (plainly / without):.3f} × over all of them"
+        f"{_drafting(drafts)}"
     ]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lora_estimate import lora_peak
+from benchmarks.shapes import BACKBONES, config_of
 from shadow_mlx import words
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.memory.estimate import estimate
@@ -25,13 +26,6 @@ from shadow_mlx.memory.fitting import fitted
 from shadow_mlx.memory.tracing import BatchShape
 from shadow_mlx.training.device import WORKING_SHARE
 
-# The published shapes: hidden size, layers, heads, MLP width, and whether the tables are one.
-BACKBONES = {
-    "0.6B": (1024, 28, 16, 3072, True),
-    "1.7B": (2048, 28, 16, 6144, True),
-    "4B": (2560, 36, 32, 9728, True),
-    "8B": (4096, 36, 32, 12288, False),
-}
 LENGTHS = {
     "0.6B": (128, 512, 2048),
     "1.7B": (128, 512, 1024, 2048),
@@ -53,26 +47,9 @@ BESIDE_LORA = BatchShape(rows=4, width=512, trained=4 * 512)
 
 def write_config(folder: Path, name: str) -> Path:
     """A folder with the ``config.json`` of one backbone, and nothing else."""
-    hidden, layers, heads, mlp, tied = BACKBONES[name]
-    config = {
-        "model_type": "qwen3",
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "intermediate_size": mlp,
-        "vocab_size": 151_936,
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 1_000_000,
-        "max_position_embeddings": 40_960,
-        "tie_word_embeddings": tied,
-        "torch_dtype": "bfloat16",
-        "quantization": {"group_size": 64, "bits": 4},
-    }
     place = folder / name
     place.mkdir()
-    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (place / "config.json").write_text(json.dumps(config_of(name)), encoding="utf-8")
     return place
 
 

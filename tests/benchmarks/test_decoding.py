@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.decoding import Contender, main, of_program, started
+from benchmarks.decoding import Contender, asked_in, main, of_program, started
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.generation.conversation import Conversation
 from shadow_mlx.loading import load_tokenizer
@@ -47,6 +47,22 @@ def test_each_way_is_asked_at_each_temperature(
     [drafted] = re.findall(r"of (\d+) drafts right", capsys.readouterr().out)
     assert int(drafted) > 0
     assert int(drafted) % 3 == 0
+
+
+def test_prose_is_continued_with_drafts_and_without(
+    tiny_adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    prose = tmp_path / "prose.md"
+    prose.write_text(f"# A head\n\n{'word ' * 20}\n\nToo short.\n\n{'other ' * 13}\n")
+    assert asked_in(prose, 5) == [("word " * 12).strip(), ("other " * 12).strip()]
+    options = ["--adapter-path", str(tiny_adapter), "--data", str(prose), "--max-tokens", "6"]
+    main([*options, "--unknown"])
+    said = capsys.readouterr().out
+    assert "× plain attached, the median of 2 answers" in said
+    assert "the backbone's" not in said
+    with pytest.raises(SystemExit):
+        main(options)
+    assert "prose is for --unknown" in capsys.readouterr().err
 
 
 def test_another_program_is_asked_line_by_line(tiny_backbone: Path) -> None:

@@ -31,6 +31,24 @@ SMALL = {
 FOUR_BIT = {"quantization": {"group_size": 32, "bits": 4}}
 
 
+def gated_delta(blocks: int) -> dict[str, Any]:
+    """A Qwen 3.5 in small: two blocks by chunks, one with attention, and so on."""
+    text = {
+        **Case("").config_json,
+        **SMALL,
+        "num_hidden_layers": blocks,
+        "model_type": "qwen3_5_text",
+        "full_attention_interval": 3,
+        "partial_rotary_factor": 0.5,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "linear_key_head_dim": 24,
+        "linear_value_head_dim": 24,
+        "linear_conv_kernel_dim": 4,
+    }
+    return {"model_type": "qwen3_5", "text_config": text}
+
+
 WITHIN = 0.06 if mx.default_device().type == mx.DeviceType.cpu else 0.2
 """What README and docs/memory.md say of a CPU; no GPU was measured."""
 
@@ -70,6 +88,9 @@ CASES = [
         shadow_layers=2,
     ),
     case("llama, untied head", {"model_type": "llama", "tie_word_embeddings": False}),
+    case("gated delta", gated_delta(3)),
+    case("gated delta, the last chunk not full", gated_delta(3), rows=1, width=250),
+    case("gated delta, checkpointed", gated_delta(6), grad_checkpoint=True),
 ]
 
 
