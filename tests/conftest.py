@@ -62,8 +62,8 @@ go through every family."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of the UI and of programs wait much of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: tests of the UI and of programs wait much of their time."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

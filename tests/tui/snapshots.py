@@ -46,6 +46,7 @@ from tests.tui.support import (
 )
 from tui import system
 from tui.app import ShadowApp
+from tui.screens import data as data_screen
 from tui.screens import home
 from tui.screens import run as run_screen
 from tui.widgets.side_by_side import SideBySide
@@ -269,6 +270,7 @@ def drawn(name: str, size: tuple[int, int]) -> str:
 
 def stage(patch: pytest.MonkeyPatch) -> None:
     """Make everything stand still that depends on time and machine."""
+    patch.setattr(data_screen, "_bundled", lambda: [])
     patch.setattr(home, "time", StoppedClock())
     patch.setattr(run_screen, "time", StoppedClock())
     patch.setattr(machine, "memory_of_machine", lambda: MEMORY)

@@ -77,8 +77,6 @@ class HubDialog(Dialog[str]):
 
     def _show(self, found: list[m.ModelView], said: str) -> None:
         self._found = found
-        if not self.query(OptionList):  # the dialog was left meanwhile
-            return
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_options(
@@ -88,8 +86,7 @@ class HubDialog(Dialog[str]):
         self._say(said)
 
     def _say(self, text: str) -> None:
-        for said in self.query("#said").results(Static):  # none when the dialog was left
-            said.update(visible(text))
+        self.query_one("#said", Static).update(visible(text))
 
     def key_down(self) -> None:
         """From the field into the list."""
