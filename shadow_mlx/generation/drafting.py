@@ -13,8 +13,8 @@ SOURCES: tuple[Source | None, ...] = (None, "shadow", "lookup")
 MOST = 8
 """Tokens drafted at most before a pass of the backbone."""
 
-TRIED_FIRST = (1, 2)
-"""Drafts of the first rounds of a source: few, for a wrong one costs most of a token."""
+TRIED_FIRST = (4, 2)
+"""Drafts of the first rounds of a source, so that both of its prices are known."""
 
 PLAIN_FIRST = 4
 """Tokens that are decoded one at a time, so that their price is known."""
@@ -24,9 +24,6 @@ PLAIN_AGAIN = 128
 
 FIRST_REST, LONGEST_REST = 32, 512
 """Tokens for which a source that did not pay is left alone: twice as many each time."""
-
-RISKED = 0.01
-"""Of the tokens, what may be lost by trying: a source rests until its last try is paid for."""
 
 PROBE = 2
 """Drafts with which a source is tried again then."""
@@ -60,16 +57,9 @@ class Line:
         """Whether there is a point."""
         return self._sums[0] > 0
 
-    def at(self, x: float, start: float | None = None) -> float:
-        """``y`` at ``x``; a slope below 0 is taken for 0, a value that is none for next to none.
-
-        Args:
-            x: Where.
-            start: ``y`` at 0, where it is known otherwise: as good as one more point.
-        """
+    def at(self, x: float) -> float:
+        """``y`` at ``x``; a slope below 0 is taken for 0, a value that is none for next to none."""
         n, sx, sy, sxx, sxy = self._sums
-        if start is not None:
-            n, sy = n + 1, sy + start
         spread = n * sxx - sx * sx
         slope = max(0.0, (n * sxy - sx * sy) / spread) if spread > 1e-9 else 0.0
         return max(1e-9, (sy - slope * sx) / n + slope * x)
@@ -117,20 +107,14 @@ class Record:
         self._accepted = KEPT**looked_at * self._accepted + accepted
         self._tried = KEPT**looked_at * self._tried + looked_at
 
-    def tokens_a_second(self, drafted: int, plain: float) -> float:
-        """What a round of so many drafts is expected to give.
-
-        Args:
-            drafted: Their number.
-            plain: Seconds of a token without drafts; a round without any would take as long.
-        """
+    def tokens_a_second(self, drafted: int) -> float:
+        """What a round of so many drafts is expected to give."""
         share = min(self.acceptance, 0.999)
-        return (1 - share ** (drafted + 1)) / (1 - share) / self.seconds.at(drafted, plain)
+        return (1 - share ** (drafted + 1)) / (1 - share) / self.seconds.at(drafted)
 
-    def put_off(self, lost: float) -> None:
-        """It rests: twice as long as before, and until so many lost tokens are a small share."""
-        self.wait = min(max(self.rest, int(lost / RISKED)), LONGEST_REST)
-        self.rest = min(2 * self.rest, LONGEST_REST)
+    def put_off(self) -> None:
+        """It is tried once more; then it rests twice as long as before."""
+        self.wait, self.rest = self.rest, min(2 * self.rest, LONGEST_REST)
 
 
 class Pace:
@@ -149,7 +133,6 @@ class Pace:
         self._fixed = fixed
         self._plain = Line()
         self._drafted = 0  # rounds since the price of plain decoding was looked at
-        self._trying = False  # whether the last plan is one that was not known to pay
 
     @property
     def plain_seconds(self) -> float | None:
@@ -164,35 +147,26 @@ class Pace:
         """
         if self._fixed is not None:
             return Plan("shadow", self._fixed) if self._fixed else Plan(None, 1)
-        self._trying = False
-        if not self._plain.known or self._drafted >= PLAIN_AGAIN:
-            return Plan(None, PLAIN_FIRST)
         reach: dict[Source, int] = {"shadow": MOST, "lookup": offered}
         usable = [source for source, most in reach.items() if most]
-        known = [source for source in usable if self.records[source].rounds >= len(TRIED_FIRST)]
-        waited = [source for source in usable if self.records[source].wait <= 0]
-        for source in waited:
-            if source not in known:
-                self._trying = True
-                tried = self.records[source].rounds
-                return Plan(source, min(TRIED_FIRST[tried], reach[source]))
-        rated = [
-            (self.rate(source, count), source, count)
-            for source in known
+        for source in usable:
+            if (rounds := self.records[source].rounds) < len(TRIED_FIRST):
+                return Plan(source, min(TRIED_FIRST[rounds], reach[source]))
+        if not self._plain.known or self._drafted >= PLAIN_AGAIN:
+            return Plan(None, PLAIN_FIRST)
+        rate, source, count = max(
+            (self.records[source].tokens_a_second(count), source, count)
+            for source in usable
             for count in range(1, reach[source] + 1)
-        ]
-        if rated and self.pays(max(rated)[0]):
-            _, source, count = max(rated)
+        )
+        if self.pays(rate):
             self.records[source].rest = FIRST_REST
             return Plan(source, count)
-        if waited:
-            self._trying = True
-            return Plan(waited[0], min(PROBE, reach[waited[0]]))
-        return Plan(None, max(1, self.records["shadow"].wait))
-
-    def rate(self, source: Source, drafted: int) -> float:
-        """Tokens a second that so many drafts are expected to give."""
-        return self.records[source].tokens_a_second(drafted, self._plain.at(0))
+        for source in usable:
+            if self.records[source].wait <= 0:
+                self.records[source].put_off()
+                return Plan(source, min(PROBE, reach[source]))
+        return Plan(None, self.records["shadow"].wait)
 
     def pays(self, rate: float) -> bool:
         """Whether so many tokens a second are more than without drafts."""
@@ -203,11 +177,9 @@ class Pace:
         record = self.records["lookup"]
         if not offered or not self._plain.known:
             return False
-        if record.wait <= 0:
+        if record.rounds < len(TRIED_FIRST) or record.wait <= 0:
             return True
-        if record.rounds < len(TRIED_FIRST):
-            return False
-        return any(self.pays(self.rate("lookup", k)) for k in range(1, offered + 1))
+        return any(self.pays(record.tokens_a_second(k)) for k in range(1, offered + 1))
 
     def learn(self, plan: Plan, accepted: int, seconds: float) -> None:
         """Note what became of a plan, and how long it took.
@@ -224,8 +196,4 @@ class Pace:
             self._plain.add(0, seconds / plan.count)
         else:
             self._drafted += 1
-            record = self.records[plan.source]
-            record.learn(plan.count, accepted, seconds)
-            lost = seconds / self._plain.at(0) - (accepted + 1) if self._plain.known else 0.0
-            if self._trying and record.rounds > 1 and lost > 0:
-                record.put_off(lost)
+            self.records[plan.source].learn(plan.count, accepted, seconds)

@@ -59,43 +59,6 @@ def test_where_drafts_are_wrong_little_is_lost_and_ever_less() -> None:
     assert any(plan.source == "shadow" for plan in plans)  # it may have become better
 
 
-PRICES = [(c, w) for c in (0.02, 0.2, 0.35, 0.5) for w in (0.02, 0.1, 0.3, 0.5)]
-"""Of a draft and of one token more to a pass, in tokens."""
-
-
-@pytest.mark.parametrize("offered", [0, OFFERED])
-@pytest.mark.parametrize(("draft", "wide"), PRICES)
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.7])
-def test_a_first_answer_loses_less_than_three_percent(
-    share: float, draft: float, wide: float, offered: int
-) -> None:
-    """In passes and steps of the shadow, each at its price, before anything is known."""
-    made, _ = decoded(Pace(), machine(share, 0.1, draft, wide), 128, offered)
-    assert made > 0.97
-
-
-def test_a_first_answer_of_which_nothing_is_guessed_tries_three_drafts() -> None:
-    """Then what they cost is earned first; at this price for two hundred tokens."""
-    pace, wrong = Pace(), machine(shadow=0.0, lookup=0.0, draft_seconds=0.6, wide_seconds=0.5)
-    _, plans = decoded(pace, wrong, 200, offered=0)
-    tried = [plan.count for plan in plans if plan.source is not None]
-    assert tried == [1, 2]
-    passes = sum(plan.count if plan.source is None else 1 for plan in plans)
-    assert passes >= 200
-    _, plans = decoded(pace, wrong, 100, offered=0)
-    assert [plan.count for plan in plans if plan.source is not None] == [2]
-
-
-def test_many_drafts_are_not_taken_to_cost_what_few_do() -> None:
-    """With one price known, what a token takes without drafts is the other."""
-    pace = Pace()
-    pace.learn(Plan(None, 4), 0, 4.0)
-    for drafts in (1, 2):
-        pace.learn(Plan("shadow", drafts), drafts, 1.0 + 0.5 * drafts)
-    assert pace.records["shadow"].seconds.at(8, start=1.0) == pytest.approx(5.0)
-    assert pace.rate("shadow", 8) < 8 / 5.0
-
-
 def test_text_that_a_shadow_does_not_know_costs_less_than_three_percent() -> None:
     """Where one in four of its drafts is right by chance, at a third of a pass for each."""
     pace, unknown = Pace(), machine(shadow=0.25, lookup=0.0)
