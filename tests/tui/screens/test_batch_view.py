@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Static
 
 from tests.tui.support import FAKE_WORKER, WIDE, press, sees, shown, text, until, words
-from tests.tui.test_compare import ask_all, measure_two, open_compare
+from tests.tui.test_compare import ask_all, begin_long, measure_two
 from tui.app import ShadowApp
 from tui.widgets.side_by_side import Column
 
@@ -15,11 +15,7 @@ pytestmark = pytest.mark.usefixtures("adapter")
 
 async def test_before_something_is_measured_nothing_is_said_of_it() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await open_compare(pilot)
-        await press(pilot, "ctrl+r")
-        await until(pilot, lambda: "Measure a test file" in words(pilot))
-        await press(pilot, *"long.jsonl", "enter")
-        await until(pilot, lambda: "detached: answers" in words(pilot))
+        await begin_long(pilot)
         assert "FIXED" not in words(pilot)
         assert "f Filter" not in words(pilot)
         await press(pilot, "escape")
