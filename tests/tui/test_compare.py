@@ -48,15 +48,6 @@ async def ask_all(pilot: Pilot[Any], prompt: str) -> None:
     await until(pilot, lambda: len(columns.answers) == len(columns.order) > 0)
 
 
-async def begin_long(pilot: Pilot[Any]) -> None:
-    """Measure a test file that takes its time."""
-    await open_compare(pilot)
-    await press(pilot, "ctrl+r")
-    await until(pilot, lambda: "Measure a test file" in words(pilot))
-    await press(pilot, *"long.jsonl", "enter")
-    await until(pilot, lambda: "detached: answers" in words(pilot))
-
-
 async def measure_two(pilot: Pilot[Any]) -> None:
     """The fake's two questions."""
     await open_compare(pilot)
@@ -266,13 +257,6 @@ async def test_rivals_are_named_one_behind_the_other() -> None:
         await press(pilot, *"x.jsonl", "enter")
         for name in ("rival lora", "rival my dora", "rival b"):
             await until(pilot, lambda name=name: f"against {name}" in words(pilot))
-
-
-async def test_stopped_the_test_file_shows_what_was_measured() -> None:
-    async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await begin_long(pilot)
-        await press(pilot, "escape")
-        await until(pilot, lambda: "partial: stopped" in words(pilot))
 
 
 async def test_the_report_is_written_where_it_is_told(own_place: Path) -> None:

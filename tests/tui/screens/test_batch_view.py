@@ -6,20 +6,26 @@ import pytest
 from textual.widgets import Static
 
 from tests.tui.support import FAKE_WORKER, WIDE, press, sees, shown, text, until, words
-from tests.tui.test_compare import ask_all, begin_long, measure_two
+from tests.tui.test_compare import ask_all, measure_two, open_compare
 from tui.app import ShadowApp
 from tui.widgets.side_by_side import Column
 
 pytestmark = pytest.mark.usefixtures("adapter")
 
 
-async def test_before_something_is_measured_nothing_is_said_of_it() -> None:
+async def test_of_what_was_measured_so_far_is_told_and_of_nothing_before() -> None:
     async with shown(ShadowApp(FAKE_WORKER), WIDE) as pilot:
-        await begin_long(pilot)
+        await open_compare(pilot)
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "Measure a test file" in words(pilot))
+        await press(pilot, *"long.jsonl", "enter")
+        await until(pilot, lambda: "detached: answers" in words(pilot))
         assert "FIXED" not in words(pilot)
         assert "f Filter" not in words(pilot)
         await press(pilot, "escape")
-        await sees(pilot, "FIXED", "f Filter", "p Pair", "w goes back to the prompt")
+        await sees(
+            pilot, "partial: stopped", "FIXED", "f Filter", "p Pair", "w goes back to the prompt"
+        )
         assert "type a prompt" not in words(pilot)
         await press(pilot, "w")
         await sees(pilot, "type a prompt")
