@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +119,22 @@ def words_of(message: Any) -> str:
 def calls_of(message: Any) -> list[tuple[str, Any]]:
     functions = [call["function"] for call in message.get("tool_calls") or []]
     return [(function["name"], function["arguments"]) for function in functions]
+
+
+def without(text: str, parts: Iterable[str]) -> set[str]:
+    """What may be left of a text when each part that it holds is taken out once.
+
+    There is more than one way where a part stands in several places: ``|`` is a letter of
+    ``<|START_RESPONSE|>``, too.
+    """
+    left = {text}
+    for part in filter(None, parts):
+        left = {
+            one[:at] + one[at + len(part) :] if at >= 0 else one
+            for one in left
+            for at in ([m.start() for m in re.finditer(f"(?={re.escape(part)})", one)] or [-1])
+        }
+    return left
 
 
 def lacks(message: Any, body: str) -> list[str]:

@@ -136,9 +136,9 @@ def _check_nothing_else(asked: Asked, k: int, body: str) -> None:
     rest, message = squeezed(body), asked.record.messages[k]
     if squeezed(shown).find(rest) > 0:
         return
-    for part in (*oracle.TAGS, *oracle.reasonings_of(message), oracle.words_of(message)):
-        rest = rest.replace(squeezed(part), "", 1)
-    assert rest in squeezed(shown), rest
+    parts = (*oracle.TAGS, *oracle.reasonings_of(message), oracle.words_of(message))
+    left = oracle.without(rest, map(squeezed, parts))
+    assert any(one in squeezed(shown) for one in left), left
 
 
 def _check_score(asked: Asked, form: ChatFormat, whole: Whole) -> None:
@@ -215,6 +215,18 @@ def test_every_shape_of_conversation(name: str) -> None:
     for i, shape in enumerate(SHAPES):
         for j, thinking in enumerate(thinking_of(name)):
             plainly(name, KINDS[(i + j) % len(KINDS)], shape, thinking)
+
+
+@pytest.mark.parametrize("letter", "<|>/S")
+def test_words_that_are_letters_of_a_tag(letter: str) -> None:
+    """An answer may be a letter of the tags around it; what is left of the tags then is theirs."""
+    check("command-a", "gpt2", "a call and its result", "auto", lambda: letter)
+
+
+def test_each_part_of_an_answer_is_taken_out_once() -> None:
+    """… so that a letter that is none of its parts is left, and seen."""
+    assert oracle.without("<|A|>|", ["|"]) == {"<A|>|", "<|A>|", "<|A|>"}
+    assert oracle.without("<|A|>||", ["<|A|>", "|", "x"]) == {"|"}
 
 
 @pytest.mark.parametrize("name", CHATS)
