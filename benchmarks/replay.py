@@ -25,10 +25,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.decoding import asked_in
 from benchmarks.shapes import BACKBONES, config_of
 from shadow_mlx.config import SamplingConfig, ShadowConfig, TrainConfig
 from shadow_mlx.generation.drafting import Pace, Plan
@@ -119,13 +119,10 @@ class Recorded(Pace):
 def replayed(adapter: str, data: Path, limit: int, max_tokens: int) -> dict[int, Replayed]:
     """Greedy answers to the first questions of a file, with each number of drafts."""
     from shadow_mlx.data.chat.chat_format import ChatFormat
-    from shadow_mlx.data.reading.strict_json import read_json
-    from shadow_mlx.generation.conversation import Conversation
     from shadow_mlx.generation.engine import Engine
     from shadow_mlx.loading import load
 
-    with data.open("rb") as lines:
-        chats = [read_json(line)["messages"][:-1] for line in islice(lines, limit)]
+    asked = asked_in(data, limit)
     model, tokenizer = load(None, adapter)
     found = {}
     for drafts in DRAFTS:
@@ -133,10 +130,7 @@ def replayed(adapter: str, data: Path, limit: int, max_tokens: int) -> dict[int,
         assert engine.habits is not None
         pace = engine.habits.pace = Recorded(drafts)
         sampling = SamplingConfig(max_tokens=max_tokens, temp=0.0, draft=True)
-        told = [
-            engine.answer(Conversation.from_messages(chat, "attached"), "attached", sampling)
-            for chat in chats
-        ]
+        told = [engine.answer(one, "attached", sampling) for one in asked]
         passes = [answer.drafted for answer in told if answer.drafted is not None]
         whole = sum(passes[1:], start=passes[0])
         found[drafts] = Replayed(whole.tokens_per_pass, tuple(pace.accepted))

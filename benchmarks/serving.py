@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shadow_mlx.machine import memory_of
+
 QUESTIONS = (
     "Fetch a green key, please.",
     "Take the blue sofa to the garage.",
@@ -143,14 +145,6 @@ def load(
         for thread in threads[1:]:
             thread.join(0.0)
     return found
-
-
-def memory_of(process: int) -> int:
-    """Bytes that a process has in memory."""
-    told = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
-    )
-    return int(told.stdout) << 10
 
 
 def metric(port: int, name: str) -> float:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.processes import peak_bytes
+from shadow_mlx.machine import memory_of
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
 
@@ -65,6 +67,7 @@ class Probe(ShadowApp):
         await asyncio.sleep(GROWING_SECONDS)
         figures |= self._delays("growing") | {"steps": self.screen.view.step}
         figures["peak_bytes"] = peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
+        figures["bytes"] = memory_of(os.getpid())
         self._result.write_text(json.dumps(figures))
         self.exit()
 

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from shadow_mlx import machine
-from shadow_mlx.machine import Business, business, memory_of_machine
+from shadow_mlx.machine import Business, business, memory_of, memory_of_machine
 
 
 def test_the_memory_of_this_machine() -> None:
     assert 2**28 < memory_of_machine() < 2**50
+
+
+def test_the_memory_of_a_process_is_its_own() -> None:
+    assert 20 << 20 < memory_of(os.getpid()) < 1 << 40
+    assert memory_of(2**22 + 1) == 0
 
 
 @pytest.mark.parametrize("error", [ValueError("unrecognized configuration name"), OSError(22, "")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from shadow_mlx.errors import InputError, SurroundingsError
+from shadow_mlx.hub.room import cached, models_of
 
 
 def remove_model(name: str) -> int:
@@ -14,16 +15,9 @@ def remove_model(name: str) -> int:
         InputError: It is not there.
         SurroundingsError: The disk refuses.
     """
-    from huggingface_hub import constants, scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
-    try:
-        cache = scan_cache_dir(constants.HF_HUB_CACHE)
-    except CacheNotFound:
-        raise InputError(f"{name}: not in the hub's cache") from None
-    repos = (one for one in cache.repos if one.repo_type == "model" and one.repo_id == name)
-    repo = next(repos, None)
-    if repo is None:
+    cache = cached()
+    repo = next((one for one in models_of(cache) if one.repo_id == name), None)
+    if cache is None or repo is None:
         raise InputError(f"{name}: not in the hub's cache")
     # Of this repository alone: copies of it have the same commits, by which the client deletes.
     alone = dataclasses.replace(cache, repos=frozenset({repo}))

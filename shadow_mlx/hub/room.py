@@ -1,4 +1,4 @@
-"""The room that fetched models take in the hub's cache, and what is free beside them."""
+"""What is in the hub's cache: its models, the room that they take, and what is free beside them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from huggingface_hub import CachedRepoInfo
+    from huggingface_hub import CachedRepoInfo, HFCacheInfo
 
 
-def fetched_models() -> list[CachedRepoInfo]:
-    """Every model of the hub's cache, by its name; none where there is no cache."""
+def cached() -> HFCacheInfo | None:
+    """All that the hub's cache holds; ``None`` where there is no cache."""
     from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
+        return scan_cache_dir(constants.HF_HUB_CACHE)
     except CacheNotFound:
-        return []
+        return None
+
+
+def models_of(cache: HFCacheInfo | None) -> list[CachedRepoInfo]:
+    """Its models, by their names."""
+    repos = cache.repos if cache is not None else ()
     return sorted((one for one in repos if one.repo_type == "model"), key=lambda one: one.repo_id)
 
 

@@ -13,7 +13,7 @@ from shadow_mlx.backbones import bundled
 from shadow_mlx.backbones.folder import has_all_weights
 from shadow_mlx.hub import resolving, searching
 from shadow_mlx.hub.removing import remove_model
-from shadow_mlx.hub.room import fetched_models, room
+from shadow_mlx.hub.room import cached, models_of, room
 from shadow_mlx.runs.events import StopToken
 from shadow_mlx.worker import messages as m
 
@@ -28,7 +28,7 @@ def serve(
 ) -> Iterator[m.Reply]:
     """Replies to requests about models; the progress of a download goes to ``send``."""
     if isinstance(request, m.ListModels):
-        fetched = fetched_models()
+        fetched = models_of(cached())
         found = [*_bundled(), *_nearby(), *_cached(fetched)]
         unique = {model.path: model for model in reversed(found)}
         here = [model for model in found if unique[model.path] is model]

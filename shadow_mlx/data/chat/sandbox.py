@@ -26,6 +26,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from shadow_mlx.data.chat import renderer
+from shadow_mlx.machine import memory_of
 
 SECONDS = 1.0
 """Seconds that a rendering may compute: some ten thousand times what is usual."""
@@ -137,14 +138,6 @@ class Renderer:
                 stderr=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is ours
             )
-
-
-def memory_of(process: int) -> int:
-    """Bytes that a process has in memory; 0 where nobody tells."""
-    told = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=False
-    )
-    return int(told.stdout or 0) << 10
 
 
 def _too_large(memory: int) -> TooMuchError:
