@@ -20,6 +20,7 @@ from tui.input.typeahead import settled
 from tui.widgets.verdict_line import VerdictLine
 
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
+LIMIT = 300.0  # seconds for a whole test: the pilot, too, may wait for what never comes
 NARROW, WIDE = (80, 24), (160, 50)
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_WORKER = [sys.executable, "-m", "tests.tui.fake_worker"]
@@ -28,7 +29,13 @@ FAKE_TRAIN = [sys.executable, "-m", "tests.runs.fake_run"]
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
+    """Run a test of the UI; one that hangs fails, with the place where it waited."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(LIMIT):
+            await test
+
+    asyncio.run(limited())
 
 
 @asynccontextmanager
