@@ -72,7 +72,7 @@ class KeyLine(Widget):
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _changed(self, screen: Screen[object]) -> None:
-        if self.app.app_focus and self.is_attached and screen is self.screen:
+        if self.app.app_focus and screen is self.screen:
             self.call_after_refresh(self._look)
 
     def on_resize(self) -> None:
@@ -80,6 +80,8 @@ class KeyLine(Widget):
         self._look()
 
     def _look(self) -> None:
+        if not self.is_attached:  # the page went away in the meantime
+            return
         keys = tuple(self._fitting())
         if keys != self.keys:
             self.keys, self._pointed = keys, None
