@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from rich.color import Color
 from rich.style import Style
@@ -10,11 +12,15 @@ from textual.theme import BUILTIN_THEMES
 
 from tests.tui import snapshots
 from tests.tui.support import FAKE_WORKER, shown
+from tui import style_sheet
 from tui.app import ShadowApp
 
 LEAST = 4.5
 THEMES = sorted(name for name, theme in BUILTIN_THEMES.items() if not theme.ansi)
 """The others use the terminal's own sixteen colours, which only the terminal knows."""
+
+PARSED = cache(style_sheet._parsed_with.__wrapped__)
+"""The program remembers the rules of a few themes; here each page asks for those of all."""
 
 
 def luminance(color: Color) -> float:
@@ -55,15 +61,18 @@ async def test_every_cell_of_a_page_is_read_well_in_every_theme(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots.stage(monkeypatch)
+    monkeypatch.setattr(style_sheet, "_parsed_with", PARSED)
     app = ShadowApp(FAKE_WORKER)
-    async with shown(app, snapshots.WIDE) as pilot:
+    async with shown(app, snapshots.NARROW) as pilot:
         await snapshots.SCENES[name](pilot)
-        for theme in THEMES:
-            app.theme = theme
-            await pilot.pause()
-            assert not (found := hardly_read(app.screen)), "\n".join(
-                [f"{name} in {theme}:", *found]
-            )
+        for size in (snapshots.NARROW, snapshots.WIDE):
+            await pilot.resize_terminal(*size)
+            for theme in THEMES:
+                app.theme = theme
+                await pilot.pause()
+                assert not (found := hardly_read(app.screen)), "\n".join(
+                    [f"{name} in {theme} at {size}:", *found]
+                )
 
 
 def test_there_are_themes_of_both_kinds() -> None:
