@@ -42,9 +42,10 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 async def shown(app: ShadowApp, size: tuple[int, int] = NARROW) -> Any:
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
-        yield pilot
-        # children end while their loop is still there
-        await app.close_children()
+        try:
+            yield pilot
+        finally:  # children end while their loop is still there, which waits for who reads them
+            await app.close_children()
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
