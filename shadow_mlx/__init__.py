@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shadow_mlx import blas
+from shadow_mlx import blas, transformers_index
 
 if TYPE_CHECKING:
     from shadow_mlx.config import SamplingConfig, ShadowConfig, TrainConfig
@@ -45,8 +45,10 @@ _HOMES = {
     "train": "shadow_mlx.jobs",
 }
 
-# The one place that arranges a fast BLAS: whatever part of the package imports MLX comes after.
+# The one place that arranges a fast BLAS and a quicker import of transformers: whatever part of the
+# package imports them comes after.
 blas.install()
+transformers_index.install()
 
 
 def __getattr__(name: str) -> Any:
