@@ -26,8 +26,8 @@ ATTENTION_TOKENS = 2048
 """Length of a row at which attention is taken to be as much work as all else of a block: its work
 grows with the row, whatever its mask leaves out. So of a small model; of a large one it is more."""
 
-SAMPLED_BATCHES = 1024
-"""Batches of the first epochs that the few widths of rows are chosen for."""
+SAMPLED_BATCHES, SAMPLED_EPOCHS = 1024, 32
+"""How many batches, of how many epochs at most, the few widths of rows are chosen for."""
 
 
 class PackedPlan(BatchPlan):
@@ -100,7 +100,7 @@ class PackedPlan(BatchPlan):
         """The widths that rows may have, by their number; the last one is enough for any."""
         loads: dict[int, list[int]] = {count: [] for count in self._ladder}
         seen = 0
-        for epoch in range(SAMPLED_BATCHES):
+        for epoch in range(SAMPLED_EPOCHS):
             for batch in self.epoch(epoch)[: SAMPLED_BATCHES - seen]:
                 rows, load = self._laid_out(batch)
                 loads[len(rows)].append(load)
