@@ -39,7 +39,8 @@ def peak_rate(config: TrainConfig, total_steps: int) -> float:
     """
     if config.learning_rate is not None:
         return config.learning_rate
-    return HIGHEST_RATE * min(1.0, math.sqrt(STEPS_AT_HIGHEST / total_steps))
+    rate = HIGHEST_RATE * min(1.0, math.sqrt(STEPS_AT_HIGHEST / total_steps))
+    return float(f"{rate:.3g}")  # people read it, and give it to other runs
 
 
 def build_schedule(config: TrainConfig, total_steps: int) -> Schedule:

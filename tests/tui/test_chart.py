@@ -136,7 +136,7 @@ async def test_curves_are_named_beside_their_ends_where_there_is_room(
     async with shown(app, size) as pilot:
         app.show_run(folder)
         await until(pilot, lambda: "★" in words(pilot))
-        legend = "valid o attached 0.270 x detached 0.770 train ─ attached"
+        legend = "valid o attached 0.270 x detached 0.770 train ─ ╌ ★ best"
         assert (legend in words(pilot)) == (size == NARROW)
         assert words(pilot).count("o valid attached") == (size == WIDE)
         await press(pilot, "left")  # values at the cursor
@@ -174,7 +174,7 @@ async def test_runs_are_aligned_by_time_as_well(own_place: Path) -> None:
         assert chart._plot.last == pytest.approx(60 + 24, abs=10)  # elapsed, and what is left
         assert re.search(r" 0:30 .* 1:00 ", words(pilot))
         await press(pilot, "left")
-        assert re.search(r"^0:\d\d ", text(pilot), re.M)
+        assert re.search(r"^ 0:\d\d ", text(pilot), re.M)
         await press(pilot, "w")
         assert "by time" not in words(pilot)
 

@@ -28,6 +28,7 @@ from shadow_mlx.runs.curves import RunView
 from shadow_mlx.words import clock
 from tui.views import ticks
 from tui.views.end_labels import spread
+from tui.views.legend import BEST, Entry, legend
 from tui.views.loss_curves import OVERLAYS, Ahead, Losses, Overlay, last_of
 from tui.views.plot import Look, Plot, axes, plot, value_near
 from tui.views.words import short
@@ -73,7 +74,7 @@ reaches to its end, and a thin line stands at now.
         *(f"chart--other-{i}" for i in range(1, OVERLAYS + 1)),
     }
     DEFAULT_CSS = """
-    LossChart { height: 1fr; min-height: 6; }
+    LossChart { height: 1fr; min-height: 6; margin-left: 1; }
     LossChart:focus { background-tint: $foreground 4%; }
     LossChart > .chart--train { color: $way-attached; }
     LossChart > .chart--shadow { color: $way-detached; }
@@ -221,25 +222,21 @@ reaches to its end, and a thin line stands at now.
         at = self.cursor_at
         if at is not None and (near := value_near(curves[-1][0], at)):
             at = near[0]  # where there are values
-        text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{self._along(at) if at is not None else 'loss':<{AXIS - 1}} ")
+        lead, best = Text(f"{self._along(at) if at is not None else 'loss':<{AXIS - 1}} "), Text()
         if how := self._how():
-            text.append(f"{how}  ", self._style("axis"))
-        kind = ""
-        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
-            if at is None and beside:
-                break
-            near = value_near(curve, at) if at is not None else None
-            if (one := losses.kind(curve)) != kind:
-                kind = one
-                text.append(f"{kind} " if kind else "")
-            text.append(losses.called(curve, brief=True), style)
-            text.append(f" {short(near[1] if near else last_of(curve))}  ")
+            lead.append(f"{how}  ", self._style("axis"))
         if self._view.best_step is not None:
-            text.append("★", self._style("best"))
-            text.append(f" best {short(self._view.best_loss or 0.0)} @{self._view.best_step}")
-        text.truncate(self.size.width, overflow="ellipsis")
-        return text
+            best.append(BEST[:1], self._style("best"))
+            best.append(BEST[1:])
+            best.append(f" {short(self._view.best_loss or 0.0)} @{self._view.best_step}")
+        entries = []
+        for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
+            near = value_near(curve, at) if at is not None else None
+            value = short(near[1] if near else last_of(curve))
+            name = losses.called(curve, brief=True)
+            entries.append(Entry(losses.kind(curve), name, value, style))
+        named = [] if at is None and beside else entries
+        return legend(lead, named, best, self.size.width)
 
     def _along(self, at: float) -> str:
         """A place on the x-axis, in words."""
