@@ -30,7 +30,8 @@ def test_the_peak_is_that_of_a_real_step(tiny_backbone: Path) -> None:
     step = mx.compile(
         lambda *arrays: gradients(model, *arrays), inputs=[model.state], outputs=[model.state]
     )
-    for _ in range(2):
+    peaks = []
+    for _ in range(8):  # on a busy machine MLX may have fewer arrays alive at the same time
         mx.synchronize()
         mx.clear_cache()
         mx.reset_peak_memory()
@@ -38,8 +39,8 @@ def test_the_peak_is_that_of_a_real_step(tiny_backbone: Path) -> None:
         _, found = step(*batch)
         optimizer.update(model, found)
         mx.eval(model.parameters(), optimizer.state)
-        measured = mx.get_peak_memory() - before
+        peaks.append(mx.get_peak_memory() - before)
     held = tree_flatten((model.parameters(), optimizer.state))
     state = sum(array.nbytes for _, array in held)
     config = json.loads((tiny_backbone / "config.json").read_text(encoding="utf-8"))
-    assert lora_peak(config, ROWS, LENGTH) - state == pytest.approx(measured, rel=0.15)
+    assert lora_peak(config, ROWS, LENGTH) - state == pytest.approx(max(peaks), rel=0.15)

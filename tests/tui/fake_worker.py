@@ -218,7 +218,14 @@ tags:
 # A small model from sprout
 
 It turns \x1b[31mwhat people ask\x1b[0m of a robot into commands.
-""" + "\n".join(f"- line {i} of the card" for i in range(1, 41))
+""" + "\n".join(
+    [
+        *(f"- line {i} of the card" for i in range(1, 9)),
+        "\n```",
+        *(f"line {i} of the card" for i in range(9, 41)),
+        "```",
+    ]
+)
 
 
 def push(request: m.Push) -> None:

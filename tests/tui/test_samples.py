@@ -47,7 +47,7 @@ async def test_answers_fit_on_a_small_screen_and_make_room(own_place: Path) -> N
         await until(pilot, lambda: f"detached ✔ {EXPECTED}" in words(pilot))
         for name in ("expected", "attached ✔"):
             assert f"{name} {EXPECTED}" in words(pilot)
-        assert "train ─ attached" in words(pilot)
+        assert "train ─ ╌" in words(pilot)
         assert "speed 2,345 tokens/s" in words(pilot)
         await press(pilot, "a")
         await until(pilot, lambda: EXPECTED not in words(pilot))

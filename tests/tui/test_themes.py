@@ -31,6 +31,7 @@ def luminance(color: Color) -> float:
     return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@cache
 def contrast(style: Style) -> float:
     assert style.color is not None
     assert style.bgcolor is not None

@@ -28,8 +28,8 @@ def legend(lead: Text, entries: Sequence[Entry], best: Text, width: int) -> Text
     """One line of at most ``width`` cells.
 
     Where not all of it fits, the losses of training are left out, which validation says better,
-    then the names of their curves, whose colours are those of validation, and then the best one's
-    figures, which the run's summary has.
+    then the names of their curves, whose colours are those of validation, and then the best one,
+    of which the run's summary tells.
 
     Args:
         lead: What stands before the curves.
@@ -39,7 +39,8 @@ def legend(lead: Text, entries: Sequence[Entry], best: Text, width: int) -> Text
     """
     sign = best[: len(BEST)]
     text = Text()
-    for shorter, last in ((_whole, best), (_valueless, best), (_mark, best), (_mark, sign)):
+    ways = [(_whole, best), (_valueless, best), (_mark, best), (_mark, sign), (_mark, Text())]
+    for shorter, last in ways:
         shown = [shorter(one) if one.kind == TRAIN else one for one in entries]
         text = _written(lead, shown, last)
         if text.cell_len <= width:

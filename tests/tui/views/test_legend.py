@@ -36,6 +36,10 @@ WHOLE = (
             90,
             "loss  valid o attached 0.270  x detached 0.770  train ─  ╌  1 other 0.300  ★ best",
         ),
+        (
+            80,
+            "loss  valid o attached 0.270  x detached 0.770  train ─  ╌  1 other 0.300",
+        ),
         (40, "loss  valid o attached 0.270  x detached 0.770"[:39] + "…"),
     ],
 )
