@@ -15,7 +15,7 @@ from shadow_mlx.data.reading.message_flags import REASONING_KEY
 from shadow_mlx.data.reading.schema import Message
 
 SHORT = 16
-"""Letters of an answer that may well stand in a template, too."""
+"""Letters of a message that may well stand in a template, too."""
 
 
 def check_answer(message: Message, text: str, number: int) -> None:
@@ -39,7 +39,7 @@ def check_answer(message: Message, text: str, number: int) -> None:
 
 
 def needs_signs(message: Message) -> bool:
-    """Whether a look at the words alone may be deceived about what is shown of an answer."""
+    """Whether a look at the words alone may be deceived about what is shown of a message."""
     words = _squeezed(_said(message))
     return bool(message.get("tool_calls") or len(words) < SHORT or _thoughts(message))
 
@@ -74,6 +74,22 @@ def _lost_words(number: int) -> TemplateError:
 def _lost_call(i: int, total: int, number: int) -> TemplateError:
     which = f"call {i + 1} of {total} in" if total > 1 else "the tool calls of"
     return TemplateError(f"the template leaves out {which} message {number}")
+
+
+def shows_all(messages: Sequence[Message], prompt: str) -> bool:
+    """Whether the words alone say that a prompt shows all of its messages.
+
+    They do where each is long and stands behind the one before it: what quotes another message
+    would have to stand there twice.
+    """
+    shown, place = _squeezed(prompt), 0
+    for message in messages:
+        words = _squeezed(_said(message))
+        found = -1 if needs_signs(message) else shown.find(words, place)
+        if found < 0:
+            return False
+        place = found + len(words)
+    return True
 
 
 def left_out(

@@ -22,6 +22,7 @@ from shadow_mlx.data.chat.shown import (
     check_signs,
     left_out,
     needs_signs,
+    shows_all,
     shows_reasoning,
 )
 from shadow_mlx.data.chat.signs import signed, signed_all
@@ -95,6 +96,8 @@ def turn_of(template: ChatTemplate, ending: Ending, talk: Talk, k: int, prompt: 
 
 def roles_left_out(template: ChatTemplate, talk: Talk, k: int, prompt: str) -> list[str]:
     """The roles of the messages before an answer that its ``prompt`` does not show."""
+    if shows_all(talk.messages[:k], prompt):  # most do, and the other look takes a rendering more
+        return []
     signs = signed_all(talk.messages[:k])
     shown = prompt_of(template, Talk([one.message for one in signs], talk.tools, talk.variables), k)
     return left_out(talk.messages[:k], prompt, signs if shown is not None else [], shown or "")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shadow_mlx.data.chat.rendering import TemplateError
+from shadow_mlx.data.chat.shown import shows_all
 from shadow_mlx.data.chat.signs import signed
 from shadow_mlx.data.reading.notices import UNSHOWN_REASONING, left_out
 from shadow_mlx.data.reading.schema import Record
@@ -93,3 +94,37 @@ def test_each_part_of_a_message_has_a_sign_of_its_own() -> None:
         {**call(name, at=[it, 1, {"deep": down}]), "id": f"functions.{name}:0"}
     ]
     assert len({made.words, first, second, name, it, down}) == 6
+
+
+LONG = "The robot waits in the hall."
+OTHER = "Bring two red cups to the kitchen."
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "enough"),
+    [
+        ([LONG, OTHER], [LONG, OTHER], True),
+        ([LONG, OTHER], [OTHER, LONG], False),
+        ([LONG, OTHER], [OTHER], False),
+        ([LONG, f"{OTHER} {LONG}"], [f"{OTHER} {LONG}"], False),
+        ([LONG, f"{LONG} {OTHER}"], [f"{LONG} {OTHER}"], False),
+        ([LONG, LONG], [LONG], False),
+        ([LONG, LONG], [LONG, LONG], True),
+        ([f"{OTHER} {LONG}", LONG], [f"{OTHER} {LONG}"], False),
+        ([LONG, "hi"], [LONG, "hi"], False),  # a short one may stand anywhere
+        ([LONG, ""], [LONG], False),
+        ([f"  {LONG}\n", OTHER], [LONG, OTHER], True),  # templates trim
+        ([], [LONG], True),
+    ],
+)
+def test_words_alone_are_enough_where_nothing_can_deceive(
+    said: list[str], shown: list[str], enough: bool
+) -> None:
+    roles = ["system", *["user"] * len(said)]
+    messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)]
+    assert shows_all(messages, f"<|start|>{'<|end|><|start|>'.join(shown)}<|end|>") is enough
+
+
+def test_a_call_and_a_reasoning_are_looked_at_by_their_signs() -> None:
+    for more in ({"tool_calls": [call("look")]}, {"reasoning_content": OTHER}):
+        assert not shows_all([{"role": "assistant", "content": LONG, **more}], LONG + OTHER)
