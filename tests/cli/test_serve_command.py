@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -190,3 +192,32 @@ def test_what_is_wrong_is_said_at_once(
     monkeypatch.delenv("SHADOW_MLX_API_KEY", raising=False)
     assert main(["serve", *flags]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.timeout(60)
+def test_a_signal_may_come_at_any_moment(
+    tiny_adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the program is about to wait for it, which it is here most of the time."""
+
+    moments, killers = random.Random(0), list[subprocess.Popen[bytes]]()
+
+    class Catalogue:
+        @property
+        def names(self) -> tuple[str, ...]:
+            """Said when signals are listened to."""
+            later = f"sleep {moments.random() / 100}; kill -TERM {os.getpid()}"
+            killers.append(subprocess.Popen(["sh", "-c", later]))
+            return ("one",)
+
+    @contextmanager
+    def serving(config: object) -> Iterator[Any]:
+        scheduler = SimpleNamespace(close=lambda: None, join=lambda seconds: True)
+        service = SimpleNamespace(scheduler=scheduler, catalogue=Catalogue())
+        yield SimpleNamespace(service=service, url="")
+
+    monkeypatch.setattr("shadow_mlx.serving.running.serving", serving)
+    monkeypatch.setattr("shadow_mlx.cli.commands.serve.LOOK_SECONDS", 1e-6)
+    for _ in range(300):
+        assert main(["serve", "--adapter-path", str(tiny_adapter)]) == 0
+        assert killers[-1].wait() == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
+import time
 
 from shadow_mlx.serving.reports import Figures, Listening, Report, to_json
 
@@ -26,7 +26,13 @@ FIGURES = [
 def main() -> None:
     flags = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=False))
     port = int(flags.get("--port", "8080"))
-    asked = threading.Event()
+    asked: list[int] = []  # no Event: a handler would wait for the lock that its wait() holds
+
+    def end(number: int, frame: object) -> None:
+        if asked:
+            sys.exit(130)
+        asked.append(number)
+
     if port == 1:
         log(
             "shadow-mlx: cannot listen on 127.0.0.1, port 1: Address already in use; choose another"
@@ -36,7 +42,7 @@ def main() -> None:
         log("reading the \x1b[31mweights")
         signal.raise_signal(signal.SIGKILL)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(130) if asked.is_set() else asked.set())
+        signal.signal(number, end)
     name = flags.get("--adapter-path", "adapters").rpartition("/")[2]
     host = flags.get("--host", "127.0.0.1")
     tell(Listening(f"http://{host}:{port}/v1", (name, f"{name}:detached", f"{name}:base")))
@@ -45,11 +51,11 @@ def main() -> None:
         tell(Figures(**{**vars(figures), **busy}))
     log("12:00:01 POST /v1/chat/completions 200 adapters 40+31 tokens (10 cached) 0.700 s")
     log("12:00:04 POST /v1/chat/completions 400 0.001 s")
-    asked.wait()
+    while not asked:
+        time.sleep(0.01)
     log("ending: what was asked is answered (once more: at once)")
-    if port == 4:
-        asked_again = threading.Event()
-        asked_again.wait()
+    while port == 4:
+        time.sleep(0.01)
     tell(Figures(**{**vars(FIGURES[-1]), "seconds": 13.0, "requests": 27}))
 
 

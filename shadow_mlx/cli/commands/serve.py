@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -40,18 +40,20 @@ def run(args: argparse.Namespace) -> int:
 
     from shadow_mlx.serving.running import serving
 
-    asked_to_end = threading.Event()
+    asked_to_end = False  # no Event: the handler would wait for the lock that its wait() holds
 
     def end(number: int, frame: FrameType | None) -> None:
-        if asked_to_end.is_set():
+        nonlocal asked_to_end
+        if asked_to_end:
             raise KeyboardInterrupt
-        asked_to_end.set()
+        asked_to_end = True
 
     with serving(config) as server:
         before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
         try:
             look = _told(server, as_json=args.json)
-            while not asked_to_end.wait(LOOK_SECONDS if args.json else None):
+            while not asked_to_end:
+                time.sleep(LOOK_SECONDS)
                 look()
             print("ending: what was asked is answered (once more: at once)", file=sys.stderr)
             server.service.scheduler.close()
