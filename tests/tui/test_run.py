@@ -214,9 +214,8 @@ async def test_another_run_is_shown_from_its_beginning(own_place: Path) -> None:
         assert "zoomed" in words(pilot)
         await press(pilot, "1")
         app.show_run(own_place / "other")
-        await until(pilot, lambda: "other · sprout" in words(pilot) and "★" in words(pilot))
+        await sees(pilot, "other · sprout", "★", "[ step 100 ] 2/2")
         assert "zoomed" not in words(pilot)
-        assert "[ step 100 ] 2/2" in words(pilot)
 
 
 @pytest.mark.parametrize("size", [NARROW, (110, 24), WIDE])

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker.messages import Pair
 from tui.screens.dialogs import Dialog
+from tui.widgets.press_button import PressButton
 
 ROLES = {
     "prompt": "prompt_feature",
@@ -128,17 +129,17 @@ class ColumnsDialog(Dialog[Mapped]):
             yield OptionList(*self._options(), id="columns", markup=False)
             yield Static(missing(self._roles), id="missing")
             with Horizontal(classes="roles"):
-                yield Button("Prompt (p)", id="prompt", compact=True)
-                yield Button("Completion (c)", id="completion", compact=True)
-                yield Button("Text (t)", id="text", compact=True)
-                yield Button("Label (l)", id="label", compact=True)
-                yield Button("Messages (m)", id="chat", compact=True)
+                yield PressButton("Prompt (p)", id="prompt", compact=True)
+                yield PressButton("Completion (c)", id="completion", compact=True)
+                yield PressButton("Text (t)", id="text", compact=True)
+                yield PressButton("Label (l)", id="label", compact=True)
+                yield PressButton("Messages (m)", id="chat", compact=True)
             with Horizontal(classes="roles"):
-                yield Button("Use this (enter)", id="use", variant="primary", compact=True)
+                yield PressButton("Use this (enter)", id="use", variant="primary", compact=True)
                 if self._header is not None:
                     names = "First row: no names (h)" if self._header else "First row: names (h)"
-                    yield Button(names, id="header", compact=True)
-                yield Button("Cancel (esc)", id="cancel", compact=True)
+                    yield PressButton(names, id="header", compact=True)
+                yield PressButton("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
         """The list takes the keys."""

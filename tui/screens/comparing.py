@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from shadow_mlx.config.paths import home_expanded
@@ -17,6 +17,7 @@ from shadow_mlx.runs.folder import holds_adapter
 from shadow_mlx.terminal import visible
 from tui.screens.dialogs import Dialog
 from tui.widgets.field import Field
+from tui.widgets.press_button import PressButton
 
 
 class AdapterPicker(Dialog[tuple[str, ...]]):
@@ -50,7 +51,7 @@ class AdapterPicker(Dialog[tuple[str, ...]]):
                 path=True, placeholder="another folder (Enter adds it)", compact=True, id="folder"
             )
             yield Static(id="wrong", markup=False, classes="problem")
-            yield Button("Compare these (ctrl+s)", id="take", variant="primary")
+            yield PressButton("Compare these (ctrl+s)", id="take", variant="primary")
 
     def on_mount(self) -> None:
         """The list first, unless there is nothing in it."""

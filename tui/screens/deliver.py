@@ -32,6 +32,7 @@ from tui.views.delivery import WAYS, Outcome, Way
 from tui.views.serving import ServerView
 from tui.widgets.command_row import CommandRow
 from tui.widgets.option_form import OptionForm
+from tui.widgets.press_button import PressButton
 from tui.widgets.server_pane import ServerPane
 from tui.widgets.way_tabs import WayTabs
 
@@ -104,7 +105,7 @@ What comes after training. The detached model is a model of its own: it can leav
         yield CommandRow(id="command")
         yield ServerPane(id="server")
         yield Static(id="wrong", markup=False, classes="problem")
-        yield Button("", id="start", variant="primary", classes="still")
+        yield PressButton("", id="start", variant="primary", classes="still")
         with VerticalScroll(id="done", can_focus=False, classes="still"):
             yield Static(id="outcome", markup=False)
             yield Static(id="facts", markup=False)

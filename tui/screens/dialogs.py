@@ -14,6 +14,7 @@ from textual.widgets import Button, Static
 
 from shadow_mlx.terminal import visible
 from tui.widgets.field import Field
+from tui.widgets.press_button import PressButton
 
 Answer = TypeVar("Answer")
 
@@ -52,7 +53,7 @@ class Choice(Dialog[str]):
             with Horizontal(classes="answers"):
                 for result, key, label in self._answers:
                     shown = "esc" if key == "escape" else key
-                    yield Button(f"{label} ({shown})", id=f"answer-{result or 'cancel'}")
+                    yield PressButton(f"{label} ({shown})", id=f"answer-{result or 'cancel'}")
 
     def action_answer(self, result: str) -> None:
         """Give the answer."""

@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from shadow_mlx.config.option import Options
 from shadow_mlx.terminal import visible
 from tui.screens.dialogs import Dialog
 from tui.views import form
 from tui.widgets.option_form import OptionForm
+from tui.widgets.press_button import PressButton
 
 SomeOptions = TypeVar("SomeOptions", bound=Options)
 
@@ -49,7 +50,9 @@ class FormDialog(Dialog[SomeOptions], Generic[SomeOptions]):
             yield self._form
             yield Static(id="help", markup=False)
             yield Static(id="wrong", markup=False, classes="problem")
-            yield Button(f"{self._button} (enter; esc: no change)", id="keep", variant="primary")
+            yield PressButton(
+                f"{self._button} (enter; esc: no change)", id="keep", variant="primary"
+            )
 
     def on_mount(self) -> None:
         """Explain the option that has the focus; the many other rows come after the first paint."""

@@ -25,6 +25,7 @@ from tui.views import form, presets
 from tui.views.command import command_line
 from tui.widgets.option_form import OptionForm
 from tui.widgets.preset_row import PresetRow
+from tui.widgets.press_button import PressButton
 
 JUDGED_SECONDS = 20.0
 """How long a start waits for the judgement."""
@@ -97,7 +98,7 @@ the run would mean: its time (where no earlier run tells it, a step is tried), i
                 yield Static(id="help", markup=False)
                 yield Verdict(self.ui.processes, id="verdict")
                 with Horizontal(id="start-row"):
-                    yield Button("Start training", id="start", variant="primary")
+                    yield PressButton("Start training", id="start", variant="primary")
                     yield Static(id="ready", markup=False)
 
     def on_mount(self) -> None:

@@ -14,6 +14,7 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
 from tui.screens.dialogs import Dialog
 from tui.views import delivery
+from tui.widgets.press_button import PressButton
 
 
 class UploadDialog(Dialog[str]):
@@ -61,8 +62,8 @@ class UploadDialog(Dialog[str]):
                 yield Markdown(visible(card), open_links=False)
             with Horizontal():
                 if not config.dry_run:
-                    yield Button("Upload (y)", compact=True, id="answer-upload")
-                yield Button("Cancel (esc)", compact=True, id="answer-cancel")
+                    yield PressButton("Upload (y)", compact=True, id="answer-upload")
+                yield PressButton("Cancel (esc)", compact=True, id="answer-cancel")
 
     def action_upload(self) -> None:
         """Yes."""

@@ -11,6 +11,7 @@ from textual.widgets import Button, Label
 
 from shadow_mlx.config.option import Options
 from tui.views import presets
+from tui.widgets.press_button import PressButton
 
 ROOMY = 90
 """Columns from which on every preset says what it changes."""
@@ -46,7 +47,7 @@ class PresetRow(Horizontal):
     def compose(self) -> ComposeResult:
         """A button for each, and what stands there if it is none of them."""
         for name in presets.names_of(self._group):
-            button = Button(self._label(name), id=f"preset-{name}", compact=True)
+            button = PressButton(self._label(name), id=f"preset-{name}", compact=True)
             button.can_focus = False  # Tab goes to the fields; a key goes through the presets
             yield button
         yield Label("", id="preset-own", markup=False)
