@@ -72,7 +72,7 @@ class KeyLine(Widget):
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _changed(self, screen: Screen[object]) -> None:
-        if self.app.app_focus and screen is self.screen:
+        if self.app.app_focus and self.is_attached and screen is self.screen:
             self.call_after_refresh(self._look)
 
     def on_resize(self) -> None:
