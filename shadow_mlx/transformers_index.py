@@ -45,7 +45,7 @@ class _BeforeTransformers:
                 execute(module)
                 quicken(module)
 
-            spec.loader.exec_module = execute_and_change  # type: ignore[method-assign]  # this one's
+            spec.loader.exec_module = execute_and_change  # type: ignore[method-assign]  # one module's
         return spec
 
 

@@ -25,7 +25,6 @@ plans = given(lengths=lengths, size=sizes, seed=st.integers(0, 3), shuffle=st.bo
 def _short_rows() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "ATTENTION_TOKENS", 64)
-        patch.setattr(packing, "SAMPLED_BATCHES", 64)
         yield
 
 

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from shadow_mlx.evaluation import measuring
-
 CHATS = [("Hello", "Hi there"), ("One and one?", "Two"), ("Bye", "Good bye")]
-
-
-@pytest.fixture(autouse=True)
-def _one_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How fast a tiny model is does not matter, however often it is measured."""
-    monkeypatch.setattr(measuring, "measure_speed", partial(measuring.measure_speed, trials=1))
 
 
 @pytest.fixture

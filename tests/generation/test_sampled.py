@@ -86,12 +86,12 @@ def test_the_key_decides_and_the_global_state_is_left_alone(model):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_what_is_written_has_the_models_distribution(model, temperature):
-    """Pearson's χ² of the token that 8,000 rows write, their prompts longer than another row's.
+    """Pearson's χ² of the token that 20,000 rows write, their prompts longer than another row's.
 
     Tokens that are expected less than 10 times count as one. The keys are fixed, so it passes or
     fails for good; a right sampler would fail for one key in a million.
     """
-    draws, prompt = 8_000, (7, 3)
+    draws, prompt = 20_000, (7, 3)
     prompts = [(7,), *[prompt] * draws]
     found = continued(model, prompts, [1] * (draws + 1), temperature=temperature)
     counts = Counter(row[0] for row in found[1:])
