@@ -107,8 +107,8 @@ class RunView:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run; 0 while unknown."""
-        return self.started.total_steps if self.started else 0
+        """Steps of the whole run; 0 while unknown. One may be resumed to be shorter than it is."""
+        return max(self.started.total_steps, self.started.start_step) if self.started else 0
 
 
 class _Table:

@@ -82,3 +82,10 @@ def test_rows_are_kept_however_many_come() -> None:
     view = folded(*map(trained, range(1, 3 * FIRST_ROOM))).snapshot()
     assert list(view.gradient.steps) == list(range(1, 3 * FIRST_ROOM))
     assert len(view.gradient.values) == len(view.gradient)
+
+
+def test_a_run_that_was_resumed_to_be_shorter_is_as_long_as_it_is() -> None:
+    fold = RunFold()
+    for event in (started(200), trained(173, 200), started(40, start=173)):
+        fold.add(event)
+    assert fold.snapshot().total_steps == 173

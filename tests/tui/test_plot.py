@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from shadow_mlx.runs.curves import RunFold
 from tests.runs.fake_run import started, story, trained, validated
 from tui.views.alerts import alerts
 from tui.views.plot import Curve, Look, draw, smooth, value_near
-from tui.views.words import bar, headline, short, sparkline
+from tui.views.words import bar, short, sparkline
 
 
 def curve(values: list[float], mark: str = "") -> Curve:
@@ -215,12 +214,3 @@ def test_a_snapshot_is_not_changed_by_what_comes_later() -> None:
     assert len(before.train) == 1
     assert before.best_step is None
     assert len(fold.snapshot().train) == 2
-
-
-def test_a_run_that_was_resumed_to_be_shorter_is_whole() -> None:
-    fold = RunFold()
-    for event in (started(40), trained(173, 40)):
-        fold.add(event)
-    line = headline(fold.snapshot(), "done", Path("mine"), 80).plain
-    assert "100% 173/40" in line
-    assert len(line) <= 80

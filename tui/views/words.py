@@ -77,10 +77,9 @@ def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str
     text.stylize(palette.OF_STATES.get(status, ""))
     if view.detail and status == "running":
         text.append(f" ({visible(view.detail)})")
-    done, share = "", 0.0
-    if view.total_steps:  # fewer than are done where a run was resumed to be that long
-        share = min(1.0, view.step / view.total_steps)
-        done = f" {share:4.0%} {view.step:,}/{view.total_steps:,}"
+    done = ""
+    if view.total_steps:
+        done = f" {view.step / view.total_steps:4.0%} {view.step:,}/{view.total_steps:,}"
     names = Text(f"  {visible(folder.name)}")
     if view.started is not None:
         names.append(f" · {visible(Path(view.started.backbone).name)}")
@@ -88,7 +87,7 @@ def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str
     text.append_text(names)
     if view.total_steps:
         left = width - text.cell_len - len(done) - 2
-        drawn = f"  {bar(share, min(left, 40))}" if left >= 8 else ""
+        drawn = f"  {bar(view.step / view.total_steps, min(left, 40))}" if left >= 8 else ""
         text.append(drawn, "" if status == "running" else "dim")
         text.append(done)
     return text
