@@ -12,6 +12,7 @@ import pytest
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
+from textual.widgets import Button
 
 from shadow_mlx.runs.events import Event, RunEnded, Saved
 from tests.runs.fake_run import started, story, trained, write_story
@@ -34,6 +35,7 @@ from tui.pages import maker
 from tui.screens.base import Page
 from tui.screens.run import RunScreen
 from tui.views import alerts
+from tui.widgets.press_button import PressButton
 
 
 def seen(pilot: Pilot[Any]) -> tuple[object, ...]:
@@ -66,6 +68,8 @@ async def test_each_key_of_the_footer_does_something(
     monkeypatch.setattr(Child, "ask", lambda *args: (left.append(True), ask(*args))[1])
     async with shown(app, WIDE) as pilot:
         await snapshots.SCENES[name](pilot)
+        buttons = app.screen.query(Button)
+        assert all(isinstance(one, PressButton) for one in buttons)  # none is deaf for a while
         page, pressed = app.screen, set[str]()
         while keys := [key for key in footer(pilot) if key not in pressed]:
             key = min(keys, key=["ctrl+q", "x", "escape"].__contains__)  # these leave: at the end

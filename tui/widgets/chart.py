@@ -231,12 +231,13 @@ reaches to its end, and a thin line stands at now.
             best.append(f" {short(self._view.best_loss or 0.0)} @{self._view.best_step}")
         entries = []
         for (curve, _), style in reversed(list(zip(curves, styles, strict=True))):
+            if at is None and beside:
+                break
             near = value_near(curve, at) if at is not None else None
             value = short(near[1] if near else last_of(curve))
             name = losses.called(curve, brief=True)
             entries.append(Entry(losses.kind(curve), name, value, style))
-        named = [] if at is None and beside else entries
-        return legend(lead, named, best, self.size.width)
+        return legend(lead, entries, best, self.size.width)
 
     def _along(self, at: float) -> str:
         """A place on the x-axis, in words."""

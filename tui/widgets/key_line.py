@@ -18,6 +18,9 @@ GAP = 1
 EDGE = 1
 """Cells on the left, as everywhere on a page."""
 
+STYLES = ("key-line--key", "key-line--name", "key-line--hover")
+"""Of a key, of its name, and of both under the pointer."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -42,7 +45,7 @@ class KeyLine(Widget):
     moves: more than a third of what the whole UI computed in the tests that press its keys.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-line--key", "key-line--name", "key-line--hover"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     KeyLine {
@@ -111,15 +114,14 @@ class KeyLine(Widget):
 
     def render(self) -> Text:
         """One line."""
-        style = self.get_component_rich_style
+        sign, name, hover = map(self.get_component_rich_style, STYLES)
         line = Text(" " * EDGE, no_wrap=True)
         for key in self.keys:
-            pointed = style("key-line--hover") if key is self._pointed else None
-            line.append(key.display, style("key-line--key"))
-            line.append(f" {key.binding.description}", style("key-line--name"))
-            if pointed is not None:
-                line.stylize(pointed, line.cell_len - key.width)
-            line.append(" " * GAP)
+            pieces = (key.display, sign), (f" {key.binding.description}", name)
+            piece = Text.assemble(*pieces, " " * GAP)
+            if key is self._pointed:
+                piece.stylize(hover, 0, key.width)
+            line.append_text(piece)
         line.right_crop(GAP)
         return line
 
@@ -148,7 +150,7 @@ class KeyLine(Widget):
     def _point(self, key: Key | None) -> None:
         if key is not self._pointed:
             self._pointed = key
-            self.tooltip = key.binding.tooltip or None if key is not None else None
+            self.tooltip = (key.binding.tooltip or None) if key is not None else None
             self.refresh()
 
 
