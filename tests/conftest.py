@@ -25,6 +25,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import shadow_mlx  # noqa: F401 - before mlx, so that OpenBLAS is loaded where there is one
+from tests.precompiled import precompile
 from tests.tiny import tiny_attached_model, write_tiny_backbone
 
 if TYPE_CHECKING:
@@ -67,15 +68,19 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let programs that tests start share what they compile, where bytecode must not be written.
+    """Let all workers, and the programs that tests start, share what they compile.
 
-    Otherwise each of them compiles all that it imports, which takes longer than the rest of most.
+    Otherwise each program compiles all that it imports where bytecode must not be written, which
+    takes longer than the rest of most; and MLX's kernels are a quarter of the suite's time.
     """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="shadow-mlx-compiled-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    precompile(folder / "kernels")
     if sys.dont_write_bytecode:
-        folder = tempfile.mkdtemp(prefix="shadow-mlx-compiled-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(folder)
         sys.dont_write_bytecode = False
 
 
