@@ -26,6 +26,8 @@ CHOOSERS = ("e_score_correction_bias", "expert_bias", "router_bias", ".indexer."
 # gradient is how sums are rounded.
 TAKEN_OUT = "shadow.backbone.inner.layers.1.layer_scalar"
 AUX_WEIGHT = 0.3
+# A single number's gradient is one sum over all places, in which most cancels out.
+SUMMED = 10
 
 
 def loss(model: AttachedModel) -> mx.array:
@@ -57,7 +59,8 @@ def test_gradients_reach_every_trained_tensor(name: str) -> None:
     model.recompute_activations()
     for key, gradient in _gradients(model).items():
         if bool(gradients[key].any()) and key != TAKEN_OUT:
-            assert difference(gradient, gradients[key]) < TOLERANCE, key
+            within = SUMMED * TOLERANCE if gradient.size == 1 else TOLERANCE
+            assert difference(gradient, gradients[key]) < within, key
 
 
 def _gradients(model: AttachedModel) -> dict[str, mx.array]:
