@@ -170,7 +170,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "tui/test_plot.py": [
         "tui/views/alerts.py",
-        "tui/views/words.py",
     ],
     "tui/test_real_child.py": [
         "shadow_mlx/worker/comparing.py",
@@ -181,7 +180,6 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         "shadow_mlx/worker/reading.py",
         "tui/child.py",
     ],
-    "tui/test_run.py": [],
     "tui/test_terminal.py": [
         "tui/input/driver.py",
     ],

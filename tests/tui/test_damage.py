@@ -72,7 +72,7 @@ def shown(folder: Path) -> RunView:
         run_facts.in_lines(facts, 40).plain.encode()
         headline(view, run.status, folder, 100).plain.encode()
         alerts(view, live=running, now=time.time(), memory_bytes=10**9, free_disk_bytes=-1)
-    summary(view, run.status, ())
+    summary(view, run.status, (), 80)
     run_facts.notes(view, {}).plain.encode()
     series = (view.train, view.shadow, view.valid, view.valid_shadow, view.speed)
     series += (view.rate, view.gradient, view.memory)

@@ -28,7 +28,6 @@ from tui.screens.managing import ManagingPage
 from tui.screens.run_finder import Found, RunFinder
 from tui.views import run_list
 from tui.widgets.divider import Divider
-from tui.widgets.field import Field
 from tui.widgets.tables import chosen, fill
 from tui.widgets.welcome import Welcome
 
@@ -45,6 +44,7 @@ class HomePage(ManagingPage):
     """Recent runs, and what to do next."""
 
     NAME = "home"
+    FILTERED_BY = "name, folder, model, state or note"
     HELP = """\
 # Home
 
@@ -65,7 +65,6 @@ gives them other keys.
     DEFAULT_CSS = """
     HomePage #hint { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
     HomePage #hint { text-overflow: ellipsis; display: none; }
-    HomePage #filter { height: 1; margin: 0 1; display: none; }
     HomePage #panes { height: 1fr; }
     HomePage DataTable { width: 1fr; height: 1fr; scrollbar-size: 1 1; }
     HomePage #detail { height: 100%; width: 44%; display: none; }
@@ -111,7 +110,7 @@ gives them other keys.
         """What to do, and the runs."""
         yield Welcome(id="welcome")
         yield Static(HINT, id="hint", markup=False)
-        yield Field(placeholder="name, folder, model, state or note", compact=True, id="filter")
+        yield self.filter_field()
         with Horizontal(id="panes"):
             yield DataTable(cursor_type="row", zebra_stripes=True, id="runs")
             yield Divider("home")
@@ -157,17 +156,18 @@ gives them other keys.
         """Show what was found."""
         first = not self._found.runs
         self._found = message.found
-        self._show()
+        self.narrow()
         if first and message.found.runs and self.focused in (None, self.query_one("#welcome")):
             self.set_focus(self._usable("#runs"))
 
     @property
-    def _filter(self) -> Field:
-        return self.query_one("#filter", Field)
+    def listed(self) -> bool:
+        """Whether there are runs."""
+        return bool(self._found.runs)
 
-    def _show(self) -> None:
+    def narrow(self) -> None:
         """Fill the table where it changed, the cursor on the run that it was on."""
-        found, wanted = self._found, self._filter.value.strip()
+        found, wanted = self._found, self.wanted
         self.set_class(bool(found.runs), "-listed")
         shown = run_list.ordered(run_list.matching(found.runs, wanted), self._order)
         said = run_list.headline(len(shown), len(found.runs), found.there, self._order, wanted)
@@ -192,7 +192,7 @@ gives them other keys.
 
     def on_resize(self) -> None:
         """Columns fit the width."""
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.narrow)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
@@ -214,9 +214,8 @@ gives them other keys.
         one = self.chosen if self.is_mounted else None
         if action in ("chat", "compare", "export"):
             return one is not None and one.has_adapter
-        if action in ("filter", "sort"):
-            typing = self.is_mounted and self._filter.has_focus
-            return bool(self._found.runs) and not typing
+        if action == "sort":
+            return super().check_action("filter", ())
         return super().check_action(action, parameters)
 
     def on_data_table_row_highlighted(self) -> None:
@@ -224,32 +223,11 @@ gives them other keys.
         self.detail_of(self.chosen)
         self.refresh_bindings()
 
-    def action_filter(self) -> None:
-        """Type what the runs are to be filtered by."""
-        self._filter.display = True
-        self._filter.focus()
-
-    def on_input_changed(self) -> None:
-        """Filter as it is typed."""
-        self._show()
-
-    def on_input_submitted(self) -> None:
-        """To the runs that are left."""
-        if not self._filter.value.strip():
-            self._filter.display = False
-        self.set_focus(self._usable("#runs"))
-
-    def action_leave_field(self) -> None:
-        """No filter any more, and back to the runs."""
-        self._filter.value = ""
-        self._filter.display = False
-        super().action_leave_field()
-
     def action_sort(self) -> None:
         """By the next column."""
         at = run_list.ORDERS.index(self._order) + 1
         self._order = run_list.ORDERS[at % len(run_list.ORDERS)]
-        self._show()
+        self.narrow()
 
     async def action_chat(self) -> None:
         """Chat with the run under the cursor."""

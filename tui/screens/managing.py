@@ -17,8 +17,8 @@ from shadow_mlx.runs.labels import relabel
 from shadow_mlx.runs.listing import RunSummary, last_change
 from shadow_mlx.runs.record import EventReader
 from shadow_mlx.runs.settings import settings_of
-from tui.screens.base import Page
 from tui.screens.dialogs import Ask, Choice
+from tui.screens.filtering import FilteredPage
 from tui.views import run_card
 from tui.views.run_list import name_of
 
@@ -37,7 +37,7 @@ WATCH_SECONDS = 0.5
 NEED_A_RUN = ("name", "note", "mark", "discard")
 
 
-class ManagingPage(Page):
+class ManagingPage(FilteredPage):
     """A page with a list of runs, one of which is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,7 +75,7 @@ class ManagingPage(Page):
             return one is not None and not (action == "discard" and one.status == "running")
         if action == "undo":
             return len(self.ui.trash) > 0
-        return True
+        return super().check_action(action, parameters)
 
     def action_name(self) -> None:
         """Call it something."""

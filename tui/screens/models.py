@@ -16,11 +16,11 @@ from shadow_mlx.terminal import visible
 from shadow_mlx.words import counted
 from shadow_mlx.worker import messages as m
 from tui.child import ChildError
-from tui.screens.base import Page
 from tui.screens.dialogs import Choice
+from tui.screens.filtering import FilteredPage
 from tui.screens.hub_search import HubDialog
 from tui.views import memory
-from tui.views.models_view import facts, room, table
+from tui.views.models_view import facts, matching, room, table
 from tui.views.words import bar
 from tui.widgets.divider import Divider
 from tui.widgets.pairs import pairs
@@ -29,19 +29,23 @@ from tui.widgets.tables import chosen, fill
 QUIET_SECONDS = 0.4
 """How long the cursor must rest before a model's training memory is estimated."""
 
+NONE_SUCH = "No model here has all of these words: Escape shows all again."
+
 KEPT = "What was fetched is kept: d goes on from there."
 
 
-class ModelsScreen(Page):
+class ModelsScreen(FilteredPage):
     """Bundled, local and cached models."""
 
     NAME = "models"
+    FILTERED_BY = "name, folder, architecture, weights, or what is said of it: fits, tight"
     HELP = """\
 # Models
 
 The models that come along, those in folders here, and those in the hub's cache.
 
 - `t` trains on the one under the cursor · `c` chats with it
+- `/` filters by what you type: names, folders, architectures, *4-bit*, *fits*; `Escape` shows all
 - `d` finds one on the Hugging Face hub by a few words, with its size and whether it fits here, and
   fetches it · `Escape` stops that · `r` looks again
 - `x` deletes what was fetched from the hub, after a question; the last line tells the room that all
@@ -63,8 +67,8 @@ The models that come along, those in folders here, and those in the hub's cache.
         Binding("c", "chat", "Chat", id="models-chat"),
         Binding("d", "download", "Download", id="models-download"),
         Binding("x", "remove", "Delete", id="models-remove"),
+        Binding("slash", "filter", "Filter", key_display="/", id="models-filter"),
         Binding("r", "look", "Look again", id="models-look"),
-        Binding("escape", "stop", "Stop", show=False),
     ]
 
     def __init__(self) -> None:
@@ -76,6 +80,7 @@ The models that come along, those in folders here, and those in the hub's cache.
 
     def body(self) -> ComposeResult:
         """The table, what is known of the one under the cursor, and the room on the disk."""
+        yield self.filter_field()
         with Vertical(id="panes"):
             yield DataTable(cursor_type="row", zebra_stripes=True)
             yield Divider("models")
@@ -98,14 +103,22 @@ The models that come along, those in folders here, and those in the hub's cache.
             return
         self._models = found.models
         self.query_one("#room", Static).update(room(found))
-        self._list()
+        self.narrow()
         if again:
             self.ui.tell(f"Looked again: {counted(len(self._models), 'model')}.")
 
-    def _list(self) -> None:
-        titles, rows = table(self._models, beside=self._beside)
-        fill(self.query_one(DataTable), titles, rows, [model.path for model in self._models])
+    @property
+    def listed(self) -> bool:
+        """Whether there are models."""
+        return bool(self._models)
+
+    def narrow(self) -> None:
+        """List the models that are wanted."""
+        shown = matching(self._models, self.wanted)
+        titles, rows = table(shown, beside=self._beside)
+        fill(self.query_one(DataTable), titles, rows, [model.path for model in shown])
         self._describe()
+        self.refresh_bindings()
 
     @property
     def _beside(self) -> bool:
@@ -115,7 +128,7 @@ The models that come along, those in folders here, and those in the hub's cache.
     def on_resize(self) -> None:
         """Other columns fit."""
         if self._models:
-            self.call_after_refresh(self._list)
+            self.call_after_refresh(self.narrow)
 
     def on_data_table_row_highlighted(self) -> None:
         """Tell about the one under the cursor."""
@@ -134,7 +147,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         if self._fetching:
             self._note(f"… fetching {self._fetching} (esc stops)")
         elif model is None:
-            self._note("No model is here yet: d fetches one.")
+            self._note(NONE_SUCH if self._models else "No model is here yet: d fetches one.")
         else:
             known = self._verdicts.get(model.path)
             said = model.reason or known or _memory(model)
@@ -206,7 +219,7 @@ The models that come along, those in folders here, and those in the hub's cache.
         child = self.ui.processes["data"]
         self.workers.cancel_group(self, "memory")  # an estimate would fetch its settings again
         self._models = [one for one in self._models if one.name != name]
-        self._list()
+        self.narrow()
         try:
             done = await child.result(m.RemoveModel(child.number(), name), m.Done)
         except ChildError as error:
@@ -232,10 +245,12 @@ The models that come along, those in folders here, and those in the hub's cache.
         self._fetching = ""
         self.action_look()
 
-    def action_stop(self) -> None:
-        """Stop fetching; what is there is gone on with the next time."""
-        if self._fetching:
+    def action_leave_field(self) -> None:
+        """Stop fetching; what is there is gone on with the next time. Else show all again."""
+        if self._fetching and not self.typing:
             self.ui.processes["download"].stop(self._request)
+        else:
+            super().action_leave_field()
 
 
 def fetched(name: str, done: int, total: int) -> str:

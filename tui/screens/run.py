@@ -223,7 +223,8 @@ The run works in a process of its own: leaving this page, or the program, does n
             await asyncio.sleep(MACHINE_SECONDS)
 
     def on_resize(self) -> None:
-        """Other figures fit."""
+        """Other words and figures fit."""
+        self.call_after_refresh(self._draw_words)
         self.call_after_refresh(self._draw_facts)
 
     def on_run_screen_grown(self, message: Grown) -> None:
@@ -257,8 +258,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             alert = died(self.exit_code, self._output, self._death)
             self._alerts[:0] = [alert] if alert else []
         warnings = "\n".join(f"! {visible(a.text)} → {a.action}" for a in self._alerts)
-        self._put("head", self._head())
-        self._put("next", self._next())
+        self._draw_words()
         self._put("alerts", warnings)
         self._draw_facts()
         answers = self.query_one(SamplePane)
@@ -276,6 +276,11 @@ The run works in a process of its own: leaving this page, or the program, does n
         if self._shown.get("keys") != possible:  # drawing the footer anew is not cheap
             self._shown["keys"] = possible
             self.refresh_bindings()
+
+    def _draw_words(self) -> None:
+        """What the run is and does, and what can be done next."""
+        self._put("head", self._head())
+        self._put("next", self._next())
 
     def _draw_facts(self) -> None:
         """The figures: in lines with small charts where there is a pane for them, else in a row."""
@@ -329,7 +334,8 @@ The run works in a process of its own: leaving this page, or the program, does n
         actions = [
             name for name in ("resume", "chat", "compare", "export") if self.check_action(name, ())
         ]
-        return visible(summary(self.view, self.status, actions)) if over else ""
+        width = self.size.width - 2
+        return visible(summary(self.view, self.status, actions, width)) if over else ""
 
     def action_samples(self, by: int) -> None:
         """The answers of an earlier or later validation."""

@@ -9,6 +9,7 @@ from rich.text import Text
 from shadow_mlx import machine, words
 from shadow_mlx.terminal import visible
 from shadow_mlx.worker import messages as m
+from tui.views.words import holds
 
 Row = tuple[str | Text, ...]
 """Cells of a table."""
@@ -21,6 +22,17 @@ def verdict(model: m.ModelView) -> str:
         return ""
     share = model.size_bytes / size
     return "✔ fits" if share < 0.5 else "! tight" if share < 0.8 else "✘ too large"
+
+
+def matching(models: Sequence[m.ModelView], wanted: str) -> list[m.ModelView]:
+    """The models of which something holds each of the words."""
+    return [model for model in models if holds(_said_of(model), wanted)]
+
+
+def _said_of(model: m.ModelView) -> str:
+    fits = verdict(model) if model.supported else "not supported"
+    parts = (model.name, model.quantization, model.architecture, model.where, model.path, fits)
+    return " ".join(parts)
 
 
 def table(models: Sequence[m.ModelView], *, beside: bool) -> tuple[Row, list[Row]]:

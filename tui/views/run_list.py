@@ -13,7 +13,7 @@ from rich.text import Text
 from shadow_mlx.runs.listing import SPARK, RunSummary, ago
 from shadow_mlx.terminal import visible
 from tui.views.palette import OF_STATES
-from tui.views.words import SIGNS, short, sparkline
+from tui.views.words import SIGNS, holds, short, sparkline
 
 LONGEST_NAME = 34
 """Cells of a name in the list; a longer one loses its middle."""
@@ -84,8 +84,7 @@ def place_of(run: RunSummary) -> str:
 
 def matching(runs: Sequence[RunSummary], wanted: str) -> list[RunSummary]:
     """The runs of which something begins with, or holds, each of the words."""
-    words = wanted.casefold().split()
-    return [run for run in runs if all(word in _said_of(run) for word in words)]
+    return [run for run in runs if holds(_said_of(run), wanted)]
 
 
 def ordered(runs: Sequence[RunSummary], by: Column) -> list[RunSummary]:
@@ -180,7 +179,7 @@ def _titled(column: Column, by: Column) -> str:
 
 def _said_of(run: RunSummary) -> str:
     parts = (run.labels.name, place_of(run), run.status, run.backbone, run.labels.note)
-    return " ".join(parts).casefold()
+    return " ".join(parts)
 
 
 def _or_last(value: float | None) -> float:

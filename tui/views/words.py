@@ -51,6 +51,11 @@ def short(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1 else f"{value:.3f}"
 
 
+def holds(text: str, wanted: str) -> bool:
+    """Whether each of the words stands in a text, alone or in another word, in any case."""
+    return all(word in text.casefold() for word in wanted.casefold().split())
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """A curve in one row of block characters, its highest value the full block."""
     shown = means(values, width)
@@ -93,13 +98,14 @@ def headline(view: RunView, status: str, folder: Path, width: int, *, asked: str
     return text
 
 
-def summary(view: RunView, status: str, possible: Collection[str]) -> str:
-    """What a run left, and what to do next, in one line.
+def summary(view: RunView, status: str, possible: Collection[str], width: int) -> str:
+    """What a run left, and what to do next: in one line where there is room for it, else in two.
 
     Args:
         view: The run.
         status: Its state.
         possible: The actions that work now; no others are named.
+        width: Cells of a line.
     """
     ended = view.ended
     if status == "empty":
@@ -118,7 +124,7 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
         ways = {
             "chat": "c chat with it",
             "compare": "v see what detaching costs",
-            "export": "e export its model",
+            "export": "e export it",
         }
     else:
         ways = {
@@ -128,4 +134,5 @@ def summary(view: RunView, status: str, possible: Collection[str]) -> str:
     named = [text for action, text in ways.items() if action in possible]
     if status in ("done", "patience") or not named:
         named.append("t train again")
-    return "  → ".join(filter(None, (said, ", ".join(named))))
+    line = "  → ".join(filter(None, (said, ", ".join(named))))
+    return line if len(line) <= width else line.replace("  → ", "\n→ ")

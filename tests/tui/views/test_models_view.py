@@ -8,7 +8,7 @@ import pytest
 
 from shadow_mlx import machine
 from shadow_mlx.worker.messages import Models, ModelView
-from tui.views.models_view import facts, offered, room, table, verdict
+from tui.views.models_view import facts, matching, offered, room, table, verdict
 
 MODEL = ModelView("a/b", "hub", "a/b", "qwen3", "4-bit", 4_000_000_000, True)
 
@@ -21,6 +21,22 @@ def test_it_says_what_is_known_and_whether_it_fits(monkeypatch: pytest.MonkeyPat
         assert verdict(dataclasses.replace(MODEL, size_bytes=size)) == said
     other = dataclasses.replace(MODEL, size_bytes=0, supported=False, reason="not\x1b[ known")
     assert offered(other) == "size unknown · 4-bit · qwen3 · ✘ not␛[ known"
+
+
+def test_models_are_found_by_any_of_what_is_said_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_of_machine", lambda: 16_000_000_000)
+    other = dataclasses.replace(MODEL, name="c", path="models/c", size_bytes=15_000_000_000)
+    not_ours = dataclasses.replace(MODEL, name="d", where="folder", supported=False)
+    all_of_them = [MODEL, other, not_ours]
+    for wanted, found in {
+        "": all_of_them,
+        "QWEN3": all_of_them,
+        "fits": [MODEL],
+        "large models/": [other],
+        "folder not": [not_ours],
+        "a/b folder fits": [],
+    }.items():
+        assert matching(all_of_them, wanted) == found, wanted
 
 
 def test_the_room_on_the_disk() -> None:
