@@ -18,6 +18,7 @@ from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -29,6 +30,7 @@ from shadow_mlx.errors import SurroundingsError
 from shadow_mlx.runs.launching import Launched, launch
 from shadow_mlx.runs.live import is_live, send
 from shadow_mlx.runs.trash import Trash
+from shadow_mlx.terminal import visible
 from tui import system
 from tui.child import Children
 from tui.input.paints import PaintHold, takes_more
@@ -205,15 +207,11 @@ class ShadowApp(App[None]):
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A short message in the corner; its text is shown as it is."""
-        from shadow_mlx.terminal import visible
-
         self.notify(visible(message), severity=severity, markup=False, timeout=8)
 
     def tell_end(self, message: str) -> None:
         """Say outside of the screen that a run is over, as the person wants it."""
         import os
-
-        from shadow_mlx.terminal import visible
 
         if self.state.at_end == "bell":
             self.bell()
@@ -380,6 +378,11 @@ class ShadowApp(App[None]):
         """Leave; what pages are waiting for comes too late for them."""
         self.workers.cancel_all()
         super().exit(*args, **options)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """While all is taken down, something may miss its parts, or never get them: no fault."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     async def on_unmount(self) -> None:
         """End the children and keep the state; a run goes on."""

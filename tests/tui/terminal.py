@@ -95,7 +95,10 @@ class Terminal:
             assert time.monotonic() < deadline, self._seen()
         _, status = os.waitpid(self.process, 0)
         os.close(self._keys)
-        return os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        if code:  # what it said at last, for a test that fails for it
+            print(self.raw[-LATEST // 4 :].decode(errors="replace"))
+        return code
 
     def _read(self) -> bool:
         """Take some output; returns whether there can be more."""

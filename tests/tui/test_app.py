@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from functools import partialmethod
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable
+from textual.css.query import InvalidQueryFormat
+from textual.widgets import DataTable, Static
 
 from tests.tui.support import FAKE_WORKER, NARROW, ROOT, WIDE, press, shown, text, told, until
 from tui import app as app_module
@@ -71,6 +73,22 @@ async def test_what_a_dialog_waits_for_ends_before_its_parts() -> None:
 class Broken(ShadowApp):
     def on_ready(self) -> None:
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("missed", "code"), [("#never-made", 0), ("not a selector", 1)])
+async def test_what_misses_its_parts_while_all_is_taken_down_is_no_fault(
+    missed: str, code: int
+) -> None:
+    class Late(Static):
+        def on_mount(self) -> None:
+            self.app.exit()
+            self.query_one(missed)
+
+    app = ShadowApp(FAKE_WORKER)
+    with nullcontext() if code == 0 else pytest.raises(InvalidQueryFormat):
+        async with shown(app) as pilot:
+            await pilot.app.screen.mount(Late())
+    assert app.return_code == code
 
 
 def test_a_bug_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

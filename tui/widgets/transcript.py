@@ -45,6 +45,7 @@ class Bubble(Vertical):
         self.turn = turn
         self.set_class(bool(turn.mode), f"-{turn.mode}")
         self._version = ""
+        self._thought = Static("", classes="thought", markup=False)
 
     def number(self, version: int, of: int, *, marked: bool) -> None:
         """Which of its versions this is; marked, it is the one that the keys change."""
@@ -59,7 +60,7 @@ class Bubble(Vertical):
             yield Static(classes="version", markup=False)
             yield Static(classes="note", markup=False)
         if self.turn.role == "assistant":
-            yield Collapsible(Static("", classes="thought", markup=False), title="")
+            yield Collapsible(self._thought, title="")
             yield Markdown(shown(self.turn.text), open_links=False)
         else:
             yield Static(visible(self.turn.text), classes="said", markup=False)
@@ -81,7 +82,7 @@ class Bubble(Vertical):
             words = counted(len(reasoning.split()), "word")
             folded.display = bool(reasoning)
             folded.title = f"thought: {words}" if ended else f"thinking … {words}"
-            folded.query_one(".thought", Static).update(visible(reasoning))
+            self._thought.update(visible(reasoning))
 
     def stream(self) -> MarkdownStream:
         """Where the pieces of an answer go while it is made; stop it at the end."""
