@@ -53,13 +53,14 @@ SLOW = (
     "backbones/test_mutated_models.py", "hub", "memory", "models",
     "test_docs.py", "test_packaging.py", "test_kernels.py",
     "parallel", "training/test_distributed.py", "training/test_kills.py",
-    "training/test_resuming.py",
+    "training/test_resuming.py", "training/test_shadow_runs.py",
     "tui/screens", "tui/test_app.py", "tui/test_compare.py", "tui/test_data.py",
-    "tui/test_models.py", "tui/test_navigation.py", "tui/test_real_child.py", "tui/test_run.py",
-    "tui/test_snapshots.py", "tui/test_terminal.py", "tui/test_train.py",
+    "tui/test_deliver.py", "tui/test_hints.py", "tui/test_models.py", "tui/test_navigation.py",
+    "tui/test_real_child.py", "tui/test_run.py", "tui/test_snapshots.py", "tui/test_terminal.py",
+    "tui/test_themes.py", "tui/test_train.py", "tui/widgets/test_option_form.py",
 )  # fmt: skip
 """Whole files and folders that ``-m "not slow"`` leaves out: they start programs, draw the UI, or
-go through every family."""
+go through every family or kind of run."""
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from shadow_mlx.runs.curves import RunFold
 from tests.runs.fake_run import started, story, trained, validated
+from tests.tui.support import ROOT
 from tui.views.alerts import alerts
-from tui.views.plot import Curve, Look, draw, smooth, value_near
+from tui.views.plot import Curve, Look, _quantile, draw, smooth, value_near
 from tui.views.words import bar, short, sparkline
 
 
@@ -127,6 +130,24 @@ def test_a_window_shows_only_its_steps() -> None:
     assert (plot.low, plot.high) == (50, 60)
     assert plot.column_of(49) is None
     assert plot.column_of(50) == 0
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.floats(0, 1))
+def test_a_quantile_is_numpys(values: list[float], share: float) -> None:
+    found = _quantile(np.array(values), share)
+    assert found == pytest.approx(np.quantile(values, share), rel=1e-9, abs=1e-6)
+
+
+def test_no_picture_waits_for_what_numpy_imports_late() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from tui.views.plot import Curve, Look, draw\n"
+        "steps = np.arange(1.0, 99)\n"
+        "curves = [Curve('a', steps, 1 / steps), Curve('b', steps, 2 / steps, mark='x')]\n"
+        "assert draw(curves, 40, 9, Look(log=False))\n"
+        "assert 'numpy.ma' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_nothing_to_draw() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -108,28 +109,23 @@ The run works in a process of its own: leaving this page, or the program, does n
         Binding("escape", "back", "Back"),
     ]
 
+    @dataclass
     class Grown(Message):
         """The run's record grew."""
 
-        def __init__(self, folder: Path, view: RunView) -> None:
-            super().__init__()
-            self.folder, self.view = folder, view
+        folder: Path
+        view: RunView
 
+    @dataclass
     class Watched(Message):
         """A look at the run's process."""
 
-        def __init__(
-            self,
-            folder: Path,
-            live: bool,
-            exit_code: int | None,
-            output: str,
-            death: Death | None,
-        ) -> None:
-            super().__init__()
-            self.folder = folder
-            self.live, self.exit_code, self.output = live, exit_code, output
-            self.death = death
+        folder: Path
+        live: bool
+        exit_code: int | None
+        output: str
+        death: Death | None
+        free_disk_bytes: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,6 +141,7 @@ The run works in a process of its own: leaving this page, or the program, does n
         self._alerts: list[Alert] = []
         self._output = ""
         self._death: Death | None = None
+        self._free_disk_bytes = -1  # not known
         self._shown: dict[str, object] = {}
         self._worked = False  # when it was drawn last
         self._machine = Business()
@@ -211,7 +208,8 @@ The run works in a process of its own: leaving this page, or the program, does n
             if seen != known[0]:
                 found = None if live else await asyncio.to_thread(death_of, folder, view, code)
                 known = (seen, found)
-            self.post_message(self.Watched(folder, live, code, output, known[1]))
+            free = await asyncio.to_thread(_free_disk, folder)
+            self.post_message(self.Watched(folder, live, code, output, known[1], free))
             await asyncio.sleep(WATCH_SECONDS)
 
     @work(exclusive=True, group="machine")
@@ -239,6 +237,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             return
         self.live, self.exit_code = message.live, message.exit_code
         self._output, self._death = message.output, message.death
+        self._free_disk_bytes = message.free_disk_bytes
         self._draw(False)
 
     def resting(self) -> str:
@@ -252,7 +251,7 @@ The run works in a process of its own: leaving this page, or the program, does n
             live=self.live,
             now=time.time(),
             memory_bytes=machine.memory_of_machine(),
-            free_disk_bytes=_free_disk(self.folder),
+            free_disk_bytes=self._free_disk_bytes,
         )
         if self.status in ("interrupted", "empty"):
             alert = died(self.exit_code, self._output, self._death)

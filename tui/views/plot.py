@@ -168,7 +168,7 @@ def _usual(curves: Sequence[Values], low: float) -> float:
     """
     high = max(float(values.max()) for values in curves)
     sample = np.concatenate([v[:: math.ceil(len(v) / SAMPLE)] for v in curves])
-    limit = float(np.quantile(sample, 0.95))
+    limit = _quantile(sample, 0.95)
     if len(sample) < 20 or not high - low > 3 * (limit - low) > 0:
         return high
     for values in curves:
@@ -176,6 +176,12 @@ def _usual(curves: Sequence[Values], low: float) -> float:
         fall = values[: below[0]] if len(below) else values
         limit = max(limit, float(fall.max())) if len(fall) else limit
     return limit
+
+
+def _quantile(sample: Values, share: float) -> float:
+    """As NumPy's, which first imports all that there is for masked arrays: 20 ms in a picture."""
+    place = share * (len(sample) - 1)
+    return float(np.interp(place, np.arange(len(sample)), np.sort(sample)))
 
 
 def plot(curves: Sequence[Curve], at: Axes, width: int, height: int) -> Plot:
@@ -247,8 +253,10 @@ def _places(
     span = at.last - at.first
     share = (steps - at.first) / span if span else np.zeros(len(steps))
     columns = np.clip(share * width, 0, width - 1).astype(np.int64)
-    cells = np.unique(_rows(values, at, height * 4) // 4 * width + columns)
-    return cells // width, cells % width
+    held = np.zeros((height, width), bool)  # np.unique imports what np.quantile does
+    held[_rows(values, at, height * 4) // 4, columns] = True
+    row, column = np.nonzero(held)
+    return row, column
 
 
 def _line(points: Envelope, at: Axes, width: int, height: int) -> Dots:
