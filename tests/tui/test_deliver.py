@@ -236,7 +236,7 @@ async def test_a_run_leads_to_its_export(own_place: Path) -> None:
     app = ShadowApp(FAKE_WORKER)
     async with shown(app) as pilot:
         app.show_run(folder)
-        await until(pilot, lambda: "e export its model" in words(pilot))
+        await until(pilot, lambda: "e export it" in words(pilot))
         await press(pilot, "e")
         await until(pilot, lambda: command(pilot) == "shadow-mlx export --adapter-path mine")
         await press(pilot, "1")
