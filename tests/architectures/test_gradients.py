@@ -26,8 +26,9 @@ CHOOSERS = ("e_score_correction_bias", "expert_bias", "router_bias", ".indexer."
 # gradient is how sums are rounded.
 TAKEN_OUT = "shadow.backbone.inner.layers.1.layer_scalar"
 AUX_WEIGHT = 0.3
-# A single number's gradient is one sum over all places, in which most cancels out.
-SUMMED = 10
+# The gradient of a single number is one sum over all places, in which most cancels out: what is
+# left is compared in float64, which MLX has on a CPU.
+CANCELLING = ("apertus",)
 
 
 def loss(model: AttachedModel) -> mx.array:
@@ -46,6 +47,8 @@ def test_gradients_reach_every_trained_tensor(name: str) -> None:
     model = attach_tiny(family, build(family.config), sharing="layer")
     perturb(model.shadow, seed=2, scale=0.2)
     model.train()
+    if name in CANCELLING and mx.default_device().type == mx.DeviceType.cpu:
+        model.set_dtype(mx.float64)
     gradients = _gradients(model)
     assert gradients.keys() == dict(tree_flatten(model.trainable_parameters())).keys()
     last = f"shadow.layers.{len(model.layers) - 1}."
@@ -59,8 +62,7 @@ def test_gradients_reach_every_trained_tensor(name: str) -> None:
     model.recompute_activations()
     for key, gradient in _gradients(model).items():
         if bool(gradients[key].any()) and key != TAKEN_OUT:
-            within = SUMMED * TOLERANCE if gradient.size == 1 else TOLERANCE
-            assert difference(gradient, gradients[key]) < within, key
+            assert difference(gradient, gradients[key]) < TOLERANCE, key
 
 
 def _gradients(model: AttachedModel) -> dict[str, mx.array]:
