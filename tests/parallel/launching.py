@@ -11,6 +11,23 @@ from pathlib import Path
 
 PROGRAM = ("-m", "shadow_mlx")
 
+SAMPLED = 8
+"""Tokens of an answer while training, where tests say so: for each of them the processes exchange
+what they have several times, and who waits keeps a core busy.
+"""
+
+BRIEF = (
+    "-c",
+    f"""
+import sys
+from shadow_mlx.cli.main import main
+from shadow_mlx.training import samples
+samples.MAX_TOKENS = {SAMPLED}
+sys.exit(main())
+""",
+)
+"""The program, with such answers."""
+
 
 def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

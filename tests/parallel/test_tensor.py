@@ -11,7 +11,8 @@ import pytest
 from shadow_mlx.cli.main import main
 from shadow_mlx.runs.events import Event, Noted, RunEnded, Sampled, Trained, Validated, from_json
 from shadow_mlx.runs.folder import RunFolder
-from tests.parallel.launching import run, start
+from shadow_mlx.training import samples
+from tests.parallel.launching import BRIEF, SAMPLED, run, start
 from tests.tiny import write_tiny_backbone
 from tests.training.conftest import write_chats
 
@@ -54,14 +55,16 @@ def weights_of(adapter: Path) -> tuple[dict[str, mx.array], dict[str, str]]:
     return mx.load(str(adapter / "adapter_model.safetensors"), return_metadata=True)
 
 
-def test_training_and_its_adapter_are_those_of_one_process(tmp_path, tiny_backbone, chats):
+def test_training_and_its_adapter_are_those_of_one_process(
+    tmp_path, tiny_backbone, chats, monkeypatch
+):
     """Interrupted in the middle, and with what needs the whole backbone: copied blocks, sizes."""
     alone, parts = tmp_path / "alone", tmp_path / "parts"
+    monkeypatch.setattr(samples, "MAX_TOKENS", SAMPLED)
     assert main(training(tiny_backbone, chats, alone)) == 0
-    run(tmp_path, [*training(tiny_backbone, chats, parts, iters=3), *TENSOR])
-    (_, said), (_, silent) = run(
-        tmp_path, ["train", "--resume", "--adapter-path", str(parts), "--iters", "6"]
-    )
+    run(tmp_path, [*training(tiny_backbone, chats, parts, iters=3), *TENSOR], program=BRIEF)
+    longer = ["train", "--resume", "--adapter-path", str(parts), "--iters", "6"]
+    (_, said), (_, silent) = run(tmp_path, longer, program=BRIEF)
     assert "6/6" in said
     assert silent == ""
     notes = [event.message for event in events_of(parts, Noted)]
@@ -95,7 +98,7 @@ def test_training_and_its_adapter_are_those_of_one_process(tmp_path, tiny_backbo
 def test_a_shadow_learns_from_a_split_teacher_as_from_a_whole_one(tmp_path, tiny_backbone, chats):
     """The backbone teaches; some of the steps train on what the shadow writes."""
     alone, parts = tmp_path / "alone", tmp_path / "parts"
-    more: dict[str, object] = {"iters": 4, "val_batches": 0, "on_policy": 0.5}
+    more: dict[str, object] = {"iters": 4, "val_batches": 0, "samples": 0, "on_policy": 0.5}
     more |= {"on_policy_temperature": 0, "grad_accumulation_steps": 2, "distill_weight": 1}
     flags = ["--teacher", "base", "--grad-checkpoint"]
     assert main([*training(tiny_backbone, chats, alone, **more), *flags]) == 0

@@ -31,7 +31,8 @@ def start(
 
 
 def run(folder: Path, flags: list[str], world: int) -> list[str]:
-    return [said for _, said in launching.run(folder, ["train", *flags], world)]
+    outputs = launching.run(folder, ["train", *flags], world, program=launching.BRIEF)
+    return [said for _, said in outputs]
 
 
 def events_of(adapter: Path, kind: type[Event]) -> list:

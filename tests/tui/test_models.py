@@ -65,7 +65,7 @@ async def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -
         screen = text(pilot)
         assert "a first run, all filled in" in screen
         assert "F1  help" in screen
-        assert "First run" in screen.splitlines()[-1]
+        await until(pilot, lambda: "First run" in text(pilot).splitlines()[-1])
 
 
 def test_the_line_of_models() -> None:

@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
@@ -31,6 +33,11 @@ from tui.screens.run import RunScreen
 from tui.screens.train import TrainScreen
 
 
+def keys(pilot: Pilot[Any]) -> set[str]:
+    """The words of the last line, which follows what the page says a moment later."""
+    return set(text(pilot).splitlines()[-1].split())
+
+
 async def test_a_run_is_started_paused_resumed_and_stopped(
     own_place: Path, fake_train: None
 ) -> None:
@@ -45,7 +52,7 @@ async def test_a_run_is_started_paused_resumed_and_stopped(
         os.kill(process_of(own_place / "mine"), signal.SIGSTOP)  # the step takes long
         await press(pilot, "s")
         await until(pilot, lambda: "▶ stopping after this step" in words(pilot))
-        assert not {"Stop+save", "Pause"} & set(text(pilot).splitlines()[-1].split())
+        await until(pilot, lambda: not {"Stop+save", "Pause"} & keys(pilot))
         os.kill(process_of(own_place / "mine"), signal.SIGCONT)
         await until(pilot, lambda: "■ stopped" in words(pilot))
         await until(pilot, lambda: "r goes on" in words(pilot))
@@ -89,7 +96,7 @@ async def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
         assert "backbone sprout" not in screen
         assert "t train again" in screen
         assert "goes on from" not in screen
-        assert not {"Resume", "Chat", "Compare"} & set(text(pilot).splitlines()[-1].split())
+        await until(pilot, lambda: not {"Resume", "Chat", "Compare"} & keys(pilot))
 
 
 @pytest.mark.parametrize(
@@ -106,8 +113,7 @@ async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(
         app.show_run(folder)
         said = "r goes on from step 50, c chats with what is saved"
         await until(pilot, lambda: said in words(pilot))
-        footer = {"Resume", "Chat"}
-        await until(pilot, lambda: footer <= set(text(pilot).splitlines()[-1].split()))
+        await until(pilot, lambda: keys(pilot) >= {"Resume", "Chat"})
 
 
 async def test_enter_does_not_remove_a_run(own_place: Path) -> None:
