@@ -66,7 +66,7 @@ async def test_each_key_of_the_footer_does_something(
     monkeypatch.setattr(app, "exit", lambda *_, **__: left.append(True))
     monkeypatch.setattr(app, "bell", lambda: left.append(True))
     monkeypatch.setattr(Child, "ask", lambda *args: (left.append(True), ask(*args))[1])
-    async with shown(app, WIDE) as pilot:
+    async with shown(app, NARROW) as pilot:
         await snapshots.SCENES[name](pilot)
         buttons = app.screen.query(Button)
         assert all(isinstance(one, PressButton) for one in buttons)  # none is deaf for a while
