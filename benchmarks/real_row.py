@@ -29,7 +29,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from shadow_mlx import load
 from shadow_mlx.checkpoints.mlx_lm_adapter import CONFIG, WEIGHTS
-from shadow_mlx.config import TrainConfig
+from shadow_mlx.config import DataConfig, TrainConfig
 from shadow_mlx.data.chat.chat_format import ChatFormat
 from shadow_mlx.data.dataset import EncodedDataset
 from shadow_mlx.data.reading.records import JsonLines
@@ -48,6 +48,8 @@ SHARINGS = ("update", "depth", "layer")
 ALONE = "alone"
 BATCH = 8
 VALIDATIONS = 4
+OF_MLX_LM = {"learning_rate", "rank", "batch_size", "max_seq_length", "mask_prompt"}
+"""Options of a run of mlx-lm's trainer."""
 LONGEST_ANSWER = {"snips": 96, "banking77": 24, "gsm8k": 256}
 ANSWERED_TOGETHER = 100
 
@@ -76,6 +78,11 @@ class Row:
     def kind(self) -> str:
         """``update``, ``depth``, ``layer``, ``alone``, ``lora`` or ``dora``."""
         return self.method.split(",")[0]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of an example, of which no more are trained on."""
+        return int(self.options.get("max_seq_length", TrainConfig.max_seq_length))
 
     @property
     def name(self) -> str:
@@ -177,7 +184,13 @@ def with_rows(row: Row, rows: Path) -> dict[str, Any]:
 
 
 def weight_space(row: Row, folder: Path) -> Outcome:
-    """LoRA or DoRA by mlx-lm, with our batch, warm-up and schedule."""
+    """LoRA or DoRA by mlx-lm, with our batch, warm-up and schedule.
+
+    Raises:
+        ValueError: For an option that is not handed on: the row would be another one than it says.
+    """
+    if unknown := row.options.keys() - OF_MLX_LM:
+        raise ValueError(f"{row.method}: mlx-lm's run does not take {', '.join(sorted(unknown))}")
     rate, rank = float(row.options["learning_rate"]), int(row.options.get("rank", 8))
     mx.random.seed(row.seed)
     np.random.seed(row.seed)  # mlx-lm draws its batches with it
@@ -215,6 +228,7 @@ def weight_space(row: Row, folder: Path) -> Outcome:
             iters=row.steps,
             steps_per_report=min(10, max(1, row.steps // 4)),
             steps_per_eval=max(1, row.steps // VALIDATIONS),
+            max_seq_length=row.longest,
             steps_per_save=10 * row.steps,
             adapter_file=str(adapter / WEIGHTS),
         ),
@@ -253,9 +267,9 @@ class Watcher(TrainingCallback):
 
     def on_val_loss_report(self, val_info: dict[str, Any]) -> None:
         """Measure anew, on every token of the file."""
-        peak = mx.get_peak_memory()
-        self.peak = max(self.peak, peak)
+        self.peak = max(self.peak, mx.get_peak_memory())
         self.curve.append([val_info["iteration"], self.loss()])
+        mx.reset_peak_memory()  # what was measured here is not what training takes
 
     def on_train_loss_report(self, train_info: dict[str, Any]) -> None:
         """Add up tokens and seconds, but for the first report, which holds the compilation."""
@@ -299,7 +313,8 @@ def read(row: Row, split: str) -> list[dict[str, Any]]:
 
 def encoded(row: Row, tokenizer: Any, split: str) -> EncodedDataset:
     """The examples of a file, as ours are measured on."""
-    return encode_all(JsonLines(Path(row.data) / f"{split}.jsonl"), Encoder(tokenizer))
+    encoder = Encoder(tokenizer, DataConfig(max_seq_length=row.longest))
+    return encode_all(JsonLines(Path(row.data) / f"{split}.jsonl"), encoder)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlx_lm.tuner.trainer import train as mlx_lm_train
 
+from benchmarks import real_row
 from benchmarks.processes import Cost
 from benchmarks.real import Finished, table
 from benchmarks.real_row import RESULT, ROW, Outcome, Row, main
+from shadow_mlx.config import TrainConfig
 
 
 @pytest.fixture
@@ -67,6 +71,35 @@ def test_a_row_learns_from_what_an_earlier_one_trained(
     assert (found.exact, found.curve[-1][0]) == (None, 12)
     assert found.detached_exact is not None
     assert found.shadow_loss == found.curve[-1][1]
+
+
+def test_mlx_lm_trains_on_examples_as_long_as_ours(
+    tmp_path: Path, data: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = []
+
+    def train(*parts: Any, **more: Any) -> None:
+        lengths.append(parts[-1].max_seq_length)
+        mlx_lm_train(*parts, **more)
+
+    monkeypatch.setattr(real_row, "train", train)
+    for changes in ("", ",max_seq_length=48"):
+        row = Row.parse(f"lora,learning_rate=1e-3{changes}", "snips", 0,
+                        str(tiny_backbone), str(data), 4, 0)  # fmt: skip
+        folder = tmp_path / row.name
+        folder.mkdir()
+        (folder / ROW).write_text(json.dumps(asdict(row)))
+        main(folder)
+    assert lengths == [TrainConfig.max_seq_length, 48]
+
+
+def test_an_option_that_mlx_lm_does_not_take_is_refused(
+    tmp_path: Path, data: Path, tiny_backbone: Path
+) -> None:
+    method = "lora,learning_rate=1e-3,shadow_layers=2,clip=1"
+    row = Row.parse(method, "snips", 0, str(tiny_backbone), str(data), 4, 0)
+    with pytest.raises(ValueError, match="does not take clip, shadow_layers"):
+        real_row.weight_space(row, tmp_path)
 
 
 def test_a_method_is_read_as_it_is_typed() -> None:
