@@ -109,8 +109,8 @@ def pytest_collection_finish() -> None:
     """Look for garbage less often, and only among what the tests make.
 
     What is loaded by now stays: modules and thousands of collected tests. Looking through all of it
-    again and again took a quarter of the time of the tests that draw the UI, and what is new ten
-    times as often as now another tenth.
+    again and again took a quarter of the time of the tests that draw the UI. Looking at what is new
+    seven times as often took another tenth.
     """
     gc.collect()
     gc.freeze()
