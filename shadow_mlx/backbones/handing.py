@@ -123,12 +123,12 @@ class Others:
 
 
 class StandIn:
-    """Stands for a block in the loop, and is of its type: loops choose masks by that."""
+    """Stands for a block in the loop, and is of its type: loops choose masks and caches by that."""
 
     def __init__(self, block: nn.Module) -> None:
         self.block = block
 
-    @property  # type: ignore[misc]  # a class that lies about itself on purpose
+    @property  # type: ignore[misc]  # it lies on purpose, read-only
     def __class__(self) -> type:
         return self.block.__class__
 

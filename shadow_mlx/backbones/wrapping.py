@@ -26,6 +26,7 @@ from shadow_mlx.backbones.decoder import Decoder
 from shadow_mlx.backbones.gating import recomputed_gates
 from shadow_mlx.backbones.handing import (
     Others,
+    StandIn,
     active_stream,
     apart,
     hidden_and_rest,
@@ -121,14 +122,14 @@ def entering(wrapping: object, initial_state: mx.array) -> Iterator[None]:
         raise UnsupportedArchitectureError("its loop does not call every decoder block")
 
 
-class ShadowBlock(nn.Module):
+class ShadowBlock(StandIn, nn.Module):
     """A frozen decoder block with the shadow's injection before it and the update after it.
 
     Called with a plain array while no shadow is entering, it is exactly the block that it wraps:
     the wrapped backbone called alone is the base model.
     """
 
-    # No zero-argument super() in this class: it would clash with the __class__ property below.
+    # No zero-argument super() in this class: it would clash with a stand-in's __class__.
 
     def __init__(
         self, block: nn.Module, layer: Companion, index: int, count: int, wrapping: object
@@ -143,13 +144,9 @@ class ShadowBlock(nn.Module):
         self.recompute = False  # gradient checkpointing: keep (h, s) only, recompute the rest
         self.checkpoint = recomputed  # how; a recording puts another function here
 
-    @property  # type: ignore[misc]  # a class that lies about itself on purpose
-    def __class__(self) -> type:
-        # Loops choose masks and caches by a block's type (OLMo Hybrid) …
-        return type(self.block)
-
     def __getattr__(self, name: str) -> Any:
-        # … or by attributes of it (is_linear, layer_type, …).
+        # Loops choose masks and caches by a block's type (OLMo Hybrid), or by attributes of it
+        # (is_linear, layer_type, …).
         try:
             return nn.Module.__getattr__(self, name)
         except AttributeError:
