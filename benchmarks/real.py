@@ -26,14 +26,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.processes import Cost, measured
-from benchmarks.real_row import RESULT, ROW, Outcome, Row
+from benchmarks.real_row import RESULT, ROW, WEIGHT_SPACE, Outcome, Row
 from benchmarks.smollm2 import smollm2
 
 TASKS = ("snips", "banking77", "gsm8k")
 RATES = (2e-4, 4e-4, 1e-3)
 """Learning rates of LoRA and DoRA, of which the best by validation loss is what counts."""
 
-METHODS = ("update", "depth", "layer", *(f"{m},learning_rate={r:g}" for m in ("lora", "dora")
+METHODS = ("update", "depth", "layer", *(f"{m},learning_rate={r:g}" for m in WEIGHT_SPACE
                                          for r in RATES))  # fmt: skip
 
 T_95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}

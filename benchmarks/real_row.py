@@ -48,6 +48,7 @@ SHARINGS = ("update", "depth", "layer")
 ALONE = "alone"
 BATCH = 8
 VALIDATIONS = 4
+WEIGHT_SPACE = ("lora", "dora")
 OF_MLX_LM = {"learning_rate", "rank", "batch_size", "max_seq_length", "mask_prompt"}
 """Options of a run of mlx-lm's trainer."""
 LONGEST_ANSWER = {"snips": 96, "banking77": 24, "gsm8k": 256}
@@ -69,9 +70,15 @@ class Row:
 
     @classmethod
     def parse(cls, method: str, task: str, seed: int, *rest: Any) -> Row:
-        """A row of a method as a person writes it: ``update,rank=16``."""
-        _, *pairs = method.split(",")
+        """A row of a method as a person writes it: ``update,rank=16``.
+
+        Raises:
+            ValueError: For an option that mlx-lm's run does not take: it would be left out unsaid.
+        """
+        kind, *pairs = method.split(",")
         options = dict(pair.split("=", 1) for pair in pairs)
+        if kind in WEIGHT_SPACE and (unknown := options.keys() - OF_MLX_LM):
+            raise ValueError(f"{method}: mlx-lm's run does not take {', '.join(sorted(unknown))}")
         return cls(method, {k: _value(v) for k, v in options.items()}, task, seed, *rest)
 
     @property
@@ -184,13 +191,7 @@ def with_rows(row: Row, rows: Path) -> dict[str, Any]:
 
 
 def weight_space(row: Row, folder: Path) -> Outcome:
-    """LoRA or DoRA by mlx-lm, with our batch, warm-up and schedule.
-
-    Raises:
-        ValueError: For an option that is not handed on: the row would be another one than it says.
-    """
-    if unknown := row.options.keys() - OF_MLX_LM:
-        raise ValueError(f"{row.method}: mlx-lm's run does not take {', '.join(sorted(unknown))}")
+    """LoRA or DoRA by mlx-lm, with our batch, warm-up and schedule."""
     rate, rank = float(row.options["learning_rate"]), int(row.options.get("rank", 8))
     mx.random.seed(row.seed)
     np.random.seed(row.seed)  # mlx-lm draws its batches with it

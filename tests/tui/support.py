@@ -64,6 +64,11 @@ def text(pilot: Pilot[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
+def footer(pilot: Pilot[Any]) -> str:
+    """The last line, which follows what the page says a moment later: wait for it."""
+    return text(pilot).splitlines()[-1]
+
+
 def words(pilot: Pilot[Any]) -> str:
     """What stands on the screen, however its lines were broken."""
     return " ".join(text(pilot).split())

@@ -15,6 +15,7 @@ from tests.tui.support import (
     FAKE_WORKER,
     NARROW,
     WIDE,
+    footer,
     press,
     sees,
     shown,
@@ -167,12 +168,12 @@ async def test_an_import_can_be_chatted_with(adapter: Path) -> None:
         await press(pilot, "i")
         said = "! --source: name the folder of a PEFT or shadow-peft adapter"
         await until(pilot, lambda: said in words(pilot))
-        assert "Chat" not in text(pilot).splitlines()[-1]
+        assert "Chat" not in footer(pilot)
         await press(pilot, "enter", *"theirs", "tab", *"mine", "enter")
         await until(pilot, lambda: "✔ imported" in words(pilot))
         await sees(pilot, "$ shadow-mlx import --source theirs --adapter-path mine")
         assert app.state.recent_adapters == (str(Path("mine").absolute()),)
-        await until(pilot, lambda: "Chat" in text(pilot).splitlines()[-1])
+        await until(pilot, lambda: "Chat" in footer(pilot))
         write_adapter(Path("mine"))
         await press(pilot, "c")
         await until(pilot, lambda: app.current_mode == "chat" and "mine" in words(pilot))
@@ -240,7 +241,7 @@ async def test_a_run_leads_to_its_export(own_place: Path) -> None:
         await press(pilot, "e")
         await until(pilot, lambda: command(pilot) == "shadow-mlx export --adapter-path mine")
         await press(pilot, "1")
-        await until(pilot, lambda: "Export" in text(pilot).splitlines()[-1])
+        await until(pilot, lambda: "Export" in footer(pilot))
         write_adapter(own_place / "second")
         await press(pilot, "e")
         await until(pilot, lambda: app.current_mode == "deliver")

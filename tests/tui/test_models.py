@@ -9,7 +9,18 @@ from textual.pilot import Pilot
 
 from shadow_mlx.worker.messages import ModelView
 from tests.hub_server import FakeHub
-from tests.tui.support import FAKE_WORKER, NARROW, WIDE, press, shown, text, told, until, words
+from tests.tui.support import (
+    FAKE_WORKER,
+    NARROW,
+    WIDE,
+    footer,
+    press,
+    shown,
+    text,
+    told,
+    until,
+    words,
+)
 from tui.app import ShadowApp
 from tui.screens.home import models_line
 from tui.screens.models import fetched
@@ -65,7 +76,7 @@ async def test_home_tells_the_models_and_the_first_step(size: tuple[int, int]) -
         screen = text(pilot)
         assert "a first run, all filled in" in screen
         assert "F1  help" in screen
-        await until(pilot, lambda: "First run" in text(pilot).splitlines()[-1])
+        await until(pilot, lambda: "First run" in footer(pilot))
 
 
 def test_the_line_of_models() -> None:

@@ -15,6 +15,7 @@ from tests.tui.support import (
     FAKE_WORKER,
     NARROW,
     WIDE,
+    footer,
     press,
     sees,
     shown,
@@ -46,10 +47,6 @@ async def serving(pilot: Pilot[Any], port: int = 8080) -> None:
     await until(pilot, lambda: "$ shadow-mlx serve --adapter-path adapters" in words(pilot))
     await press(pilot, "enter")
     await until(pilot, lambda: "24 answered · 3 errors" in words(pilot))
-
-
-def footer(pilot: Pilot[Any]) -> str:
-    return text(pilot).splitlines()[-1]
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

@@ -6,10 +6,8 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from shadow_mlx.config import TrainConfig
 from shadow_mlx.runs import launching
@@ -20,6 +18,7 @@ from tests.runs.fake_run import started, story, trained, write_story
 from tests.tui.support import (
     FAKE_WORKER,
     WIDE,
+    footer,
     judged,
     press,
     shown,
@@ -31,11 +30,6 @@ from tests.tui.support import (
 from tui.app import ShadowApp
 from tui.screens.run import RunScreen
 from tui.screens.train import TrainScreen
-
-
-def keys(pilot: Pilot[Any]) -> set[str]:
-    """The words of the last line, which follows what the page says a moment later."""
-    return set(text(pilot).splitlines()[-1].split())
 
 
 async def test_a_run_is_started_paused_resumed_and_stopped(
@@ -52,7 +46,7 @@ async def test_a_run_is_started_paused_resumed_and_stopped(
         os.kill(process_of(own_place / "mine"), signal.SIGSTOP)  # the step takes long
         await press(pilot, "s")
         await until(pilot, lambda: "▶ stopping after this step" in words(pilot))
-        await until(pilot, lambda: not {"Stop+save", "Pause"} & keys(pilot))
+        await until(pilot, lambda: not {"Stop+save", "Pause"} & set(footer(pilot).split()))
         os.kill(process_of(own_place / "mine"), signal.SIGCONT)
         await until(pilot, lambda: "■ stopped" in words(pilot))
         await until(pilot, lambda: "r goes on" in words(pilot))
@@ -96,7 +90,7 @@ async def test_a_run_that_is_killed_before_it_saved_offers_only_what_works(
         assert "backbone sprout" not in screen
         assert "t train again" in screen
         assert "goes on from" not in screen
-        await until(pilot, lambda: not {"Resume", "Chat", "Compare"} & keys(pilot))
+        await until(pilot, lambda: not {"Resume", "Chat", "Compare"} & set(footer(pilot).split()))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +107,7 @@ async def test_a_run_that_saved_goes_on_and_can_be_chatted_with(
         app.show_run(folder)
         said = "r goes on from step 50, c chats with what is saved"
         await until(pilot, lambda: said in words(pilot))
-        await until(pilot, lambda: keys(pilot) >= {"Resume", "Chat"})
+        await until(pilot, lambda: set(footer(pilot).split()) >= {"Resume", "Chat"})
 
 
 async def test_enter_does_not_remove_a_run(own_place: Path) -> None:
@@ -139,7 +133,7 @@ async def test_a_run_is_distilled_on_its_own_data(own_place: Path) -> None:
     async with shown(app, WIDE) as pilot:
         app.show_run(folder)
         await until(pilot, lambda: "✔ done" in words(pilot))
-        await until(pilot, lambda: "D Distil e Export" in text(pilot).splitlines()[-1])
+        await until(pilot, lambda: "D Distil e Export" in footer(pilot))
         await press(pilot, "D")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
         await judged(pilot, "18 examples to learn from", "Ready.")
